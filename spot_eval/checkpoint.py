@@ -1,0 +1,235 @@
+"""A checkpoint on disk: where it is, what it is made of, how it wants to be prompted.
+
+Knows files, hashes and the tokenizer; loads no weights (that is an engine's job).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spot_eval.errors import UserError
+from spot_eval.records import digest
+
+# Files that decide what a checkpoint says to a prompt. Weights are told apart, so that progress can be shown.
+PROMPT_FILES = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "added_tokens.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "chat_template.json",
+)
+NO_TEMPLATE = "none"  # the value of --chat-template that asks for plain text prompts
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt as the model reads it: `text` is what the token ids spell."""
+
+    text: str
+    token_ids: tuple[int, ...]
+
+
+def locate(model: str) -> Path:
+    """The folder of a checkpoint: a local path, or a hub id that is downloaded (safetensors only).
+
+    Raises UserError where there is none, or where it holds no config or no safetensors.
+    """
+    path = Path(model).expanduser()
+    if not path.is_dir():
+        looks_local = path.exists() or model.startswith((".", "/", "~")) or model.count("/") != 1
+        if looks_local:
+            kind = "is a file, not a folder" if path.exists() else "does not exist"
+            raise UserError(
+                f"model {model!r} {kind}; give the folder that save_pretrained wrote, or a hub id such as org/name"
+            )
+        path = _download(model)
+    _check(path)
+    return path
+
+
+def _download(model: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        files = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "tokenizer.model"]
+        return Path(snapshot_download(model, allow_patterns=files))
+    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as problem:
+        reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        raise UserError(
+            f"model {model!r} is neither a folder here nor to be had from the hub ({reason}); "
+            "check the name, log in with `hf auth login`, or give a local folder"
+        ) from problem
+
+
+def _check(path: Path) -> None:
+    if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
+        raise UserError(
+            f"{path} holds a LoRA adapter, not a model; merge it first "
+            "(peft: model.merge_and_unload().save_pretrained(...))"
+        )
+    if not (path / "config.json").is_file():
+        raise UserError(f"{path} has no config.json, so it is not a checkpoint; give the folder save_pretrained wrote")
+    try:
+        json.loads((path / "config.json").read_bytes())
+    except ValueError as problem:
+        raise UserError(f"{path / 'config.json'}: not JSON ({problem})") from problem
+    missing = [file for file in weight_files(path) if not file.is_file()]
+    if missing:
+        raise UserError(f"{path} lacks {missing[0].name}, which its index names; copy the checkpoint again")
+
+
+def weight_files(path: Path) -> list[Path]:
+    """The safetensors files of a checkpoint, in name order. Raises UserError where there are none."""
+    index = path / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            names = set(json.loads(index.read_bytes())["weight_map"].values())
+        except (ValueError, KeyError, AttributeError) as problem:
+            raise UserError(f"{index}: not a safetensors index ({problem!r})") from problem
+        return sorted(path / name for name in names)
+    found = sorted(path.glob("*.safetensors"))
+    if not found:
+        other = next(iter(sorted([*path.glob("*.bin"), *path.glob("*.pt"), *path.glob("*.pth")])), None)
+        hint = f"; {other.name} is a pickle, which can run code: convert it to safetensors" if other else ""
+        raise UserError(f"{path} has no .safetensors weights{hint}")
+    return found
+
+
+def fingerprint(path: Path, dtype: str, chat_template: str | None, hashed: Callable[[int], None] | None = None) -> str:
+    """128 bits over weights, tokenizer, configuration, chat template and dtype.
+
+    `hashed` is told of bytes as they are read. A checkpoint saved again with other shards has another fingerprint:
+    that costs a run, never a wrong record.
+    """
+    files = [*weight_files(path), *(path / name for name in PROMPT_FILES if (path / name).is_file())]
+    templates = sorted((path / "additional_chat_templates").glob("*.jinja"))
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
+        sums = list(threads.map(lambda file: _sha256(file, hashed or _unheard), [*files, *templates]))
+    # weights are told by content, not by file name; the tokenizer's files by both
+    weights = len(weight_files(path))
+    named = {file.name: total for file, total in zip(files[weights:], sums[weights:], strict=False)}
+    return digest("checkpoint", sums[:weights], named, sums[len(files) :], dtype, chat_template)
+
+
+def _unheard(count: int) -> None:
+    del count
+
+
+def _sha256(file: Path, hashed: Callable[[int], None]) -> str:
+    total = hashlib.sha256()
+    with file.open("rb") as content:
+        while block := content.read(1 << 22):
+            total.update(block)
+            hashed(len(block))
+    return total.hexdigest()
+
+
+class ChatTokenizer:
+    """The checkpoint's tokenizer with its chat template, thinking switched off unless asked for.
+
+    Raises UserError where there is no tokenizer, or no chat template and none was given.
+    """
+
+    def __init__(
+        self, path: Path, *, chat_template: str | None = None, thinking: bool = False, trust_remote_code: bool = False
+    ) -> None:
+        from transformers import AutoTokenizer
+
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+            raise UserError(f"{path}: its tokenizer cannot be loaded ({first})") from problem
+        self.thinking = thinking
+        self.plain = chat_template == NO_TEMPLATE
+        if chat_template is not None and not self.plain:
+            self.tokenizer.chat_template = chat_template
+        if not self.plain and not self.tokenizer.chat_template:
+            raise UserError(
+                f"{path}: its tokenizer has no chat template; give one with --chat-template FILE.jinja, "
+                "or --chat-template none for plain text prompts (a base model)"
+            )
+
+    def render(self, messages: list[dict[str, str]]) -> Prompt:
+        """The prompt for `messages`; a last assistant turn is left open for the model to go on with."""
+        if self.plain:
+            text = "\n\n".join(message["content"] for message in messages)
+            return Prompt(text, tuple(self.tokenizer(text)["input_ids"]))
+        text = self._apply(messages, open_turn=messages[-1]["role"] == "assistant")
+        # the template has written the special tokens (BOS among them) into the text already
+        return Prompt(text, tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
+
+    def _apply(self, messages: list[dict[str, str]], *, open_turn: bool) -> str:
+        from jinja2 import TemplateError
+
+        try:
+            return self.tokenizer.apply_chat_template(
+                messages,
+                tokenize=False,
+                add_generation_prompt=not open_turn,
+                continue_final_message=open_turn,
+                enable_thinking=self.thinking,  # Qwen's name for it
+                thinking=self.thinking,  # DeepSeek's and Granite's
+            )
+        except TemplateError as problem:
+            raise UserError(f"the chat template refused a prompt ({problem}); try --chat-template FILE") from problem
+
+    def stop_ids(self, generation_config: dict[str, Any], config: dict[str, Any]) -> frozenset[int]:
+        """Tokens that end an answer: those the checkpoint names, and what its template writes after a turn."""
+        named = [generation_config.get("eos_token_id"), config.get("eos_token_id"), self.tokenizer.eos_token_id]
+        ids = {token for entry in named for token in (entry if isinstance(entry, list) else [entry])}
+        return frozenset({token for token in ids if isinstance(token, int)} | set(self._turn_end()))
+
+    def _turn_end(self) -> Iterator[int]:
+        if self.plain:
+            return
+        probe = "spot"
+        turns = [{"role": "user", "content": probe}, {"role": "assistant", "content": probe}]
+        after = self._apply_closed(turns).rpartition(probe)[2]
+        ids = self.tokenizer(after, add_special_tokens=False)["input_ids"]
+        if ids and ids[0] in self.tokenizer.all_special_ids:
+            yield ids[0]
+
+    def _apply_closed(self, messages: list[dict[str, str]]) -> str:
+        from jinja2 import TemplateError
+
+        try:
+            return self.tokenizer.apply_chat_template(messages, tokenize=False)
+        except TemplateError:  # a template that refuses answered turns names its end token in the config
+            return ""
+
+    def decode(self, token_ids: list[int]) -> str:
+        """The text of generated tokens, special ones left out."""
+        return self.tokenizer.decode(token_ids, skip_special_tokens=True)
+
+
+def context_length(config: dict[str, Any]) -> int | None:
+    """Tokens of prompt and answer together that the model was made for; None where the config does not say."""
+    for part in (config, config.get("text_config") or {}):
+        for name in ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length"):
+            if isinstance(value := part.get(name), int):
+                return value
+    return None
+
+
+def read_config(path: Path, name: str = "config.json") -> dict[str, Any]:
+    """A JSON file of the checkpoint; empty where it has none."""
+    file = path / name
+    try:
+        return json.loads(file.read_bytes()) if file.is_file() else {}
+    except ValueError as problem:
+        raise UserError(f"{file}: not JSON ({problem})") from problem

@@ -1,0 +1,279 @@
+"""The `hf` engine: transformers on CPU or GPU, in batches of like length.
+
+Sampling is independent of batch and order: each row draws from a counter-based generator keyed by (its seed, step,
+token), so another batch size, another order or `--limit` give the same texts wherever the logits are the same bits'
+worth (fp32 on CPU: measured equal; bf16: logits differ between batch sizes, so only resuming is promised).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from transformers import (
+    AutoModelForCausalLM,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+
+from spot_eval.checkpoint import ChatTokenizer, context_length, read_config
+from spot_eval.engines.base import Completion, Emit, EngineFacts, Refusal, Request
+from spot_eval.errors import UserError
+from spot_eval.suite import Sampling
+
+SAMPLER_VERSION = 1  # goes up whenever the same seed would draw another text
+
+
+class HfSettings(BaseModel):
+    """The `--engine-arg`s of this engine."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    batch_size: int | None = Field(default=None, ge=1)
+    max_model_len: int | None = Field(default=None, ge=2)
+    attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flex_attention"] | None = None
+
+    @classmethod
+    def parse(cls, arguments: Mapping[str, str]) -> HfSettings:
+        """From `K=V` texts; UserError names the wrong one and what there is."""
+        try:
+            return cls.model_validate(dict(arguments))
+        except ValidationError as problem:
+            error = problem.errors()[0]
+            name = ".".join(str(part) for part in error["loc"])
+            raise UserError(
+                f"--engine-arg {name}={arguments.get(name)}: {error['msg']}; "
+                f"the hf engine takes {', '.join(cls.model_fields)}"
+            ) from problem
+
+    def resolved_device(self) -> str:
+        """The device in force: a GPU where there is one."""
+        if self.device != "auto":
+            available = torch.cuda.is_available() if self.device.startswith("cuda") else True
+            if not available:
+                raise UserError(f"--engine-arg device={self.device}: torch sees no CUDA device; use device=cpu")
+            return self.device
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+
+    def resolved_dtype(self, path: Path) -> str:
+        """The dtype in force: the checkpoint's own on a GPU, float32 on a CPU."""
+        if self.dtype != "auto":
+            return self.dtype
+        if self.resolved_device() == "cpu":
+            return "float32"
+        config = read_config(path)
+        return str(config.get("dtype") or config.get("torch_dtype") or "float32")
+
+
+def facts(path: Path, settings: HfSettings) -> EngineFacts:
+    """See `EngineFacts`; reads the checkpoint's config only."""
+    return EngineFacts(
+        identity={"name": "hf", "sampler": SAMPLER_VERSION},
+        dtype=settings.resolved_dtype(path),
+        context=settings.max_model_len or context_length(read_config(path)),
+    )
+
+
+class HfEngine:
+    """A causal language model of transformers, ready to answer. Raises UserError where it cannot be loaded."""
+
+    def __init__(
+        self, path: Path, tokenizer: ChatTokenizer, settings: HfSettings, *, trust_remote_code: bool = False
+    ) -> None:
+        self.settings = settings
+        self.tokenizer = tokenizer
+        self.device = settings.resolved_device()
+        self.dtype = settings.resolved_dtype(path)
+        self.batch_size = settings.batch_size or (16 if self.device == "cpu" else 64)
+        config = read_config(path)
+        options = {"attn_implementation": settings.attn_implementation} if settings.attn_implementation else {}
+        try:
+            model = AutoModelForCausalLM.from_pretrained(
+                path,
+                dtype=getattr(torch, self.dtype),
+                use_safetensors=True,
+                trust_remote_code=trust_remote_code,
+                **options,
+            )
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as problem:
+            first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+            raise UserError(f"{path}: transformers cannot load this checkpoint ({first})") from problem
+        self.model = model.to(self.device).eval()
+        self.stop_ids = tokenizer.stop_ids(read_config(path, "generation_config.json"), config)
+        # otherwise the sampling that a checkpoint recommends leaks into ours
+        self.model.generation_config = GenerationConfig()
+
+    def description(self) -> dict[str, Any]:
+        """Batch, device and precision, for the session's file."""
+        name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else self.device
+        return {"batch_size": self.batch_size, "device": name, "dtype": self.dtype, "threads": torch.get_num_threads()}
+
+    def generate(self, requests: Sequence[Request], emit: Emit) -> None:
+        """Answers all requests; see `Engine.generate`."""
+        for (sampling, until), group in groupby(requests, key=lambda request: (_draw(request.sampling), request.until)):
+            waiting = deque(group)
+            while waiting:  # the batch may shrink on the way
+                batch = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
+                waiting.extendleft(reversed(self._batch(batch, sampling, until, emit)))
+
+    def _batch(
+        self, requests: Sequence[Request], sampling: tuple[float, float, int], until: tuple[str, ...], emit: Emit
+    ) -> list[Request]:
+        """Answers one batch; returns what it has to ask again, in smaller batches, where the memory did not suffice."""
+        emitted: set[str] = set()
+
+        def emit_once(result: Completion | Refusal) -> None:
+            emitted.add(result.key)
+            emit(result)
+
+        try:
+            self._run(requests, sampling, until, emit_once)
+            return []
+        except torch.OutOfMemoryError as problem:
+            reason = str(problem).splitlines()[0]
+        torch.cuda.empty_cache()
+        if len(requests) == 1:
+            emit(Refusal(requests[0].key, f"out of memory: {reason}"))
+            return []
+        self.batch_size = len(requests) // 2
+        return [request for request in requests if request.key not in emitted]
+
+    @torch.inference_mode()
+    def _run(
+        self, requests: Sequence[Request], sampling: tuple[float, float, int], until: tuple[str, ...], emit: Emit
+    ) -> None:
+        width = max(len(request.prompt.token_ids) for request in requests)
+        pad = min(self.stop_ids, default=0)
+        ids = torch.full((len(requests), width), pad, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, request in enumerate(requests):
+            tokens = torch.tensor(request.prompt.token_ids)
+            ids[row, width - len(tokens) :] = tokens
+            mask[row, width - len(tokens) :] = 1
+        temperature, top_p, top_k = sampling
+        drawing = [SeededSampling([r.seed for r in requests], width, temperature, top_p, top_k)] if temperature else []
+        finish = FinishedRows(requests, width, self.stop_ids, until, self.tokenizer.decode, emit)
+        self.model.generate(
+            input_ids=ids.to(self.device),
+            attention_mask=mask.to(self.device),
+            generation_config=GenerationConfig(
+                do_sample=False,
+                max_new_tokens=max(request.sampling.max_new_tokens for request in requests),
+                pad_token_id=pad,
+            ),
+            logits_processor=LogitsProcessorList(drawing),
+            stopping_criteria=StoppingCriteriaList([finish]),
+        )
+
+    def close(self) -> None:
+        """Frees the weights."""
+        del self.model
+        if self.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+
+
+def _draw(sampling: Sampling) -> tuple[float, float, int]:
+    return (sampling.temperature, sampling.top_p, sampling.top_k)
+
+
+class FinishedRows(StoppingCriteria):
+    """Watches a batch while it is generated and hands each row over at the step that finishes it."""
+
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        width: int,
+        stop_ids: frozenset[int],
+        until: tuple[str, ...],
+        decode: Callable[[list[int]], str],
+        emit: Emit,
+    ) -> None:
+        self.requests, self.width, self.until = requests, width, until
+        self.decode, self.emit = decode, emit
+        self.stop_ids = torch.tensor(sorted(stop_ids), dtype=torch.long)
+        self.budgets = torch.tensor([request.sampling.max_new_tokens for request in requests])
+        self.done = torch.zeros(len(requests), dtype=torch.bool)
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        """Which rows are finished, shape (batch,)."""
+        if self.stop_ids.device != input_ids.device:
+            self.stop_ids = self.stop_ids.to(input_ids.device)
+        length = input_ids.shape[1] - self.width
+        stopped = torch.isin(input_ids[:, -1], self.stop_ids).cpu()
+        for row in self._candidates(stopped, length):
+            self._finish(row, input_ids[row, self.width :].tolist(), bool(stopped[row]))
+        return self.done.to(input_ids.device)
+
+    def _candidates(self, stopped: torch.Tensor, length: int) -> Iterator[int]:
+        """Rows to look at now: all that are still open where strings may end them."""
+        ending = ~self.done & (stopped | (self.budgets <= length) | bool(self.until))
+        yield from ending.nonzero().flatten().tolist()
+
+    def _finish(self, row: int, tokens: list[int], stopped: bool) -> None:
+        text = self.decode(tokens[:-1] if stopped else tokens)
+        cut = min((at for stop in self.until if (at := text.find(stop)) >= 0), default=None)
+        request = self.requests[row]
+        if cut is None and not stopped and len(tokens) < request.sampling.max_new_tokens:
+            return
+        reason = "stop" if stopped or cut is not None else "length"
+        self.done[row] = True
+        self.emit(Completion(request.key, text[:cut], reason, len(request.prompt.token_ids), len(tokens)))
+
+
+class SeededSampling(LogitsProcessor):
+    """Temperature, top-k and top-p, then a draw by Gumbel noise; leaves one token for greedy search to take.
+
+    The arg-max of log-probabilities plus independent Gumbel noise is a sample of the distribution (Gumbel 1954;
+    Maddison et al. 2014, section 2). The filters are those of transformers: the smallest set whose mass reaches
+    top_p, after top-k, after temperature.
+    """
+
+    def __init__(self, seeds: Sequence[int], width: int, temperature: float, top_p: float, top_k: int) -> None:
+        self.seeds = torch.tensor(seeds, dtype=torch.long)
+        self.width, self.temperature, self.top_p, self.top_k = width, temperature, top_p, top_k
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """`scores` of shape (batch, vocabulary) with all but the drawn token at minus infinity."""
+        self.seeds = self.seeds.to(scores.device)
+        vocabulary = scores.shape[-1]
+        kept = min(self.top_k, vocabulary) if self.top_k else vocabulary
+        logits, tokens = scores.float().topk(kept, dim=-1)  # sorted, so the top-p set is a prefix
+        probabilities = torch.softmax(logits / self.temperature, dim=-1)
+        before = probabilities.cumsum(dim=-1) - probabilities
+        step = input_ids.shape[1] - self.width
+        noise = gumbel(self.seeds[:, None], step, tokens)
+        perturbed = probabilities.double().log() + noise
+        perturbed[before >= self.top_p] = -torch.inf
+        drawn = tokens.gather(-1, perturbed.argmax(dim=-1, keepdim=True))
+        return torch.full_like(scores, -torch.inf).scatter_(-1, drawn, 0.0)
+
+
+def gumbel(seeds: torch.Tensor, step: int, tokens: torch.Tensor) -> torch.Tensor:
+    """Gumbel noise by counter: the same (seed, step, token) gives the same float64 on every device."""
+    state = _scramble(_scramble(_scramble(seeds) + step) + tokens)
+    # 53 random bits, centred in their cell, so that neither 0 nor 1 occurs
+    uniform = (((state >> 11) & ((1 << 53) - 1)).double() + 0.5) * 2.0**-53
+    return -torch.log(-torch.log(uniform))
+
+
+def _scramble(value: torch.Tensor) -> torch.Tensor:
+    """The output function of SplitMix64 (Steele, Lea & Flood 2014): a bijection of 64-bit integers.
+
+    Multiplication wraps around; torch shifts arithmetically, so masks make the shifts logical.
+    """
+    value = value + -7046029254386353131  # the golden ratio's odd integer, so that 0 is no fixed point
+    for shift, factor in ((30, -4658895280553007687), (27, -7723592293110705685)):
+        value = (value ^ ((value >> shift) & ((1 << (64 - shift)) - 1))) * factor
+    return value ^ ((value >> 31) & ((1 << 33) - 1))

@@ -1,0 +1,21 @@
+"""The errors a user can mend: one sentence saying what, where, and what to do.
+
+The command line prints them without a traceback and exits with `exit_code`; everything else is a crash (exit 1).
+"""
+
+
+class UserError(Exception):
+    """Bad input. The message names the offending value and the way out.
+
+    >>> raise UserError("no suite named 'spott'; the nearest is 'spot' (spot-eval tasks list shows all)")
+    Traceback (most recent call last):
+    spot_eval.errors.UserError: no suite named 'spott'; the nearest is 'spot' (spot-eval tasks list shows all)
+    """
+
+    exit_code = 2
+
+
+class NotComparableError(UserError):
+    """Two runs differ in a setting that decides scores, so their difference would mean nothing."""
+
+    exit_code = 5

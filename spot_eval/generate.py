@@ -1,0 +1,214 @@
+"""From docs to finished generations: plan every request of a run, then keep what is new.
+
+All tasks' requests go to the engine together, longest budgets first, and each result is on disk before the next one is
+waited for. What an earlier run of the command finished is not asked again.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from spot_eval.checkpoint import ChatTokenizer
+from spot_eval.engines import Completion, Engine, Refusal, Request
+from spot_eval.errors import UserError
+from spot_eval.progress import progress
+from spot_eval.records import Doc, Failure, Generation, record_key, request_seed
+from spot_eval.store import RunDirectory, reusable_generations, write_json
+from spot_eval.suite import Suite
+from spot_eval.task_docs import LoadedTask
+
+SESSION_EVERY_S = 5.0  # how much of a killed session's clock may be lost
+VERSIONED = ("spot-eval", "lm_eval", "torch", "transformers", "vllm", "datasets", "math-verify", "sympy")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One request with what its record says of it."""
+
+    request: Request
+    doc: Doc
+    repeat: int
+
+    def failure(self, reason: str) -> Failure:
+        """The record of this request having given no text."""
+        return Failure(self.request.key, self.doc.task, self.doc.doc_id, self.doc.doc_hash, self.repeat, reason)
+
+    def generation(self, text: str, finish_reason: str, prompt_tokens: int, output_tokens: int) -> Generation:
+        """The record of this request's text."""
+        return Generation(
+            key=self.request.key,
+            task=self.doc.task,
+            doc_id=self.doc.doc_id,
+            doc_hash=self.doc.doc_hash,
+            repeat=self.repeat,
+            seed=self.request.seed,
+            text=text,
+            finish_reason=finish_reason,
+            prompt_tokens=prompt_tokens,
+            output_tokens=output_tokens,
+            max_new_tokens=self.request.sampling.max_new_tokens,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every request of a run, and the docs whose prompts leave no room for an answer."""
+
+    requests: list[Planned]
+    too_long: list[Planned]
+    capped: int
+    """Requests whose budget was cut to what the context leaves."""
+
+
+def make_plan(
+    tasks: Sequence[LoadedTask],
+    suite: Suite,
+    tokenizer: ChatTokenizer,
+    *,
+    fingerprint: str,
+    engine: Mapping[str, Any],
+    context: int | None,
+    run_seed: int,
+) -> Plan:
+    """Renders every prompt once and names every request; the longest budgets come first, then the longest prompts."""
+    requests: list[Planned] = []
+    too_long: list[Planned] = []
+    capped = 0
+    for task in tasks:
+        sampling = suite.sampling_of(task.name)
+        seen = Counter[str]()
+        for doc in task.docs:
+            prompt = tokenizer.render(doc.messages)
+            room = None if context is None else context - len(prompt.token_ids)
+            budget = sampling.max_new_tokens if room is None else min(sampling.max_new_tokens, room)
+            for repeat in range(suite.repeats(task.name)):
+                key = record_key(
+                    fingerprint=fingerprint,
+                    engine=engine,
+                    run_seed=run_seed,
+                    task=task.name,
+                    prompt=prompt.text,
+                    sampling={**sampling.model_dump(), "until": task.until},
+                    repeat=repeat,
+                    occurrence=seen[prompt.text],
+                )
+                request = Request(
+                    key=key,
+                    prompt=prompt,
+                    sampling=sampling.model_copy(update={"max_new_tokens": max(budget, 0)}),
+                    seed=request_seed(run_seed, task.name, doc.doc_hash, repeat),
+                    until=task.until,
+                )
+                (requests if budget > 0 else too_long).append(Planned(request, doc, repeat))
+                capped += 0 < budget < sampling.max_new_tokens
+            seen[prompt.text] += 1
+    requests.sort(key=lambda planned: _order(planned, suite))
+    return Plan(requests, too_long, capped)
+
+
+def _order(planned: Planned, suite: Suite) -> tuple[Any, ...]:
+    sampling, request = suite.sampling_of(planned.doc.task), planned.request
+    draw = (sampling.temperature, sampling.top_p, sampling.top_k)
+    return (-sampling.max_new_tokens, draw, request.until, -len(request.prompt.token_ids), request.key)
+
+
+def refuse_too_long(too_long: Sequence[Planned], context: int) -> None:
+    """Raises UserError listing every doc whose prompt fills the context."""
+    docs = {(planned.doc.task, planned.doc.doc_id): len(planned.request.prompt.token_ids) for planned in too_long}
+    listed = ", ".join(f"{task}/{doc_id} ({tokens} tokens)" for (task, doc_id), tokens in docs.items())
+    raise UserError(
+        f"{len(docs)} prompts do not fit the model's context of {context} tokens: {listed}; "
+        "--skip-too-long leaves them out and records them as not judged"
+    )
+
+
+@dataclass
+class Session:
+    """The clock and counters of one run of the command, kept in a file of its own while it works."""
+
+    path: Path
+    facts: dict[str, Any]
+    started: float = field(default_factory=time.monotonic)
+    generations: int = 0
+    output_tokens: int = 0
+    failures: int = 0
+    _written: float = 0.0
+
+    def write(self, *, force: bool = False) -> None:
+        """Brings the counters to disk, at most every few seconds unless forced."""
+        now = time.monotonic()
+        if not force and now - self._written < SESSION_EVERY_S:
+            return
+        self._written = now
+        counters = {
+            "seconds": round(now - self.started, 3),
+            "generations": self.generations,
+            "output_tokens": self.output_tokens,
+            "failures": self.failures,
+        }
+        write_json(self.path, {**self.facts, **counters})
+
+
+def versions() -> dict[str, str]:
+    """What is installed of the packages that can change a result."""
+    found = {"python": platform.python_version()}
+    for name in VERSIONED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -> int:
+    """Copies what neighbouring runs of the same checkpoint have finished of `planned`; returns how many."""
+    open_requests = {one.request.key: one for one in planned}
+    if not open_requests:
+        return 0
+    taken = 0
+    for found in reusable_generations(run.path.parent, fingerprint, set(open_requests)):
+        if one := open_requests.pop(found.key, None):
+            run.generations.append(
+                one.generation(found.text, found.finish_reason, found.prompt_tokens, found.output_tokens)
+            )
+            taken += 1
+    return taken
+
+
+def generate(run: RunDirectory, engine: Engine, planned: Sequence[Planned], *, finished: int, total: int) -> None:
+    """Has the engine answer `planned`; each result is appended to the run's records as it comes.
+
+    `finished` of the run's `total` requests were done before; they only move the bar.
+    """
+    by_key = {one.request.key: one for one in planned}
+    facts = {"started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "versions": versions()}
+    session = Session(run.new_session_file(), {**facts, "engine": dict(engine.description())})
+    session.write(force=True)
+    with progress("generating", total, done=finished) as advance:
+
+        def emit(result: Completion | Refusal) -> None:
+            one = by_key[result.key]
+            if isinstance(result, Refusal):
+                run.failures.append(one.failure(result.reason))
+                session.failures += 1
+            else:
+                run.generations.append(
+                    one.generation(result.text, result.finish_reason, result.prompt_tokens, result.output_tokens)
+                )
+                session.generations += 1
+                session.output_tokens += result.output_tokens
+            rate = session.output_tokens / max(1e-9, time.monotonic() - session.started)
+            advance(1, f"{rate:,.0f} tokens/s")
+            session.write()
+
+        try:
+            engine.generate([one.request for one in planned], emit)
+        finally:
+            session.write(force=True)

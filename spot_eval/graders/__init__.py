@@ -1,0 +1,27 @@
+"""Graders: text in, `Verdict` out. Each knows one kind of answer and nothing of tasks, models or files.
+
+A task names its grader in its YAML (`metadata: {grader: maths}`); a task that names none is judged by its own
+`process_results` (grader `lm_eval`). Hostile text is why they run in worker processes: see `pool`.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from spot_eval.graders.verdict import Grader, Verdict, no_answer, undecided
+
+__all__ = ["GRADERS", "Grader", "Verdict", "load_grader", "no_answer", "undecided"]
+
+GRADERS = {
+    "maths": "spot_eval.graders.maths",
+    "choice": "spot_eval.graders.choice",
+    "ifeval": "spot_eval.graders.ifeval",
+    "connect4": "spot_eval.graders.connect4",
+    "lm_eval": "spot_eval.graders.lm_eval",
+}
+
+
+def load_grader(name: str) -> Grader:
+    """The grader called `name`; its module, and what that imports, is loaded now and not before."""
+    grader: Grader = importlib.import_module(GRADERS[name]).GRADER
+    return grader

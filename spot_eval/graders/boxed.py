@@ -1,0 +1,182 @@
+r"""Where a generation gives its final answer: boxes, stated answers, bare answers. Strings in, strings out.
+
+A worked example: of ``so $x=\boxed{2}$ or $x=\boxed{-3}$.`` the answer is ``2, -3``; of ``\boxed{4}. No, wait: the
+answer is 5.`` it is ``5``. Knows nothing of mathematics or equality (`maths` does) and never raises; every scan is
+linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Box(NamedTuple):
+    r"""One box: `text[start:end]` is the whole command, `text[inner:close]` its content."""
+
+    start: int
+    inner: int
+    close: int
+    end: int
+
+
+# Two backslashes before the word are JSON escaping gone wrong, not a LaTeX newline followed by "boxed".
+_TOKEN = re.compile(
+    r"\\{1,2}(?P<box>boxed|fbox)[ \t\n]{0,8}\{"
+    r"|\\{1,2}boxed[ \t]{0,8}(?P<bare>-?[0-9](?:[0-9.,]{0,38}[0-9])?|[A-Za-z](?![A-Za-z]))"
+    r"|\\.|[{}]",
+    re.DOTALL,
+)
+_BOX_WORD = re.compile(r"\\{1,2}(?:boxed|fbox)[ \t\n]{0,8}(?=\{)")
+_GAP_MARKUP = re.compile(r"\\[()\[\]]|\\q?quad(?![a-z])|\\[,;:! ]|[$~&\s]")
+_GAP_TEXT = re.compile(r"\\(?:text|mbox|mathrm)\s{0,3}\{([^{}]{0,20})\}")
+_GAP = re.compile(r"(?=[,;ao])[,;]?(?:and|or)?(?:[A-Za-z](?:_\{?\w{1,3}\}?)?'?(?:\(\w\))?(?:=|:|\\in))?", re.IGNORECASE)
+_MAX_GAP = 80
+_MAX_JOINED = 60
+
+
+def boxes(text: str) -> list[Box]:
+    r"""The outermost closed boxes of `text`, in order; one that is never closed is none.
+
+    >>> [text[b.inner:b.close] for text in [r"\boxed{\frac{1}{2}} \boxed 7 \boxed{4"] for b in boxes(text)]
+    ['\\frac{1}{2}', '7']
+    """
+    found: list[Box] = []
+    opened: list[tuple[int, int] | None] = []
+    for token in _TOKEN.finditer(text):
+        if token["box"]:
+            opened.append((token.start(), token.end()))
+        elif token["bare"]:
+            found.append(Box(token.start(), token.start("bare"), token.end(), token.end()))
+        elif token[0] == "{":
+            opened.append(None)
+        elif token[0] == "}" and opened:
+            box = opened.pop()
+            if box is not None:
+                while found and found[-1].start > box[0]:
+                    found.pop()
+                found.append(Box(box[0], box[1], token.start(), token.end()))
+    return found
+
+
+def joins(gap: str) -> bool:
+    r"""Whether two boxes with `gap` between them are one answer: a comma, "and" or "or", perhaps a name before the next.
+
+    >>> joins(r"$ and $y = "), joins(", "), joins(" and then "), joins(" ")
+    (True, True, False, False)
+    """
+    if len(gap) > _MAX_GAP or "\n\n" in gap:
+        return False
+    return bool(_GAP.fullmatch(_GAP_MARKUP.sub("", _GAP_TEXT.sub(r"\1", gap))))
+
+
+def boxed_answer(text: str) -> tuple[str, int] | None:
+    r"""The last answer given in boxes and where it ends, or None; joined boxes come as one, with commas.
+
+    >>> boxed_answer(r"\boxed{1}? No: $\boxed{2}$ and $\boxed{3}$.")[0]
+    '2, 3'
+    """
+    found = [box for box in boxes(text) if text[box.inner : box.close].strip()]
+    if not found:
+        return None
+    first = len(found) - 1
+    while first and len(found) - first < _MAX_JOINED and joins(text[found[first - 1].end : found[first].start]):
+        first -= 1
+    return ", ".join(_content(text[box.inner : box.close]) for box in found[first:]), found[-1].end
+
+
+def _content(inner: str) -> str:
+    inner, nested = _BOX_WORD.subn("", inner.strip())
+    while nested and inner[:1] == "{" and inner[-1:] == "}" and len(inner) > 2:
+        inner, nested = inner[1:-1].strip(), nested - 1
+    return inner
+
+
+# --- answers stated in words -------------------------------------------------------------------------------------------
+
+_STRONG = (  # a line or a phrase that can only introduce the final answer
+    r"^[ \t>*_]{0,8}####[ \t]{0,8}",
+    r"^[ \t>*_#]{0,8}(?:A|Ans|(?:The[ \t])?(?:Final[ \t])?Answer)[ \t*_]{0,8}[:\uff1a][ \t*_]{0,8}",
+    r"\bfinal answer\b[\s*_:\"']{0,8}(?:(?:is|are)\b|[:=])?",
+    r"答案(?:是|为|：|:)",
+)
+_WEAK = r"\banswer\b[^.\n$\\]{0,40}?(?:\b(?:is|are|equals)\b[ \t*_]{0,4}:?|[:=])|\b(?:réponse|respuesta|risposta)\b[^.\n$]{0,20}?(?:est|es|è|:)"
+_MARK = re.compile(rf"(?P<strong>{'|'.join(_STRONG)})|(?P<weak>{_WEAK})", re.IGNORECASE | re.MULTILINE)
+_SPAN = r"\$\$[^$]{1,400}\$\$|\$(?:[^$\n\\]|\\.){1,400}\$|\\\((?:[^\\]|\\[^)]){1,400}?\\\)|\\\[(?:[^\\]|\\[^\]]){1,400}?\\\]"
+_SPANS = re.compile(
+    rf"(?:{_SPAN})(?:\s{{0,4}}(?:,|,?\s?and|,?\s?or)\s{{0,4}}(?:{_SPAN}))*(?:\s?(?:\\?%|percent\b|pct\b))?"
+)
+_LEAD = re.compile(r"(?:\s|\\?[*_\"'“”:]|(?:therefore|thus|simply|just|equal to|given by|either)\b)*", re.IGNORECASE)
+_SENTENCE = re.compile(r"(?:[.!?。](?=\s|$|[\"'*_])|\n|\bI hope\b)")
+_DELIMITER = re.compile(r"\$+|\\[()\[\]]")
+_WORD = re.compile(r"\\[a-zA-Z]+|\\.|[^\W\d_]+")
+_TEXT_GROUP = re.compile(r"\\(?:text|mbox|mathrm|textbf|textit|operatorname|begin|end)\s{0,3}\*?\{[^{}]{0,80}\}")
+_SYMBOLS = frozenset(
+    "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp sqrt pi and or inf infinity oo np math "
+    "percent percentage pct abs min max gcd lcm mod det".split()
+)
+_ENGLISH = frozenset("is of to in it an as by we so at be if on no he my us up do go me am mr ms vs".split())
+_MAX_BARE = 500
+_MAX_STATEMENT = 600
+_MAX_MARKS = 20
+
+
+def is_expression(text: str) -> bool:
+    r"""Whether `text` is nothing but mathematics: no words beside LaTeX commands, function names and short symbols.
+
+    >>> [is_expression(text) for text in (r"x = \frac12 \text{ cm}", "3 or 4", "42 because it is")]
+    [True, True, False]
+    """
+    if not text.strip() or len(text) > _MAX_BARE:
+        return False
+    for word in _WORD.findall(_TEXT_GROUP.sub(" ", text)):
+        if word[0] == "\\" or word in _SYMBOLS:
+            continue
+        if not word.isascii() and word not in "πθφλμσ∞" or word in _ENGLISH:
+            return False
+        if len(word) > (4 if word.isupper() else 2):
+            return False
+    return True
+
+
+def stated_answer(text: str, *, only_strong_prose: bool = False) -> str | None:
+    r"""What the last "the answer is ...", "A: ..." or "#### ..." of `text` states, or None.
+
+    Prose that cannot be read as an expression comes back as it stands (a sentence for Math-Verify to search), with
+    `only_strong_prose` only where the phrase can introduce nothing but the final answer.
+
+    >>> stated_answer("So 2 + 2 is 4.\nA: 4"), stated_answer("the answer is $x=1$ or $x=2$."), stated_answer("4")
+    ('4', 'x=1, x=2', None)
+    """
+    for mark in reversed(list(_MARK.finditer(text))[-_MAX_MARKS:]):
+        tail = text[mark.end() : mark.end() + _MAX_STATEMENT]
+        tail = tail[_LEAD.match(tail).end() :]  # type: ignore[union-attr]
+        spans = _SPANS.match(tail)
+        if spans:
+            return spans_content(spans[0])
+        end = _SENTENCE.search(tail)
+        sentence = (tail[: end.start()] if end else tail).strip().rstrip("*_\"' .,")
+        if is_expression(sentence):
+            return bare(sentence)
+        if any(c.isdigit() for c in sentence) and not (only_strong_prose and mark["weak"]):
+            return sentence
+        introduced = mark["strong"] or mark[0].rstrip("*_ ").endswith(":")
+        if introduced and not only_strong_prose and 0 < len(sentence) <= 40 and sentence.count(" ") < 4:
+            return sentence  # an answer in words
+    return None
+
+
+def spans_content(spans: str) -> str:
+    """The mathematics of ``$1$ and $2$``, delimiters off, as one comma-separated answer."""
+    parts = [_DELIMITER.sub("", part).strip() for part in re.findall(_SPAN, spans)]
+    percent = re.search(r"(?:%|percent|pct)\s*$", re.sub(_SPAN, "", spans))
+    return ", ".join(parts) + (r"\%" if percent else "")
+
+
+def bare(text: str) -> str:
+    """`text` without maths delimiters around or inside it, nor markdown stars or a full stop after it."""
+    text = text.strip().strip("*").rstrip(".").strip()
+    single = re.fullmatch(_SPAN, text)
+    if not single and _SPANS.fullmatch(text):
+        return spans_content(text)
+    return re.sub(r"(?<!\\)\$+|\\[()\[\]](?![a-z0-9]*pt\])", " " if not single else "", text).strip()

@@ -1,0 +1,63 @@
+"""Any lm-eval task that names no grader of ours: its own filters, then its own `process_results`.
+
+    doc: {"_task": {"include_path": ["tasks", "/my/tasks"], "name": "gsm8k"}, "row": {...}}
+
+Score: the first metric of its `metric_list`, as the first filter gives it; beside it every metric that is a
+number. The task is loaded once a process, with its data set, which lm-eval insists on.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+from spot_eval.graders.verdict import Grader, Verdict, undecided
+
+_FALLBACK = "[invalid]"  # what lm-eval's regex filters say where nothing matched
+
+
+@functools.cache
+def _task(include_path: tuple[str, ...], name: str) -> Any:
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager(include_defaults=False, include_path=list(include_path)).load([name])["tasks"][name]
+
+
+def judge(doc: Mapping[str, Any], text: str) -> Verdict:
+    """Run the task's own judgement; whatever it raises becomes "not judged", with the exception's name."""
+    try:
+        task = _task(tuple(doc["_task"]["include_path"]), doc["_task"]["name"])
+        answer = _filtered(task, doc["row"], text)
+        found = task.process_results(doc["row"], [answer])
+        headline = next(iter(task.aggregation()))
+    except Exception as problem:  # noqa: BLE001 - foreign code on hostile text, inside a grading worker
+        return undecided(f"{type(problem).__name__}: {problem}"[:200])
+    metrics = {name: float(value) for name, value in found.items() if _is_number(value)}
+    extracted = answer if isinstance(answer, str) else repr(answer)
+    if headline not in metrics:
+        return undecided(
+            f"metric {headline} is {found.get(headline)!r}, not a number"[:200], extracted, **metrics
+        )
+    unparsed = answer == _FALLBACK and metrics[headline] == 0
+    return Verdict(metrics[headline], None if unparsed else extracted, "", unparsed, metrics)
+
+
+def _filtered(task: Any, row: Mapping[str, Any], text: str) -> Any:
+    """The text as the task's first filter leaves it."""
+    from lm_eval.api.instance import Instance
+
+    request = Instance(request_type="generate_until", doc=dict(row), arguments=("", {}), idx=0)
+    request.resps = [text]
+    task._instances = [request]
+    task.apply_filters()
+    return next(iter(request.filtered_resps.values()))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not math.isnan(value)
+
+
+GRADER = Grader("lm_eval", 1, judge)

@@ -1,0 +1,273 @@
+r"""Maths answers: the last box or the stated final answer, compared with the gold by Math-Verify.
+
+A worked example: of gold ``\frac{1}{2}`` and a generation ending in ``so $p = \boxed{0.5}$.`` the extracted answer is
+``0.5``, and it scores 1. A doc has `answer` (LaTeX or plain text) and may have OlympiadBench's `unit` (taken off the
+answer) and `error` (an absolute tolerance), and `precision` (decimals compared; 6). `boxed` says where the answer is, `spelling` how it is spelled, `limits` what
+is refused unread; `pool` runs all of it where it can be killed, for sympy has no bounds on time or memory.
+
+`score` is Math-Verify's verdict on the extracted answer, but for what it gets wrong, measured: a chain of equalities
+whose numbers differ (``x=2=3``) is wrong here; a hedge (``3 or 4``) is a set; numbers below 1e-4, which it rounds to six
+decimals and so finds equal to each other, are compared to six decimals of their mantissa.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
+from sympy import Basic, MatrixBase
+
+from spot_eval.graders import boxed, limits, spelling
+from spot_eval.graders.thinking import after_thinking
+from spot_eval.graders.verdict import Grader, Verdict, no_answer, undecided
+
+logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns that its own time limits are off: pool has ours
+logging.getLogger("latex2sympy2_extended").setLevel(logging.CRITICAL)
+
+_LATEX = (LatexExtractionConfig(),)
+_ANY = (LatexExtractionConfig(), ExprExtractionConfig())
+_SEARCHED = 1_500  # characters of prose; Math-Verify's patterns are quadratic in it
+_SHORT = 80
+DECIMALS = 6  # Math-Verify's default
+
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_HEDGE_TERM = r"(\$[^$\n]{1,60}\$|-?[0-9][0-9,./]{0,40})"
+_HEDGE = re.compile(
+    rf"{_HEDGE_TERM}\s{{0,3}},?\s{{0,3}}\(?\b(?:or|and/or)\s(?:\w{{1,12}}\s){{0,3}}{_HEDGE_TERM}", re.IGNORECASE
+)
+_RUNAWAY = re.compile(r"[0-9]{200}|[-+*/^()0-9. ]{300}")
+_GLUED = re.compile(r"(?<=[^\W\d_a-zA-Z])(?=-?[0-9])")  # digits after a letter of a script without spaces
+_EQUALS = re.compile(r"(?<![\\<>!:=])=(?!=)")
+_COMMAND = re.compile(r"\\[A-Za-z]+")
+
+
+class Unsafe(Exception):
+    """The text is not handed to sympy; the message says why."""
+
+
+def judge(doc: Mapping[str, Any], text: str) -> Verdict:
+    r"""Judge a whole generation against ``doc["answer"]``; `score` and the metric `paper` are 0 or 1.
+
+    `paper` is our reading of the paper's own metric, which nobody has published in a form we could run: the same
+    comparison with percent signs ignored on both sides, so that 50% equals 50 and nothing but 50, where Math-Verify
+    also takes 0.5 for it (and of 62.5% takes only 0.625). Without a percent sign the two are equal.
+
+    >>> judge({"answer": "62.5%"}, "So it is $\\boxed{62.5}$ percent.").metrics["paper"]
+    1.0
+    """
+    answer = after_thinking(text)
+    if answer is None:
+        return no_answer("the thinking never ended", paper=0.0)
+    extracted = final_answer(answer)
+    if not extracted:
+        return no_answer("no box and no stated answer", paper=0.0)
+    shown = extracted if len(extracted) <= limits.MAX_CHARACTERS else extracted[: limits.MAX_CHARACTERS] + "..."
+    gold, stated = str(doc["answer"]), _without_unit(extracted, doc.get("unit"))
+    leeway: dict[str, Any] = {"tolerance": _tolerance(doc), "precision": int(doc.get("precision") or DECIMALS)}
+    try:
+        score = float(equal(gold, stated, **leeway))
+        paper = score
+        bare_gold, bare_answer = spelling.without_percent(gold), spelling.without_percent(stated)
+        if (bare_gold, bare_answer) != (gold, stated):
+            paper = float(equal(bare_gold, bare_answer, **leeway))
+    except Unsafe as reason:
+        return undecided(str(reason), shown, paper=None)
+    return Verdict(score, shown, metrics={"paper": paper})
+
+
+def same(first: str, second: str) -> bool:
+    """Whether two extracted answers are one answer; raises `Unsafe` where that cannot be worked out safely."""
+    return equal(first, second)
+
+
+def final_answer(text: str) -> str | None:
+    r"""The answer a generation (thinking taken off) ends with, or None.
+
+    In order: an answer stated after the last box; the last box, or joined boxes; the last stated answer; the whole text,
+    where it is one expression; what Math-Verify finds in the last 1,500 characters; the whole text, if it is short.
+
+    >>> final_answer(r"$\boxed{3}$ is wrong. The final answer is 4."), final_answer("x = 2"), final_answer("Hello there")
+    ('4', 'x = 2', 'Hello there')
+    """
+    box = boxed.boxed_answer(text)
+    if box:
+        later = boxed.stated_answer(text[box[1] :], only_strong_prose=True)
+        return (_read_prose(later) if later else None) or box[0]
+    stated = boxed.stated_answer(text)
+    if stated:
+        return _read_prose(stated) or stated
+    if boxed.is_expression(text) or spelling.plain(text).lstrip("-").isdigit():
+        return boxed.bare(text)
+    return _read_prose(text) or (boxed.bare(text) or None if len(text) <= _SHORT and "\n" not in text.strip() else None)
+
+
+def _read_prose(text: str) -> str | None:
+    """`text` if it is an expression, else the one Math-Verify finds in it, or None."""
+    if boxed.is_expression(text):
+        return text
+    if limits.is_code(text):
+        return None
+    text = text[-_SEARCHED:]
+    hedge = _HEDGE.search(text.strip().rpartition("\n")[2])
+    if hedge:
+        return f"{hedge[1].strip('$')}, {hedge[2].strip('$').rstrip('.')}"
+    if _RUNAWAY.search(text):  # what Math-Verify's patterns are slowest on, and no model's idea of an answer
+        return None
+    text = _GLUED.sub(" ", text)
+    parsed = parse(text, _ANY, parsing_timeout=None)
+    if parsed and not boxed.is_expression(str(parsed[-1])):
+        # The string Math-Verify hands back is of its first match, which it may have failed to parse.
+        parsed = parse(text, (ExprExtractionConfig(),), parsing_timeout=None) or parsed
+    answer = str(parsed[-1]).strip("*_ ").rstrip("*_.,; ") if parsed else ""
+    if not answer:
+        return None
+    if re.search(re.escape(answer) + r"\$?(?:\s|\\\)|\\)?(?:%|percent|pct)", text):
+        answer += r"\%"
+    return answer
+
+
+def equal(gold: str, answer: str, *, tolerance: float | None = None, precision: int = DECIMALS) -> bool:
+    """Whether `answer` is `gold`. Not symmetric where Math-Verify is not; raises `Unsafe` beyond `limits`.
+
+    `tolerance` is an absolute error allowed between two numbers, `precision` the decimals that are compared.
+    """
+    if spelling.plain(gold) == spelling.plain(answer):
+        return True
+    gold = _read_gold(gold)
+    if spelling.plain(gold) == spelling.plain(answer):
+        return True
+    by_digits = _equal_decimals(gold, answer)
+    if by_digits is not None:
+        return by_digits
+    gold, answer = spelling.to_latex(gold), spelling.to_latex(answer)
+    for text in (answer, gold):
+        reason = limits.of_text(text)
+        if reason:
+            raise Unsafe(reason)
+    sides = _numeric_sides(answer)
+    if len(sides) > 1 and not _agree(sides):
+        return False
+    gold_read = _parse(gold)
+    return any(_compare(gold_read, _parse(side), tolerance, precision) for side in (answer, *sides))
+
+
+def _read_gold(gold: str) -> str:
+    """A gold that is a worked solution stands for its final answer; any other for itself."""
+    gold = gold.strip()
+    if boxed.is_expression(gold) and "\\boxed" not in gold:
+        return boxed.bare(gold)
+    return final_answer(gold) or gold
+
+
+def _equal_decimals(gold: str, answer: str) -> bool | None:
+    """Two decimal literals, one too long for the parser: Math-Verify's rule for them without sympy; None for all others."""
+    gold, answer = gold.strip(), answer.strip()
+    if max(len(gold), len(answer)) <= limits.MAX_DIGIT_RUN:
+        return None
+    if not (_DECIMAL.fullmatch(gold) and _DECIMAL.fullmatch(answer)):
+        return None
+    try:
+        difference = abs(Decimal(gold) - Decimal(answer))
+    except InvalidOperation:
+        return None
+    return bool(difference < (Decimal("5e-7") if "." in gold + answer else 1))
+
+
+def _parse(latex: str) -> list[Any]:
+    # Latex alone, lest a failed parse fall back on some number in the middle: "3 (or 4)" would be read as 4.
+    return parse(f"${latex}$", _LATEX, parsing_timeout=None)
+
+
+def _compare(
+    gold: list[Any], answer: list[Any], tolerance: float | None = None, precision: int = DECIMALS
+) -> bool:
+    for part in (*gold, *answer):
+        if isinstance(part, (Basic, MatrixBase)):
+            size = limits.digits(part)
+            if size > limits.MAX_DIGITS:
+                if part is answer[0] and limits.is_positive_integers(part) and _is_smaller(gold, size):
+                    return False
+                raise Unsafe(f"a number of about {size:.3g} digits")
+    if tolerance is not None and _within(gold, answer, tolerance):
+        return True
+    if not verify(gold, answer, float_rounding=precision, timeout_seconds=None):
+        return False
+    return _within_mantissa(gold, answer)
+
+
+def _is_smaller(gold: list[Any], size: float) -> bool:
+    return bool(gold) and getattr(gold[0], "is_number", False) and limits.digits(gold[0]) < size / 2
+
+
+def _number(read: list[Any]) -> float | None:
+    value = read[0] if read else None
+    if isinstance(value, Basic) and hasattr(value, "rhs") and hasattr(value, "lhs"):
+        value = value.rhs
+    if not isinstance(value, Basic) or not getattr(value, "is_number", False):
+        return None
+    number = value.doit().evalf(20)
+    return float(number) if number.is_Float or number.is_Rational else None
+
+
+def _within(gold: list[Any], answer: list[Any], tolerance: float) -> bool:
+    first, second = _number(gold), _number(answer)
+    return first is not None and second is not None and abs(first - second) <= tolerance * (1 + 1e-9)
+
+
+def _within_mantissa(gold: list[Any], answer: list[Any]) -> bool:
+    first = _number(gold)
+    if first is None or not 0 < abs(first) < 1e-4:
+        return True
+    second = _number(answer)
+    return second is None or abs(first - second) < 5e-7 * 10.0 ** math.floor(math.log10(abs(first)))
+
+
+def _numeric_sides(answer: str) -> list[str]:
+    r"""The sides of ``a = b = 1/3`` that are numbers; those with words (units) or subscripts (bases) are passed over."""
+    if "=" not in answer or "," in answer or ";" in answer:
+        return []
+    if answer[0] == "(" and answer[-1] == ")":
+        answer = answer[1:-1]
+    return [side for side in (side.strip() for side in _EQUALS.split(answer)) if _is_numeric(side)]
+
+
+def _agree(sides: list[str]) -> bool:
+    """Whether a chain of equalities holds: no side of ``2 = 3`` is anybody's answer. A decimal may be a rounded one."""
+    read = [_parse(side) for side in sides]
+    return all(
+        _compare(read[i], read[i + 1], _rounding(sides[i], sides[i + 1])) for i in range(len(sides) - 1)
+    )
+
+
+def _is_numeric(side: str) -> bool:
+    if "_" in side or "\\text" in side or "\\m" in side:
+        return False
+    return any(c.isdigit() for c in side) and not any(c.isalpha() for c in _COMMAND.sub("", side))
+
+
+def _rounding(*sides: str) -> float | None:
+    decimals = [len(side.partition(".")[2]) for side in sides if _DECIMAL.fullmatch(side)]
+    return 0.5 * 10.0 ** -min(decimals) if decimals and min(decimals) else None
+
+
+def _tolerance(doc: Mapping[str, Any]) -> float | None:
+    try:
+        return float(doc["error"]) if doc.get("error") else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _without_unit(answer: str, unit: object) -> str:
+    if not unit:
+        return answer
+    name = re.escape(str(unit).strip("$ "))
+    wrapped = rf"\s*(?:\\[,;! ])*\s*(?:\\(?:text|mathrm|mbox)\s?\{{\s*{name}\s*\}}|\\?{name})\s*\$?$"
+    return re.sub(wrapped, "", answer, flags=re.IGNORECASE) or answer
+
+
+GRADER = Grader("maths", 1, judge, same)

@@ -1,0 +1,236 @@
+"""`spot-eval run`: from a checkpoint to a scoreboard. The order of things, and what is refused before work starts."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spot_eval.baseline import Baseline, difference, load_baseline, refuse_incomparable
+from spot_eval.checkpoint import NO_TEMPLATE, ChatTokenizer, fingerprint, locate, weight_files
+from spot_eval.engines import check_engine, engine_facts, open_engine
+from spot_eval.errors import UserError
+from spot_eval.generate import Planned, generate, make_plan, refuse_too_long, take_over, versions
+from spot_eval.grade import grade
+from spot_eval.progress import progress
+from spot_eval.records import Sample, digest, to_line
+from spot_eval.score import scoreboard
+from spot_eval.show import markdown
+from spot_eval.store import RunDirectory, write_atomically, write_json
+from spot_eval.suite import Suite, load_suite
+from spot_eval.task_docs import LoadedTask, load_tasks
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line says; see `spot-eval run --help`."""
+
+    model: str
+    suite: str = "spot"
+    tasks: Sequence[str] = ()
+    engine: str = "hf"
+    engine_args: Mapping[str, str] = field(default_factory=dict)
+    data_dirs: Sequence[Path] = ()
+    data_files: Mapping[str, Path] = field(default_factory=dict)
+    limit: int | None = None
+    repeats: int | None = None
+    max_new_tokens: int | None = None
+    seed: int = 0
+    baseline: str | None = None
+    out: Path | None = None
+    chat_template: str | None = None
+    skip_too_long: bool = False
+    trust_remote_code: bool = False
+    workers: int | None = None
+
+
+Say = Callable[[str], None]
+
+
+def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
+    """Generates what is missing, grades, scores; returns (run directory, scoreboard).
+
+    `say` receives the sentences a user should read while it works. Raises UserError for bad input, before anything is
+    generated.
+    """
+    check_engine(options.engine)
+    suite = load_suite(options.suite).narrowed(
+        tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens
+    )
+    baseline = load_baseline(options.baseline) if options.baseline else None
+    path = locate(options.model)
+    facts = engine_facts(options.engine, path, options.engine_args)
+    template = _read_template(options.chat_template)
+    tokenizer = ChatTokenizer(
+        path, chat_template=template, thinking=suite.thinking, trust_remote_code=options.trust_remote_code
+    )
+    tasks, left_out = load_tasks(
+        suite, data_dirs=options.data_dirs, data_files=options.data_files, limit=options.limit
+    )
+    preflight({task.grader for task in tasks})
+    for name, reason in left_out.items():
+        say(f"{name} is left out, and its family has no mean: {reason}")
+
+    identity = _fingerprint(path, facts.dtype, template)
+    plan = make_plan(
+        tasks,
+        suite,
+        tokenizer,
+        fingerprint=identity,
+        engine=facts.identity,
+        context=facts.context,
+        run_seed=options.seed,
+    )
+    if plan.too_long and not options.skip_too_long:
+        refuse_too_long(plan.too_long, facts.context or 0)
+    if plan.capped:
+        say(f"{plan.capped} requests get a smaller budget: prompt and answer share {facts.context} tokens of context")
+    config = {
+        "schema": SCHEMA,
+        "model": {"fingerprint": identity, "chat_template": _template_name(template)},
+        "engine": dict(facts.identity),
+        "suite": suite.resolved(),
+        "seed": options.seed,
+        "limit": options.limit,
+        "skip_too_long": options.skip_too_long,
+        "data": {task.name: task.manifest() for task in tasks},
+    }
+    if baseline:
+        for warning in refuse_incomparable(config, baseline):
+            say(f"beside the baseline: {warning}")
+    out = options.out or Path("runs") / f"{_slug(path, options.model)}-{suite.name}-{digest(config)[:8]}"
+    store = RunDirectory.create(out, _manifest(options, path, facts.dtype, facts.context, tasks, left_out, config))
+    try:
+        _write_docs(store, tasks)
+        _generate_missing(store, plan.requests, plan.too_long, options, path, tokenizer, identity, say)
+        samples = grade(store, workers=options.workers)
+        return out, score(store, samples, baseline)
+    finally:
+        store.close()
+
+
+def preflight(graders: set[str]) -> None:
+    """Raises UserError for what a grader needs and has not got, before hours of generation."""
+    if "ifeval" in graders:
+        from spot_eval.graders.ifeval import preflight as nltk_data_is_there
+
+        nltk_data_is_there()
+
+
+def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | None) -> dict[str, Any]:
+    """Writes scoreboard.json and scoreboard.md from judged samples; returns the scoreboard."""
+    manifest = store.manifest
+    suite = manifest["config"]["suite"]
+    board = {
+        "model": manifest["model"]["name"],
+        **scoreboard(samples, suite=suite, sessions=store.read_sessions(), left_out=manifest["left_out"]),
+    }
+    if baseline:
+        board["difference"] = difference(board, samples, suite, baseline)
+    write_json(store.path / "scoreboard.json", board)
+    write_atomically(store.path / "scoreboard.md", [markdown(board).encode()])
+    return board
+
+
+def _generate_missing(
+    store: RunDirectory,
+    requests: Sequence[Planned],
+    too_long: Sequence[Planned],
+    options: RunOptions,
+    path: Path,
+    tokenizer: ChatTokenizer,
+    identity: str,
+    say: Say,
+) -> None:
+    known = store.read_failures()
+    for planned in too_long:
+        if planned.request.key not in known:
+            tokens = len(planned.request.prompt.token_ids)
+            store.failures.append(planned.failure(f"the prompt of {tokens} tokens does not fit the context"))
+    finished = set(store.read_generations())
+    missing = [planned for planned in requests if planned.request.key not in finished]
+    if taken := take_over(store, missing, identity):
+        say(f"{taken} generations of this checkpoint were finished by neighbouring runs and are taken over")
+        finished = set(store.read_generations())
+        missing = [planned for planned in missing if planned.request.key not in finished]
+    if not missing:
+        return
+    say(f"{len(missing)} of {len(requests)} generations to do; records in {store.path}")
+    engine = open_engine(
+        options.engine, path, tokenizer, options.engine_args, trust_remote_code=options.trust_remote_code
+    )
+    try:
+        generate(store, engine, missing, finished=len(requests) - len(missing), total=len(requests))
+    finally:
+        engine.close()
+
+
+def _write_docs(store: RunDirectory, tasks: Sequence[LoadedTask]) -> None:
+    if not (store.path / "docs.jsonl").exists():
+        write_atomically(store.path / "docs.jsonl", (to_line(doc) for task in tasks for doc in task.docs))
+
+
+def _manifest(
+    options: RunOptions,
+    path: Path,
+    dtype: str,
+    context: int | None,
+    tasks: Sequence[LoadedTask],
+    left_out: Mapping[str, str],
+    config: Mapping[str, Any],
+) -> dict[str, Any]:
+    return {
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "model": {"name": _slug(path, options.model), "path": str(path), "dtype": dtype, "context": context},
+        "engine_args": dict(options.engine_args),
+        "versions": versions(),
+        "data": {
+            task.name: {"origin": task.origin, "revision": task.revision, "content_hash": task.content_hash}
+            for task in tasks
+        },
+        "left_out": dict(left_out),
+        "config": dict(config),
+    }
+
+
+def _fingerprint(path: Path, dtype: str, template: str | None) -> str:
+    size = sum(file.stat().st_size for file in weight_files(path))
+    with progress("hashing the checkpoint (MB)", size >> 20) as advance:
+        rest = 0
+
+        def hashed(count: int) -> None:
+            nonlocal rest
+            rest += count
+            advance(rest >> 20)
+            rest &= (1 << 20) - 1
+
+        return fingerprint(path, dtype, template, hashed)
+
+
+def _read_template(given: str | None) -> str | None:
+    if given is None or given == NO_TEMPLATE:
+        return given
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserError(f"--chat-template {given}: cannot be read ({problem}); give a file, or `none`") from problem
+
+
+def _template_name(template: str | None) -> str:
+    """How a manifest names the template in force."""
+    if template is None:
+        return "checkpoint"
+    return NO_TEMPLATE if template == NO_TEMPLATE else digest("template", template)
+
+
+def _slug(path: Path, model: str) -> str:
+    """A readable folder name: the checkpoint's own, with its parent where it is a numbered step."""
+    name = model if not Path(model).expanduser().is_dir() else path.resolve().name
+    if re.fullmatch(r"(checkpoint|step)[-_]?\d+", name):
+        name = f"{path.resolve().parent.name}-{name}"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"

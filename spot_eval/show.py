@@ -1,0 +1,173 @@
+"""The scoreboard for a reader: a Rich table for the terminal, Markdown for a file. Knows numbers and layout only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+Board = Mapping[str, Any]
+
+FULL_WIDTH = 100
+TITLES = {"in_domain": "in-domain", "ood": "out-of-domain", "general": "general"}
+
+
+class Row(NamedTuple):
+    """One line of the table, as text; `level` is task, family or overall."""
+
+    level: str
+    name: str
+    cells: list[str]
+
+
+VOTES = ("pass@k", "maj@k")  # what a narrow terminal beside a baseline does without
+
+
+def columns(board: Board) -> list[str]:
+    """The column titles; the last is there only beside a baseline."""
+    head = ["score", "n x k", *VOTES, "trunc.", "unpars.", "unjudg.", "tokens"]
+    return [*head, "vs base"] if "difference" in board else head
+
+
+def rows(board: Board) -> Iterator[Row]:
+    """Tasks under their families, then overall; what could not run says so."""
+    difference = board.get("difference")
+    for family, entry in board["families"].items():
+        yield Row("family", TITLES.get(family, family), _family_cells(entry, difference, "families", family))
+        for name, task in board["tasks"].items():
+            if task["family"] == family:
+                yield Row("task", name, _task_cells(name, task, difference))
+        for name in entry.get("missing", []):
+            if name not in board["tasks"]:
+                yield Row("task", name, ["left out", *[""] * (len(columns(board)) - 1)])
+    yield Row("overall", "overall", _family_cells(board["overall"], difference, "overall", None))
+
+
+def _task_cells(name: str, task: Mapping[str, Any], difference: Mapping[str, Any] | None) -> list[str]:
+    k = str(task["repeats"])
+    many = task["repeats"] > 1
+    cells = [
+        percent(task["mean"], task["stderr"]),
+        f"{task['docs']} x {task['repeats']}",
+        percent(task["pass_at_k"].get(k)) if many else "",
+        percent(task["maj_at_k"].get(k)) if many else "",
+        percent(task["truncated"]),
+        percent(task["unparsed"]),
+        percent(task["not_judged"]),
+        "" if task["output_tokens"] is None else f"{task['output_tokens']:,.0f}",
+    ]
+    return [*cells, _difference_cell(difference["tasks"].get(name))] if difference else cells
+
+
+def _family_cells(
+    entry: Mapping[str, Any], difference: Mapping[str, Any] | None, level: str, name: str | None
+) -> list[str]:
+    score = "partial" if entry.get("partial") else percent(entry["mean"], entry["stderr"])
+    cells = [score, *[""] * 7]
+    if not difference:
+        return cells
+    other = difference[level] if name is None else difference[level].get(name)
+    return [*cells, _difference_cell(other)]
+
+
+def percent(value: float | None, stderr: float | None = None) -> str:
+    """`31.2 ± 6.0`, in percent; a dash where there is no value."""
+    if value is None:
+        return "-"
+    return f"{100 * value:.1f}" if stderr is None else f"{100 * value:.1f} ± {100 * stderr:.1f}"
+
+
+def _difference_cell(entry: Mapping[str, Any] | None) -> str:
+    if not entry or entry["mean"] is None:
+        return "-"
+    error = "" if entry["stderr"] is None else f" ± {100 * entry['stderr']:.1f}"
+    return f"{100 * entry['mean']:+.1f}{error}"
+
+
+def footer(board: Board) -> list[str]:
+    """What stands under the table: cost, further metrics, what was left out, what the baseline is."""
+    lines = []
+    cost = board["cost"]
+    if cost["tokens_per_s"]:
+        lines.append(
+            f"{cost['generations']:,} generations, {cost['output_tokens']:,} tokens in {clock(cost['wall_time_s'])} "
+            f"({cost['tokens_per_s']:,.0f} tokens/s)"
+        )
+    for name, task in board["tasks"].items():
+        if task["metrics"]:
+            shown = ", ".join(f"{metric} {percent(**value)}" for metric, value in _named(task["metrics"]))
+            lines.append(f"{name}: {shown}")
+    lines += [f"{name} left out: {reason}" for name, reason in board["left_out"].items()]
+    if difference := board.get("difference"):
+        if difference["kind"] == "published":
+            lines.append(f"vs base: {difference['baseline']}, {difference['source']}: display only ({difference['note']})")
+        else:
+            pairs = sum(entry["docs"] for entry in difference["tasks"].values())
+            alone = sum(entry["docs_unpaired"] for entry in difference["tasks"].values())
+            note = f", {alone} docs without a partner left aside" if alone else ""
+            lines.append(f"vs base: {difference['baseline']}, {pairs} docs paired{note}")
+    return lines
+
+
+def _named(metrics: Mapping[str, Mapping[str, float | None]]) -> Iterator[tuple[str, dict[str, float | None]]]:
+    for name, estimate in metrics.items():
+        yield name, {"value": estimate["mean"], "stderr": estimate["stderr"]}
+
+
+def clock(seconds: float) -> str:
+    """`4 s`, `3 min 20 s` or `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def print_scoreboard(board: Board, console: Console, notes: Sequence[str] = ()) -> None:
+    """The table and its footer on `console`."""
+    suite = board["suite"]
+    title = f"{board['model']} on {suite['name']} v{suite['version']} (%)"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    narrow = "difference" in board and console.width < FULL_WIDTH
+    shown = [at for at, name in enumerate(columns(board)) if not (narrow and name in VOTES)]
+    for at in shown:
+        table.add_column(columns(board)[at], justify="right", no_wrap=True)
+    for row in rows(board):
+        style = {"task": "", "family": "bold", "overall": "bold"}[row.level]
+        name = f"  {row.name}" if row.level == "task" else row.name
+        if row.level == "overall":
+            table.add_section()
+        table.add_row(name, *(row.cells[at] for at in shown), style=style)
+    console.print(table)
+    narrowed = ["pass@k and maj@k are in scoreboard.md"] if narrow else []
+    for line in [*footer(board), *narrowed, *notes]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def markdown(board: Board) -> str:
+    """The same as a Markdown document."""
+    suite = board["suite"]
+    head = columns(board)
+    lines = [
+        f"# {_inert(board['model'])} on {suite['name']} v{suite['version']}",
+        "",
+        "Percent, ± one standard error over docs.",
+        "",
+        f"| | {' | '.join(head)} |",
+        f"|---|{'---:|' * len(head)}",
+    ]
+    for row in rows(board):
+        name = row.name if row.level == "task" else f"**{row.name}**"
+        lines.append(f"| {name} | {' | '.join(row.cells)} |")
+    lines += ["", *(f"- {_inert(line)}" for line in footer(board))]
+    return "\n".join(lines) + "\n"
+
+
+def _inert(text: str) -> str:
+    """Names and reasons are not ours: nothing of them may act as markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")

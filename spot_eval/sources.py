@@ -1,0 +1,282 @@
+"""Where a task's rows come from: a file, a local mirror, or the hub; whichever it was, the same docs.
+
+    load_rows(SOURCES["aime24"], ["/data"])  # /data/aime24/aime24.jsonl, else the hub
+    Rows(rows=[{"id": ..., "problem": ..., "answer": "204"}, ...], origin="/data/aime24/aime24.jsonl", ...)
+
+Order: the file named for the task (`--data TASK=FILE`), each data directory (`--data-dir`, else
+SPOT_EVAL_DATA), the hub. No hub revision is written here: it is resolved when the rows are loaded and
+recorded with them. What a row must hold is `adapters`' matter; prompts and judging are the task's.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import importlib
+import importlib.util
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spot_eval import adapters
+from spot_eval.adapters import Doc, RawRow
+from spot_eval.errors import UserError
+
+DATA_DIRS = "SPOT_EVAL_DATA"
+
+
+class MissingData(UserError):  # noqa: N818 - says what is the matter; a gated task may be left out for it
+    """No rows at hand: no file, no mirror, and no hub."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One task's data set: on the hub, and as files relative to a data directory, the first that exists."""
+
+    task: str
+    hub: str
+    adapter: Callable[[RawRow], Doc]
+    mirror: tuple[str, ...]
+    docs: int  # as published; another number is no error (a file may hold a selection)
+    name: str | None = None  # the hub data set's configuration
+    split: str = "test"  # where the hub has a single split, that one
+    gated: bool = False
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Docs, where they were found, the hub revision (None for a file), and the hash of their content.
+
+    `sha256` is over the docs, not the file: a mirror and the hub with the same rows have the same hash.
+    """
+
+    rows: list[Doc]
+    origin: str
+    revision: str | None
+    sha256: str
+
+
+def _maths(task: str, hub: str, adapter: Callable[[RawRow], Doc], docs: int, split: str = "train") -> Source:
+    return Source(task, hub, adapter, (f"{task}/{task}.jsonl", f"{task}.jsonl"), docs, split=split)
+
+
+SOURCES: dict[str, Source] = {
+    source.task: source
+    for source in (
+        _maths("aime24", "HuggingFaceH4/aime_2024", adapters.integer_answer, 30),
+        _maths("aime25", "yentinglin/aime_2025", adapters.integer_answer, 30),
+        _maths("amc23", "knoveleng/AMC-23", adapters.integer_answer, 40),
+        _maths("math500", "HuggingFaceH4/MATH-500", adapters.boxed_answer, 500, split="test"),
+        _maths("minerva", "knoveleng/Minerva-Math", adapters.boxed_answer, 272),
+        _maths("olympiadbench", "knoveleng/OlympiadBench", adapters.olympiad, 675),
+        Source(
+            "gpqa_diamond",
+            "Idavidrein/gpqa",
+            adapters.gpqa,
+            tuple(
+                f"{folder}gpqa_diamond.{kind}"
+                for folder in ("gpqa_diamond/", "gpqa/", "")
+                for kind in ("csv", "jsonl")
+            ),
+            198,
+            name="gpqa_diamond",
+            split="train",
+            gated=True,
+        ),
+        Source(
+            "connect4",
+            "linius/connect4",
+            adapters.connect4,
+            ("connect4/connect4.jsonl", "connect4_reference/connect4.jsonl", "connect4.jsonl"),
+            500,
+        ),
+        Source(
+            "ifeval",
+            "google/IFEval",
+            adapters.ifeval,
+            ("ifeval/ifeval.jsonl", "ifeval.jsonl"),
+            541,
+            split="train",
+        ),
+    )
+}
+
+
+def load_rows(source: Source, data_dirs: Sequence[str | Path] = (), file: str | Path | None = None) -> Rows:
+    """The docs of `source`. Raises UserError for a bad file or row, MissingData where nothing is at hand."""
+    path = _file(source, data_dirs, file)
+    if path:
+        raw, origin, revision = list(_read(path)), str(path), None
+    else:
+        raw, revision = _from_hub(source, data_dirs)
+        origin = f"hub:{source.hub}" + (f"/{source.name}" if source.name else "")
+    if not raw:
+        raise UserError(f"{origin}: no rows, though {source.task} has {source.docs}")
+    docs = [source.adapter(row) for row in raw]
+    seen: dict[str, int] = {}
+    for doc in docs:
+        seen[doc["id"]] = seen.get(doc["id"], 0) + 1
+        if seen[doc["id"]] > 1:  # the same text twice in one data set
+            doc["id"] += f"-{seen[doc['id']]}"
+    content = "".join(json.dumps(doc, sort_keys=True, ensure_ascii=False) + "\n" for doc in docs)
+    return Rows(docs, origin, revision, hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+def at_hand(
+    source: Source, data_dirs: Sequence[str | Path] = (), file: str | Path | None = None
+) -> str | None:
+    """Where the rows would come from without the network, in words; None if from nowhere. Opens no file."""
+    path = _file(source, data_dirs, file)
+    if path:
+        return str(path)
+    hub, prepared = _cache_folders()
+    repo = hub / f"datasets--{source.hub.replace('/', '--')}"
+    if (repo / "snapshots").is_dir():
+        return f"hub cache {repo}"
+
+    def plain(name: str) -> str:
+        return name.lower().replace("_", "")
+
+    wanted = plain(source.hub.replace("/", "___"))
+    for folder in sorted(prepared.iterdir()) if prepared.is_dir() else ():
+        if plain(folder.name) == wanted:
+            return f"datasets cache {folder}"
+    return None
+
+
+def data_directories(data_dirs: Sequence[str | Path] = ()) -> list[Path]:
+    """The directories to look in: those given, else SPOT_EVAL_DATA's. Raises UserError if one is none."""
+    given = list(data_dirs) or [part for part in os.environ.get(DATA_DIRS, "").split(os.pathsep) if part]
+    folders = [Path(part).expanduser() for part in given]
+    for folder in folders:
+        if not folder.is_dir():
+            whence = "--data-dir" if data_dirs else DATA_DIRS
+            raise UserError(f"{whence}: {folder} is not a directory")
+    return folders
+
+
+def _file(source: Source, data_dirs: Sequence[str | Path], file: str | Path | None) -> Path | None:
+    if file is not None:
+        path = Path(file).expanduser()
+        if not path.is_file():
+            raise UserError(f"--data {source.task}={file}: there is no such file")
+        return path
+    candidates = (folder / name for folder in data_directories(data_dirs) for name in source.mirror)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _read(path: Path) -> Iterator[RawRow]:
+    """The rows of a .jsonl (one object a line, split on "\\n" only) or .csv file, in UTF-8."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise UserError(f"{path}: byte {problem.start} is not UTF-8") from problem
+    except OSError as problem:
+        raise UserError(f"{path}: cannot be read ({problem.strerror})") from problem
+    if path.suffix == ".csv":
+        csv.field_size_limit(2**31 - 1)
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        try:
+            for cells in reader:
+                named = {name: cell for name, cell in cells.items() if name is not None}
+                yield RawRow(named, f"{path}, line {reader.line_num}")
+        except csv.Error as problem:
+            raise UserError(f"{path}, line {reader.line_num}: broken CSV ({problem})") from problem
+    elif path.suffix == ".jsonl":
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield _json_row(line, f"{path}, line {number}")
+    else:
+        raise UserError(
+            f"{path}: rows are read from .jsonl or .csv, not from {path.suffix or 'a file without a suffix'}"
+        )
+
+
+def _json_row(line: str, where: str) -> RawRow:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError) as problem:
+        raise UserError(f"{where}: broken JSON ({problem})") from problem
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: expected a JSON object, found {type(values).__name__}")
+    return RawRow(values, where)
+
+
+def _cache_folders() -> tuple[Path, Path]:
+    """The hub's cache and that of `datasets`, as both libraries find them, without importing either."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    home = Path(os.environ.get("HF_HOME") or cache / "huggingface").expanduser()
+    hub = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or home / "hub"
+    return Path(hub).expanduser(), Path(os.environ.get("HF_DATASETS_CACHE") or home / "datasets").expanduser()
+
+
+def _from_hub(source: Source, data_dirs: Sequence[str | Path]) -> tuple[list[RawRow], str]:
+    import datasets
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    unreachable: tuple[type[Exception], ...] = (OSError, *_transport_errors())  # offline mode is an OSError
+    place = source.hub
+    try:
+        revision = HfApi().dataset_info(source.hub, timeout=15).sha
+    except HfHubHTTPError as problem:
+        raise _missing(source, data_dirs, f"answered {_one_line(problem)}") from problem
+    except unreachable as problem:
+        snapshot = _cached_snapshot(source)
+        if snapshot is None:
+            raise _missing(source, data_dirs, f"cannot be reached ({_one_line(problem)})") from problem
+        place, revision = str(snapshot), snapshot.name
+    at = {"revision": revision} if place == source.hub else {}
+    failing = (*unreachable, ValueError, HfHubHTTPError, datasets.exceptions.DatasetsError)
+    try:
+        loaded = datasets.load_dataset(place, source.name, **at)
+    except failing as problem:
+        raise _missing(source, data_dirs, f"gave no rows ({_one_line(problem)})") from problem
+    split = source.split if source.split in loaded else next(iter(loaded))
+    if split != source.split and len(loaded) > 1:
+        raise UserError(f"hub:{source.hub}: no split {source.split!r} among {', '.join(loaded)}")
+    where = f"hub:{source.hub}@{revision[:8]}, row"
+    return [RawRow(dict(row), f"{where} {number}") for number, row in enumerate(loaded[split], 1)], revision
+
+
+def _cached_snapshot(source: Source) -> Path | None:
+    """The hub's cached copy: the one its ref names, else the newest (a load by revision writes no ref)."""
+    repo = _cache_folders()[0] / f"datasets--{source.hub.replace('/', '--')}"
+    ref = repo / "refs" / "main"
+    if ref.is_file() and (named := repo / "snapshots" / ref.read_text().strip()).is_dir():
+        return named
+    return max((repo / "snapshots").glob("*"), key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _transport_errors() -> tuple[type[Exception], ...]:
+    """The network errors of the HTTP library under huggingface_hub, which changed between its versions."""
+    names: Mapping[str, str] = {"httpx2": "HTTPError", "httpx": "HTTPError", "requests": "RequestException"}
+    found = [name for name in names if importlib.util.find_spec(name)]
+    return tuple(getattr(importlib.import_module(name), names[name]) for name in found)
+
+
+def _one_line(problem: Exception) -> str:
+    return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:160].rstrip(".")
+
+
+def _missing(source: Source, data_dirs: Sequence[str | Path], why: str) -> MissingData:
+    folders = data_directories(data_dirs)
+    tried = (
+        f"no {source.mirror[0]} in {', '.join(map(str, folders))}"
+        if folders
+        else "no data directory was named"
+    )
+    ways = f"give --data-dir DIR or --data {source.task}=FILE"
+    if source.gated:
+        ways += (
+            " (a CSV or JSONL in the original columns), or accept the licence at "
+            f"https://huggingface.co/datasets/{source.hub} and set HF_TOKEN"
+        )
+    else:
+        ways += ", or go online (`hf auth login` where the hub asks for it)"
+    return MissingData(
+        f"{source.task}: no rows at hand: {tried}, and hub data set {source.hub} {why}; {ways}"
+    )

@@ -1,0 +1,85 @@
+"""Means with standard errors, pass@k and maj@k. Pure functions of numbers; fractions of 1 throughout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Estimate(NamedTuple):
+    """A mean and its standard error; None where there are too few docs to say."""
+
+    mean: float | None
+    stderr: float | None
+
+
+def mean_over_docs(doc_means: Sequence[float]) -> Estimate:
+    """The mean of per-doc means and its standard error over docs, s / sqrt(n) with n - 1 in s.
+
+    Repeats are clustered in their doc, so the doc is the unit (Miller 2024, "Adding Error Bars to Evals", section 2.2).
+    One doc has no standard error.
+    """
+    n = len(doc_means)
+    if n == 0:
+        return Estimate(None, None)
+    values = np.asarray(doc_means, dtype=float)
+    stderr = float(values.std(ddof=1) / math.sqrt(n)) if n > 1 else None
+    return Estimate(float(values.mean()), stderr)
+
+
+def unweighted(parts: Sequence[Estimate]) -> Estimate:
+    """The mean of independent means, each counting the same; None where one of them is missing."""
+    means = [part.mean for part in parts if part.mean is not None]
+    if not parts or len(means) < len(parts):
+        return Estimate(None, None)
+    errors = [part.stderr for part in parts if part.stderr is not None]
+    stderr = math.sqrt(sum(error**2 for error in errors)) / len(parts) if len(errors) == len(parts) else None
+    return Estimate(sum(means) / len(parts), stderr)
+
+
+def pass_at_k(n: int, correct: int, k: int) -> float:
+    """The chance that k of n samples, drawn without replacement, hold a correct one.
+
+    The unbiased estimator of Chen et al. 2021 (arXiv 2107.03374, equation 1). Raises ValueError unless k <= n.
+    """
+    if not 0 < k <= n or not 0 <= correct <= n:
+        raise ValueError(f"pass@k needs 0 < k <= n and 0 <= correct <= n; got n={n}, correct={correct}, k={k}")
+    return 1.0 - math.comb(n - correct, k) / math.comb(n, k)
+
+
+def majority_score(groups: Sequence[int | None], scores: Sequence[float | None]) -> float | None:
+    """The score of the answer most samples of one doc gave; groups that tie share the vote evenly.
+
+    `groups[i]` numbers the answer of sample i, None for no answer, which has no vote; a group scores the mean of its
+    judged samples. 0 where nobody answered; None where a winning group was not judged.
+    """
+    members: dict[int, list[float | None]] = {}
+    for group, score in zip(groups, scores, strict=True):
+        if group is not None:
+            members.setdefault(group, []).append(score)
+    if not members:
+        return 0.0
+    most = max(len(votes) for votes in members.values())
+    winners = []
+    for votes in members.values():
+        if len(votes) == most:
+            judged = [score for score in votes if score is not None]
+            if not judged:
+                return None
+            winners.append(sum(judged) / len(judged))
+    return sum(winners) / len(winners)
+
+
+def ks_up_to(n: int) -> list[int]:
+    """The k reported for n repeats: powers of two below n, and n itself."""
+    powers = [1 << power for power in range(n.bit_length()) if 1 << power < n]
+    return [*powers, n] if n else []
+
+
+def paired_difference(candidate: Mapping[str, float], base: Mapping[str, float]) -> tuple[Estimate, int]:
+    """Mean of candidate - base over the docs both have, with its standard error, and how many docs that are."""
+    shared = sorted(candidate.keys() & base.keys())
+    return mean_over_docs([candidate[doc] - base[doc] for doc in shared]), len(shared)

@@ -1,0 +1,280 @@
+"""The run directory: append-only records that survive a kill at any moment.
+
+    manifest.json      written first: everything that decides a result
+    docs.jsonl         what was asked, with the gold the graders read
+    generations.jsonl  one line a finished request, appended as it finishes
+    failures.jsonl     requests that gave no text, with the reason
+    sessions/1.json    one file for each time the command ran: versions, hardware, seconds, tokens
+    samples.jsonl, scoreboard.json, scoreboard.md   made again from the above at any time
+
+Knows files and locks; nothing of tasks, models or graders.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from filelock import FileLock, Timeout
+
+from spot_eval.errors import UserError
+from spot_eval.records import Failure, Generation, read_lines, read_records, to_line
+
+FSYNC_EVERY_S = 1.0
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns the operating system's refusal to write `path` into one sentence."""
+    try:
+        yield
+    except OSError as problem:
+        raise UserError(
+            f"cannot write {path}: {problem.strerror or problem}. What was finished is kept: "
+            "make room or choose another place with --out, then run the same command again"
+        ) from problem
+
+
+def write_atomically(path: Path, lines: Iterable[bytes]) -> None:
+    """Writes a whole file or nothing: readers see the old content or the new, never a part.
+
+    Raises UserError where the disk is full or the place is not writable.
+    """
+    with writing(path):
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with temporary.open("wb") as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`value` as indented JSON, atomically."""
+    write_atomically(path, [json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"])
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; UserError naming the file where there is none."""
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as problem:
+        raise UserError(f"{path} does not exist") from problem
+    except ValueError as problem:
+        raise UserError(f"{path}: not JSON ({problem})") from problem
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: expected an object, found {type(value).__name__}")
+    return value
+
+
+class JsonLog:
+    """An append-only JSON Lines file.
+
+    Each append is handed to the operating system at once (a killed process loses nothing) and to the disk once a
+    second (a power cut loses at most that).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[bytes] | None = None
+        self._synced = 0.0
+
+    def repair(self) -> int:
+        """Drops a last line that was cut short by a kill; returns how many bytes that were."""
+        if not self.path.exists():
+            return 0
+        with writing(self.path), self.path.open("rb+") as file:
+            size = file.seek(0, os.SEEK_END)
+            good = size
+            while good:
+                start = _start_of_last_line(file, good)
+                file.seek(start)
+                if _is_whole(file.read(good - start)):
+                    break
+                good = start
+            file.truncate(good)
+            return size - good
+
+    def append(self, record: Any) -> None:
+        """Adds one record; on a full disk nothing of it stays and UserError is raised."""
+        with writing(self.path):
+            if self._file is None:
+                self._file = self.path.open("ab", buffering=0)
+            end = self._file.seek(0, os.SEEK_END)
+            line = to_line(record)
+            try:
+                written = 0
+                while written < len(line):
+                    written += self._file.write(line[written:])
+            except OSError:
+                self._file.truncate(end)
+                raise
+            now = time.monotonic()
+            if now - self._synced > FSYNC_EVERY_S:
+                os.fsync(self._file.fileno())
+                self._synced = now
+
+    def close(self) -> None:
+        """Brings everything to the disk."""
+        if self._file is not None:
+            with writing(self.path):
+                os.fsync(self._file.fileno())
+            self._file.close()
+            self._file = None
+
+
+def _is_whole(line: bytes) -> bool:
+    if not line.endswith(b"\n"):
+        return False
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _start_of_last_line(file: IO[bytes], end: int) -> int:
+    """The offset where the line that ends at `end` begins; reads backwards, a block at a time."""
+    position = end - 1  # the newline that ends the line itself does not count
+    while position > 0:
+        block = min(65536, position)
+        file.seek(position - block)
+        found = file.read(block).rfind(b"\n")
+        if found >= 0:
+            return position - block + found + 1
+        position -= block
+    return 0
+
+
+class RunDirectory:
+    """One run on disk. `create` opens it for writing (and holds its lock); `at` reads a finished or running one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.generations = JsonLog(path / "generations.jsonl")
+        self.failures = JsonLog(path / "failures.jsonl")
+        self._lock = FileLock(path / ".lock")
+
+    @classmethod
+    def at(cls, path: Path) -> RunDirectory:
+        """An existing run. Raises UserError where `path` holds none."""
+        if not (path / "manifest.json").is_file():
+            hint = "is not a run directory (it has no manifest.json)" if path.is_dir() else "does not exist"
+            raise UserError(f"{path} {hint}; runs are made by `spot-eval run`, by default under runs/")
+        return cls(path)
+
+    @classmethod
+    def create(cls, path: Path, manifest: Mapping[str, Any]) -> RunDirectory:
+        """Makes the directory, or continues the run that lies there.
+
+        Raises UserError where it belongs to another configuration, another process works in it, or it cannot be
+        written; nothing is changed then.
+        """
+        existing = path / "manifest.json"
+        if path.exists() and not existing.exists() and (not path.is_dir() or _has_content(path)):
+            raise UserError(f"{path} exists and is not a run directory; choose another with --out")
+        if existing.exists():
+            _refuse_other_configuration(path, read_json(existing)["config"], manifest["config"])
+        with writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+        run = cls(path)
+        run.lock()
+        if not existing.exists():
+            write_json(existing, manifest)
+        run.generations.repair()
+        run.failures.repair()
+        return run
+
+    def lock(self) -> None:
+        """Keeps other processes off this directory until `close` (or the end of this process, however it comes)."""
+        with writing(self.path):
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout as problem:  # an OSError too, so it is caught in here
+                raise UserError(
+                    f"another process is working in {self.path}; wait for it, or choose another place with --out"
+                ) from problem
+
+    def close(self) -> None:
+        """Syncs the logs and lets the lock go."""
+        self.generations.close()
+        self.failures.close()
+        self._lock.release()
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the run was started with."""
+        return read_json(self.path / "manifest.json")
+
+    def read_generations(self) -> dict[str, Generation]:
+        """All finished generations by key. Raises UserError where a line in the middle is broken."""
+        return _by_key(self.generations.path, Generation)
+
+    def read_failures(self) -> dict[str, Failure]:
+        """The last failure of each key."""
+        return _by_key(self.failures.path, Failure)
+
+    def read_sessions(self) -> list[dict[str, Any]]:
+        """What each run of the command measured, oldest first."""
+        files = sorted((self.path / "sessions").glob("*.json"), key=lambda file: int(file.stem))
+        return [read_json(file) for file in files]
+
+    def new_session_file(self) -> Path:
+        """The path of the next session's file; its folder exists."""
+        folder = self.path / "sessions"
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
+        numbers = [int(file.stem) for file in folder.glob("*.json")]
+        return folder / f"{max(numbers, default=0) + 1}.json"
+
+
+def reusable_generations(folder: Path, fingerprint: str, wanted: set[str]) -> Iterator[Generation]:
+    """Generations with a wanted key in the runs under `folder` that hold the same checkpoint.
+
+    A key names everything that decides a text, so what a shorter run (or one that lacked a data set) has finished
+    need not be done again. A neighbour that cannot be read is passed over: it is not this run's business.
+    """
+    for manifest in sorted(folder.glob("*/manifest.json")):
+        try:
+            if read_json(manifest)["config"]["model"]["fingerprint"] != fingerprint:
+                continue
+            for row in read_lines(manifest.parent / "generations.jsonl"):
+                if row.get("key") in wanted:
+                    yield Generation(**row)
+        except (UserError, KeyError, TypeError, OSError):
+            continue
+
+
+def _by_key(path: Path, kind: Any) -> dict[str, Any]:
+    return {record.key: record for record in read_records(path, kind)} if path.exists() else {}
+
+
+def _has_content(path: Path) -> bool:
+    return any(entry.name != ".lock" for entry in path.iterdir())
+
+
+def _refuse_other_configuration(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+    differences = list(differing(theirs, ours))
+    if differences:
+        shown = "; ".join(f"{name}: there {a!r}, here {b!r}" for name, a, b in differences[:3])
+        more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise UserError(
+            f"{path} holds a run of another configuration ({shown}{more}); "
+            "leave --out away to get a directory of its own, or name another"
+        )
+
+
+def differing(a: Any, b: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The leaves in which two nested mappings differ, as (dotted name, value in a, value in b)."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in sorted({*a, *b}):
+            yield from differing(a.get(key), b.get(key), f"{name}.{key}" if name else str(key))
+    elif a != b:
+        yield name, a, b

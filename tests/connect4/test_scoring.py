@@ -1,0 +1,174 @@
+"""Form is forgiven, content is not. Each weak point of the published scorer (PAPER.md) has a test."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connect4 import Board, immediate_wins, parse_response, score_response
+
+# X to move wins in the gap at (0,2); O would win on top of its three in column 0
+BOARD = Board.from_rows(["_______", "_______", "O______", "O______", "O______", "XX_X_OX"])
+QUIET = Board.from_rows(["_______"] * 6)
+RIGHT = "My winning cells: [(0,2)]\nOpponent's winning cells: [(4,0)]\nMy move: [(0,2)]"
+WRONG = "My winning cells: [(0,4)]\nOpponent's winning cells: [none]\nMy move: [(0,4)]"
+
+
+def test_the_board_is_what_these_tests_think():
+    assert immediate_wins(BOARD) == ({(0, 2)}, {(4, 0)})
+    assert BOARD.player == "X"
+
+
+FORMS = [
+    RIGHT,
+    "My winning cells: [(0, 2)]\nOpponent's winning cells: [( 4 , 0 )]\nMy move: [(0, 2)]",
+    "**My winning cells:** [(0,2)]\n**Opponent's winning cells:** [(4,0)]\n**My move:** [(0,2)]",
+    "My winning cells: **[(0,2)]**\nOpponent's winning cells: **[(4,0)]**\nMy move: **[(0,2)]**",
+    "My winning cells:\n[\n  (0,2)\n]\nOpponent's winning cells:\n[\n  (4,0)\n]\nMy move:\n[(0,2)]",
+    "My winning cells: {(0,2)}\nOpponent's winning cells: {(4,0)}\nMy move: {(0,2)}",
+    "My winning cells: [[0,2]]\nOpponent's winning cells: [[4,0]]\nMy move: [0,2]",
+    "My winning cells: (0,2)\nOpponent's winning cells: (4,0)\nMy move: (0,2)",
+    "- my winning cell: (0,2).\n- opponent winning cells: (4,0).\n- my move: (0,2).",
+    "My winning cells:\n- (0,2)\nOpponent’s winning cells:\n- (4,0)\nMy move: (0,2)",
+    "```\nMy winning cells: ['(0,2)']\nOpponent's winning cells: ['(4,0)']\nMy move: ['(0,2)']\n```",
+    "My winning cells: $\\{(0,2)\\}$\r\nOpponent's winning cells: $\\{(4,0)\\}$\r\nMy move: $(0,2)$",
+    "My winning cells: [(row 0, col 2)]; Opponent's winning cells: [(row 4, col 0)]; My move: [(r=0, c=2)]",
+]
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_a_perfect_answer_scores_in_every_surface_form(text):
+    score = score_response(BOARD, text)
+    assert score.answer.errors == ()
+    assert (score.joint, score.mine, score.theirs, score.move_legal) == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "none", ["[none]", "[None]", "none", "[NONE].", "**none**", "(none)", r"[\text{none}]"]
+)
+def test_none_is_an_answer_where_there_is_no_cell(none):
+    text = f"My winning cells: {none}\nOpponent's winning cells: {none}\nMy move: [(0,3)]"
+    score = score_response(QUIET, text)
+    assert (score.joint, score.move_legal, score.answer.errors) == (1, 1, ())
+
+
+@pytest.mark.parametrize("empty", ["[]", "", "[...]", "-", "there is no such cell"])
+def test_silence_is_no_answer_even_where_none_is_right(empty):
+    text = f"My winning cells: {empty}\nOpponent's winning cells: {empty}\nMy move: [(0,3)]"
+    score = score_response(QUIET, text)
+    assert (score.joint, score.mine, score.theirs) == (0, 0, 0)
+    assert any(
+        "neither cells nor the word none" in error or "breaks off" in error for error in score.answer.errors
+    )
+
+
+def test_a_reply_without_any_list_scores_nothing():
+    score = score_response(QUIET, "I play in the middle.")
+    assert (score.joint, score.mine, score.theirs, score.move_legal) == (0, 0, 0, 0)
+    assert len(score.answer.errors) == 3
+
+
+@pytest.mark.parametrize("between", ["\n\nWait, that is not so.\n\n", "\n</think>\n", "\n"])
+def test_the_last_whole_answer_counts(between):
+    assert score_response(BOARD, RIGHT + between + WRONG).joint == 0
+    assert score_response(BOARD, RIGHT + between + WRONG).mine == 0
+    assert score_response(BOARD, WRONG + between + RIGHT).joint == 1
+
+
+def test_an_answer_inside_the_thinking_is_none():
+    assert score_response(BOARD, f"<think>{RIGHT}").joint == 0
+    assert score_response(BOARD, f"<think>{RIGHT}</think>I am done.").joint == 0
+    assert score_response(BOARD, f"<think>{WRONG}</think>{RIGHT}").joint == 1
+
+
+def test_a_later_mention_of_one_part_does_not_break_the_answer():
+    assert score_response(BOARD, RIGHT + "\nMy winning cells: see above.").joint == 1
+
+
+def test_a_last_answer_that_is_malformed_is_not_saved_by_the_draft():
+    assert score_response(BOARD, RIGHT + "\n" + WRONG.replace("none", "")).joint == 0
+
+
+def test_any_order_of_the_lines_is_read():
+    lines = RIGHT.split("\n")
+    assert score_response(BOARD, "\n".join([lines[1], lines[0], lines[2]])).joint == 1
+    wrong = WRONG.split("\n")
+    twice = [wrong[1], wrong[0], wrong[2], lines[1], lines[0], lines[2]]
+    assert score_response(BOARD, "\n".join(twice)).joint == 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "error"),
+    [
+        ("[(0,2), (0,2)]", "listed twice"),
+        ("[(0,2), (6,0)]", "outside the board"),
+        ("[(0,2), (-1,0)]", "outside the board"),
+        ("[(0,7)]", "outside the board"),
+        ("[none, (0,2)]", "cells and the word none together"),
+        ("[(0,2), none]", "cells and the word none together"),
+        ("[(0,2)", "breaks off"),
+        ("[(0,2), or maybe (0,4)]", "breaks off"),
+        ("[0 2]", "breaks off"),
+    ],
+)
+def test_a_malformed_list_is_an_error_and_wrong(cells, error):
+    score = score_response(BOARD, RIGHT.replace("My winning cells: [(0,2)]", f"My winning cells: {cells}"))
+    assert (score.joint, score.mine, score.theirs) == (0, 0, 1)
+    assert len(score.answer.errors) == 1
+    assert error in score.answer.errors[0]
+
+
+@pytest.mark.parametrize("cells", ["[(0,2), (0,4)]", "[(0,4)]", "[none]", "[(2,0)]"])
+def test_only_the_exact_cells_are_right(cells):
+    score = score_response(BOARD, RIGHT.replace("My winning cells: [(0,2)]", f"My winning cells: {cells}"))
+    assert (score.joint, score.mine, score.theirs) == (0, 0, 1)
+    assert score.answer.errors == ()
+
+
+@pytest.mark.parametrize(
+    ("move", "legal"),
+    [
+        ("[(0,2)]", 1),
+        ("[(1,1)]", 1),
+        ("[(0,0)]", 0),
+        ("[(5,5)]", 0),
+        ("[none]", 0),
+        ("[(0,2), (1,1)]", 0),
+        ("", 0),
+    ],
+)
+def test_the_move_is_judged_for_legality_beside_the_score(move, legal):
+    score = score_response(BOARD, RIGHT.replace("My move: [(0,2)]", f"My move: {move}"))
+    assert (score.joint, score.move_legal) == (1, legal)
+
+
+def test_prose_after_a_list_is_not_read():
+    text = (
+        "My winning cells: [(0,2)] since (0,0) and (0,1) are mine\n"
+        "Opponent's winning cells: (4,0)\n(5,5) is out of reach\nMy move: (0,2)"
+    )
+    assert score_response(BOARD, text).joint == 1
+
+
+cell = st.tuples(st.integers(0, 5), st.integers(0, 6))
+
+
+@given(st.frozensets(cell), st.frozensets(cell), cell, st.sampled_from([",", ", ", " , ", ",\n", " and "]))
+def test_whatever_is_written_as_asked_is_read_back(mine, theirs, move, comma):
+    def told(cells):
+        return "[" + (comma.join(f"({r}, {c})" for r, c in cells) or "none") + "]"
+
+    text = (
+        f"My winning cells: {told(mine)}\nOpponent's winning cells: {told(theirs)}\nMy move: {told([move])}"
+    )
+    answer = parse_response(text)
+    assert (answer.mine, answer.theirs, answer.move, answer.errors) == (mine, theirs, move, ())
+
+
+@given(
+    st.text()
+    | st.lists(st.sampled_from(["My winning cells:", "My move:", "[", "(1,2)", "none", "]", "\n"])).map(
+        "".join
+    )
+)
+def test_no_text_raises(text):
+    assert score_response(BOARD, text).joint == 0

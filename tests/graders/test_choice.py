@@ -1,0 +1,120 @@
+"""Which letter a reply settles on."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spot_eval.graders import load_grader
+
+GRADER = load_grader("choice")
+
+
+def read(text):
+    verdict = GRADER.judge({"answer": "C"}, text)
+    assert verdict.score == float(verdict.extracted == "C")
+    assert verdict.unparsed == (verdict.extracted is None)
+    return verdict.extracted
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Answer: C",
+        "answer: c",
+        "**Answer: C**",
+        "**Answer:** (C)",
+        "Answer: C.",
+        "Answer: (c)",
+        r"Answer: \boxed{C}",
+        r"Answer: $\boxed{\text{C}}$",
+        r"Answer: \(\boxed{\textbf{(C)}}\)",
+        "### Final Answer: **C**",
+        "Answer:\n\nC",
+        "Answer: C) the noble gas",
+        "Answer: C. A noble gas",
+        "Answer: C, a noble gas",
+        "Answer: Option C",
+        "Answer: A\n\nOn second thoughts it is the third.\n\nAnswer: C",
+        "The answer is (A), I said; no.\nAnswer: C\n",
+        "<think>Answer: A</think>Answer: C",
+        "I had the block open already, Answer: A</think>\nAnswer: C",
+        "The answer is (C).",
+        "So the correct answer is **C** because A and B are too small.",
+        "The correct option is C",
+        r"Thus we choose $\boxed{C}$",
+        "C",
+        "(C)",
+        "C) argon",
+        "C. It cannot be A or B",
+    ],
+)
+def test_the_letter_is_read(reply):
+    assert read(reply) == "C"
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ("Answer: A or C", "two letters"),
+        ("Answer: C, D", "two letters"),
+        ("Answer: c or d", "two letters"),
+        ("Answer: (C) and (D)", "two letters"),
+        ("Answer: C/D", "two letters"),
+        ("Answer: C D", "two letters"),
+        ("Answer: C. Answer: B", "two letters"),
+        ("The answer is C or D", "two letters"),
+        ("The answer is C\nAnswer: none of them", "no letter"),
+        ("Answer: A strong acid", "set its letter apart"),
+        ("Answer: Carbon", "no letter"),
+        ("Answer:", "no letter"),
+        ("<think>Answer: C", "never ended"),
+        ("Cats are nice, and A is the first letter.", "no answer line"),
+        ("The answer is not (C).", "no answer line"),
+        ("", "no answer line"),
+    ],
+)
+def test_no_letter_can_be_read(reply, why):
+    verdict = GRADER.judge({"answer": "C"}, reply)
+    assert verdict.unparsed
+    assert verdict.score == 0
+    assert why in verdict.why
+
+
+def test_the_last_asked_for_line_counts_even_if_wrong():
+    assert GRADER.judge({"answer": "C"}, "Answer: C\nNo.\nAnswer: D").score == 0
+
+
+@given(st.text())
+def test_any_text_gets_a_verdict(text):
+    assert GRADER.judge({"answer": "C"}, text).score in (0, 1)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])), st.sampled_from("ABCD"))
+def test_a_last_line_as_asked_always_decides(before, letter):
+    text = before.replace("<think>", "") + f"\nAnswer: {letter}"
+    assert GRADER.judge({"answer": letter}, text).score == 1
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not os.environ.get("SPOT_EVAL_DATA"), reason="SPOT_EVAL_DATA is not set")
+def test_lighteval_cases_but_for_other_formats():
+    """lighteval's own unit cases; those that differ ask for formats we do not."""
+    path = Path(os.environ["SPOT_EVAL_DATA"], "graders", "lighteval_mcq_letters_open.jsonl")
+    differ = {
+        "(C) Cecile": "the gold is text in which only a later word is the letter",
+        "\nC Cecile": "likewise",
+        "réponse": "French",
+        "不是": "Chinese",
+    }
+    agree = 0
+    for row in map(json.loads, path.read_text(encoding="utf-8").strip().split("\n")):
+        score = GRADER.judge({"answer": row["gold"][0]}, row["prediction"]).score
+        if (score == 1) == row["expected"]:
+            agree += 1
+        else:
+            assert any(mark in row["gold"] + row["prediction"] for mark in differ), row
+    assert agree == 4
