@@ -19,8 +19,8 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _TOKEN = re.compile(
-    r"(?P<pair>[\[({]\s*(?:r(?:ow)?\s*[=:]?\s*)?(?P<row>-?\d+)\s*,"
-    r"\s*(?:c(?:ol(?:umn)?)?\s*[=:]?\s*)?(?P<column>-?\d+)\s*[\])}])"
+    r"(?P<pair>[\[({]\s*(?:r(?:ow)?\s{0,9}[=:]?\s{0,9})?(?P<row>-?\d{1,3})\s*,"
+    r"\s*(?:c(?:ol(?:umn)?)?\s{0,9}[=:]?\s{0,9})?(?P<column>-?\d{1,3})\s*[\])}])"
     r"|(?P<none>none\b)|(?P<open>[\[({])|(?P<close>[\])}])"
     r"|(?P<noise>\\(?:boxed|text|mathrm)(?=\{)|\band\b|[\s,;.*_`'\"$\\•-])",
     re.IGNORECASE,
@@ -59,8 +59,8 @@ def parse_response(text: str) -> Answer:
     chosen = dict(parts)  # the last statement of each part, where no answer is whole
     for i in reversed(range(len(parts) - 1)):
         if (parts[i][0], parts[i + 1][0]) == ("mine", "theirs"):
-            chosen = dict(parts[i : i + 3])
-            chosen["mine"] = parts[i][1]  # the third may be the start of another answer
+            move_after = [part for part in parts[i + 2 : i + 3] if part[0] == "move"]
+            chosen = dict(parts[i : i + 2] + move_after)
             break
     errors: list[str] = []
     mine = _cells(chosen.get("mine"), "my winning cells", errors)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,6 +62,8 @@ class RawRow:
     def number_or_text(self, *names: str) -> str:
         """An answer, which some sources hold as a number."""
         name, value = self.get(*names)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self.wrong(name, f"is {value}")
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return str(value)
         return self.text(name)
@@ -79,7 +82,7 @@ class RawRow:
 def integer_answer(row: RawRow) -> Doc:
     """AIME and AMC: the answer is a whole number, written 25 where a source has 025 or 25.0."""
     answer = row.number_or_text("answer")
-    if re.fullmatch(r"[+-]?\d+(\.0*)?", answer):
+    if re.fullmatch(r"[+-]?\d{1,99}(\.0*)?", answer):
         answer = str(int(answer.partition(".")[0]))
     return _maths(row, row.text("problem"), answer)
 
@@ -176,10 +179,10 @@ def _literal(text: str) -> Any:
     """What a cell says as JSON or as a Python literal; the text itself where it is neither."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         try:
             return ast.literal_eval(text.strip())
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return text
 
 

@@ -5,6 +5,7 @@ Results go to stdout or files, progress and remarks to stderr. Exit codes: 0 ok,
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from spot_eval import __version__
-from spot_eval.errors import UserError
+from spot_eval.errors import Interrupted, UserError
 
 app = typer.Typer(
     help="Did this checkpoint get better without forgetting?",
@@ -24,8 +25,6 @@ app = typer.Typer(
 )
 tasks_app = typer.Typer(help="The tasks and suites there are.", no_args_is_help=True)
 app.add_typer(tasks_app, name="tasks")
-
-EXIT_INTERRUPTED = 130
 
 DataDir = Annotated[
     list[Path] | None,
@@ -196,11 +195,16 @@ def _show(path: Path, board: dict[str, Any], as_json: bool) -> None:
 
 def main() -> None:
     """The console script: bad input becomes one sentence and an exit code, a crash stays a crash."""
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except UserError as problem:
         _say(f"error: {problem}")
         sys.exit(problem.exit_code)
-    except KeyboardInterrupt:
+    except Interrupted as stop:
         _say("stopped; what was finished is kept, the same command goes on from there")
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(stop.exit_code)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise Interrupted

@@ -19,3 +19,9 @@ class NotComparableError(UserError):
     """Two runs differ in a setting that decides scores, so their difference would mean nothing."""
 
     exit_code = 5
+
+
+class Interrupted(BaseException):
+    """Ctrl-C. No KeyboardInterrupt, so that no library on the way can make something else of it."""
+
+    exit_code = 130

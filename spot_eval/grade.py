@@ -50,7 +50,7 @@ def grade(store: RunDirectory, *, workers: int | None = None, again: bool = Fals
     if not to_judge and kept and len(kept) == len(wanted):
         return list(kept.values())
 
-    with Pool(workers or os.cpu_count() or 1) as pool:
+    with Pool(workers or os.cpu_count() or 1, preload=sorted(versions)) as pool:
         jobs = [Job(names[task], "judge", (docs[task, doc].row, generations[task, doc, r].text)) for task, doc, r in to_judge]
         judged: dict[Place, Verdict] = {}
         with progress("grading", len(jobs)) as advance:

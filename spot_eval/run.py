@@ -20,7 +20,7 @@ from spot_eval.records import Sample, digest, to_line
 from spot_eval.score import scoreboard
 from spot_eval.show import markdown
 from spot_eval.store import RunDirectory, write_atomically, write_json
-from spot_eval.suite import Suite, load_suite
+from spot_eval.suite import load_suite, nearest
 from spot_eval.task_docs import LoadedTask, load_tasks
 
 SCHEMA = 1
@@ -59,9 +59,11 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     generated.
     """
     check_engine(options.engine)
-    suite = load_suite(options.suite).narrowed(
-        tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens
-    )
+    whole = load_suite(options.suite)
+    for task in options.data_files:
+        if task not in whole.tasks:
+            raise UserError(f"--data {task}=…: suite {whole.name} has no task {task!r}{nearest(task, whole.tasks)}")
+    suite = whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
     baseline = load_baseline(options.baseline) if options.baseline else None
     path = locate(options.model)
     facts = engine_facts(options.engine, path, options.engine_args)

@@ -28,7 +28,7 @@ VOTES = ("pass@k", "maj@k")  # what a narrow terminal beside a baseline does wit
 
 def columns(board: Board) -> list[str]:
     """The column titles; the last is there only beside a baseline."""
-    head = ["score", "n x k", *VOTES, "trunc.", "unpars.", "unjudg.", "tokens"]
+    head = ["score", "n x k", *VOTES, "trunc", "unpars", "unjudg", "tokens"]
     return [*head, "vs base"] if "difference" in board else head
 
 
@@ -131,7 +131,7 @@ def print_scoreboard(board: Board, console: Console, notes: Sequence[str] = ()) 
     """The table and its footer on `console`."""
     suite = board["suite"]
     title = f"{board['model']} on {suite['name']} v{suite['version']} (%)"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("", no_wrap=True)
     narrow = "difference" in board and console.width < FULL_WIDTH
     shown = [at for at, name in enumerate(columns(board)) if not (narrow and name in VOTES)]

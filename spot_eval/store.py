@@ -100,7 +100,8 @@ class JsonLog:
                 if _is_whole(file.read(good - start)):
                     break
                 good = start
-            file.truncate(good)
+            if good < size:
+                file.truncate(good)
             return size - good
 
     def append(self, record: Any) -> None:

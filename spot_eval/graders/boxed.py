@@ -1,8 +1,8 @@
 r"""Where a generation gives its final answer: boxes, stated answers, bare answers. Strings in, strings out.
 
-A worked example: of ``so $x=\boxed{2}$ or $x=\boxed{-3}$.`` the answer is ``2, -3``; of ``\boxed{4}. No, wait: the
-answer is 5.`` it is ``5``. Knows nothing of mathematics or equality (`maths` does) and never raises; every scan is
-linear in the length of the text.
+A worked example: of ``so $x=\boxed{2}$ or $x=\boxed{-3}$.`` the answer is ``2, -3``; of ``\boxed{4}. No,
+wait: the answer is 5.`` it is ``5``. Knows nothing of mathematics or equality (`maths` does) and never
+raises; every scan is linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _TOKEN = re.compile(
 _BOX_WORD = re.compile(r"\\{1,2}(?:boxed|fbox)[ \t\n]{0,8}(?=\{)")
 _GAP_MARKUP = re.compile(r"\\[()\[\]]|\\q?quad(?![a-z])|\\[,;:! ]|[$~&\s]")
 _GAP_TEXT = re.compile(r"\\(?:text|mbox|mathrm)\s{0,3}\{([^{}]{0,20})\}")
-_GAP = re.compile(r"(?=[,;ao])[,;]?(?:and|or)?(?:[A-Za-z](?:_\{?\w{1,3}\}?)?'?(?:\(\w\))?(?:=|:|\\in))?", re.IGNORECASE)
+_GAP = re.compile(
+    r"(?=[,;ao])[,;]?(?:and|or)?(?:[A-Za-z](?:_\{?\w{1,3}\}?)?'?(?:\(\w\))?(?:=|:|\\in))?", re.IGNORECASE
+)
 _MAX_GAP = 80
 _MAX_JOINED = 60
 
@@ -60,7 +62,7 @@ def boxes(text: str) -> list[Box]:
 
 
 def joins(gap: str) -> bool:
-    r"""Whether two boxes with `gap` between them are one answer: a comma, "and" or "or", perhaps a name before the next.
+    r"""Whether boxes with `gap` between them are one answer: a comma, "and" or "or", perhaps a name.
 
     >>> joins(r"$ and $y = "), joins(", "), joins(" and then "), joins(" ")
     (True, True, False, False)
@@ -80,7 +82,9 @@ def boxed_answer(text: str) -> tuple[str, int] | None:
     if not found:
         return None
     first = len(found) - 1
-    while first and len(found) - first < _MAX_JOINED and joins(text[found[first - 1].end : found[first].start]):
+    while (
+        first and len(found) - first < _MAX_JOINED and joins(text[found[first - 1].end : found[first].start])
+    ):
         first -= 1
     return ", ".join(_content(text[box.inner : box.close]) for box in found[first:]), found[-1].end
 
@@ -92,37 +96,48 @@ def _content(inner: str) -> str:
     return inner
 
 
-# --- answers stated in words -------------------------------------------------------------------------------------------
+# --- answers stated in words ---
+# -------------------------------------------------------------------------------------------
 
 _STRONG = (  # a line or a phrase that can only introduce the final answer
     r"^[ \t>*_]{0,8}####[ \t]{0,8}",
     r"^[ \t>*_#]{0,8}(?:A|Ans|(?:The[ \t])?(?:Final[ \t])?Answer)[ \t*_]{0,8}[:\uff1a][ \t*_]{0,8}",
-    r"\bfinal answer\b[\s*_:\"']{0,8}(?:(?:is|are)\b|[:=])?",
+    r"\bfinal answer\b(?:[ \t*_\"']{0,4}(?:(?:is|are)\b|[:=])|[ \t*_]{0,4}$)",
     r"答案(?:是|为|：|:)",
 )
-_WEAK = r"\banswer\b[^.\n$\\]{0,40}?(?:\b(?:is|are|equals)\b[ \t*_]{0,4}:?|[:=])|\b(?:réponse|respuesta|risposta)\b[^.\n$]{0,20}?(?:est|es|è|:)"
+_WEAK = (
+    r"\banswer\b[^.\n$\\]{0,40}?(?:\b(?:is|are|equals)\b[ \t*_]{0,4}:?|[:=])"
+    r"|\b(?:réponse|respuesta|risposta)\b[^.\n$]{0,20}?(?:est|es|è|:)"
+)
 _MARK = re.compile(rf"(?P<strong>{'|'.join(_STRONG)})|(?P<weak>{_WEAK})", re.IGNORECASE | re.MULTILINE)
-_SPAN = r"\$\$[^$]{1,400}\$\$|\$(?:[^$\n\\]|\\.){1,400}\$|\\\((?:[^\\]|\\[^)]){1,400}?\\\)|\\\[(?:[^\\]|\\[^\]]){1,400}?\\\]"
+_SPAN = (
+    r"\$\$[^$]{1,400}\$\$|\$(?:[^$\n\\]|\\.){1,400}\$"
+    r"|\\\((?:[^\\]|\\[^)]){1,400}?\\\)|\\\[(?:[^\\]|\\[^\]]){1,400}?\\\]"
+)
 _SPANS = re.compile(
     rf"(?:{_SPAN})(?:\s{{0,4}}(?:,|,?\s?and|,?\s?or)\s{{0,4}}(?:{_SPAN}))*(?:\s?(?:\\?%|percent\b|pct\b))?"
 )
-_LEAD = re.compile(r"(?:\s|\\?[*_\"'“”:]|(?:therefore|thus|simply|just|equal to|given by|either)\b)*", re.IGNORECASE)
+_LEAD = re.compile(
+    r"(?:\s|\\?[*_\"'“”:]|(?:therefore|thus|simply|just|equal to|given by|either)\b)*", re.IGNORECASE
+)
 _SENTENCE = re.compile(r"(?:[.!?。](?=\s|$|[\"'*_])|\n|\bI hope\b)")
 _DELIMITER = re.compile(r"\$+|\\[()\[\]]")
 _WORD = re.compile(r"\\[a-zA-Z]+|\\.|[^\W\d_]+")
-_TEXT_GROUP = re.compile(r"\\(?:text|mbox|mathrm|textbf|textit|operatorname|begin|end)\s{0,3}\*?\{[^{}]{0,80}\}")
-_SYMBOLS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp sqrt pi and or inf infinity oo np math "
-    "percent percentage pct abs min max gcd lcm mod det".split()
+_TEXT_GROUP = re.compile(
+    r"\\(?:text|mbox|mathrm|textbf|textit|operatorname|begin|end)\s{0,3}\*?\{[^{}]{0,80}\}"
 )
-_ENGLISH = frozenset("is of to in it an as by we so at be if on no he my us up do go me am mr ms vs".split())
+_SYMBOLS = re.compile(
+    r"(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|log|ln|exp|sqrt|pi|abs|min|max|gcd|lcm|mod|det|and|or"
+    r"|inf|infinity|oo|np|math|percent|percentage|pct"
+)
+_ENGLISH = re.compile(r"is|of|to|in|it|an|as|by|we|so|at|be|if|on|no|he|my|us|up|do|go|me|am|mr|ms|vs")
 _MAX_BARE = 500
 _MAX_STATEMENT = 600
 _MAX_MARKS = 20
 
 
 def is_expression(text: str) -> bool:
-    r"""Whether `text` is nothing but mathematics: no words beside LaTeX commands, function names and short symbols.
+    r"""Whether `text` is nothing but mathematics: LaTeX commands, function names, symbols, no words.
 
     >>> [is_expression(text) for text in (r"x = \frac12 \text{ cm}", "3 or 4", "42 because it is")]
     [True, True, False]
@@ -130,23 +145,23 @@ def is_expression(text: str) -> bool:
     if not text.strip() or len(text) > _MAX_BARE:
         return False
     for word in _WORD.findall(_TEXT_GROUP.sub(" ", text)):
-        if word[0] == "\\" or word in _SYMBOLS:
+        if word[0] == "\\" or _SYMBOLS.fullmatch(word):
             continue
-        if not word.isascii() and word not in "πθφλμσ∞" or word in _ENGLISH:
+        if (not word.isascii() and word not in "πθφλμσ∞") or _ENGLISH.fullmatch(word):
             return False
         if len(word) > (4 if word.isupper() else 2):
             return False
     return True
 
 
-def stated_answer(text: str, *, only_strong_prose: bool = False) -> str | None:
+def stated_answer(text: str, *, prose: bool = True) -> str | None:
     r"""What the last "the answer is ...", "A: ..." or "#### ..." of `text` states, or None.
 
-    Prose that cannot be read as an expression comes back as it stands (a sentence for Math-Verify to search), with
-    `only_strong_prose` only where the phrase can introduce nothing but the final answer.
+    What is no expression comes back as it stands, a sentence for Math-Verify to search, but not without
+    `prose`: after a box only an expression can be another answer.
 
-    >>> stated_answer("So 2 + 2 is 4.\nA: 4"), stated_answer("the answer is $x=1$ or $x=2$."), stated_answer("4")
-    ('4', 'x=1, x=2', None)
+    >>> [stated_answer(text) for text in ("2 + 2 is 4.\nA: 4", "the answer is $x=1$ or $x=2$.", "4")]
+    ['4', 'x=1, x=2', None]
     """
     for mark in reversed(list(_MARK.finditer(text))[-_MAX_MARKS:]):
         tail = text[mark.end() : mark.end() + _MAX_STATEMENT]
@@ -156,12 +171,14 @@ def stated_answer(text: str, *, only_strong_prose: bool = False) -> str | None:
             return spans_content(spans[0])
         end = _SENTENCE.search(tail)
         sentence = (tail[: end.start()] if end else tail).strip().rstrip("*_\"' .,")
-        if is_expression(sentence):
+        if is_expression(sentence) and (prose or re.search(r"[0-9A-Z\\]", sentence)):
             return bare(sentence)
-        if any(c.isdigit() for c in sentence) and not (only_strong_prose and mark["weak"]):
+        if not prose:
+            continue
+        if any(c.isdigit() for c in sentence):
             return sentence
         introduced = mark["strong"] or mark[0].rstrip("*_ ").endswith(":")
-        if introduced and not only_strong_prose and 0 < len(sentence) <= 40 and sentence.count(" ") < 4:
+        if introduced and 0 < len(sentence) <= 40 and sentence.count(" ") < 4:
             return sentence  # an answer in words
     return None
 

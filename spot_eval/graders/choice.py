@@ -18,10 +18,12 @@ from spot_eval.graders.verdict import Grader, Verdict, no_answer
 _MARKUP = re.compile(r"\\(?:boxed|text|textbf|mathbf|mathrm|bf|rm)(?![a-zA-Z])|\\[()\[\]]|[*_`#$>{}]")
 _ASKED = re.compile(r"^\W*(?:(?:the|my|final|correct|best)\s+)*answer\s*[:：]\s*(.*)$", re.IGNORECASE)
 _SAID = re.compile(
-    r"(?i:\b(?:answer|correct)(?:\s+(?:choice|option|answer))?\s*(?:is|must be|should be|would be|[:：=])\s*[:：]?\s*"
-    r"(?:(?:the\s+)?(?:option|choice)\s+)?)(?P<rest>(?:\(?[A-D](?![A-Za-z0-9'’])|\([a-d]\))[^\n]*)"
+    r"(?i:\b(?:answer|correct)(?:\s+(?:choice|option|answer))?\s*(?:is|must be|should be|would be|[:：=])"
+    r"\s*[:：]?\s*(?:(?:the\s+)?(?:option|choice)\s+)?)(?P<rest>(?:\(?[A-D](?![A-Za-z0-9'’])|\([a-d]\))[^\n]*)"
 )
-_BOXED = re.compile(r"\\boxed\s*\{[\s({]*(?:\\(?:text|textbf|mathbf|mathrm)\s*\{)?[\s(]*([A-D])[\s).}]*\}")
+_BOXED = re.compile(
+    r"\\boxed ?\{[ ({]{0,4}(?:\\(?:text|textbf|mathbf|mathrm) ?\{)?[ (]{0,4}([A-D])[ ).}]{0,4}\}"
+)
 _LETTER = re.compile(r"^\W*(?:(?:option|choice)\s+)?\(?\s*([A-D])(?![A-Za-z0-9'’])\s*(.*)$", re.IGNORECASE)
 _SECOND = re.compile(
     r"^\W{0,3}\s*(?:\bor\b|\band\b|/|&|,)\s*(?i:(?:option|choice)\s+)?"
@@ -44,7 +46,7 @@ def judge(doc: Mapping[str, Any], text: str) -> Verdict:
 
 def read_letter(answer: str) -> tuple[str | None, str]:
     """The letter a reply settles on, or None, and where it was found or why not."""
-    lines = [_MARKUP.sub("", line).strip() for line in answer.strip().splitlines()]
+    lines = [" ".join(_MARKUP.sub("", line).split()) for line in answer.splitlines()]
     lines = [line for line in lines if line]
     for i in reversed(range(len(lines))):
         if asked := _ASKED.match(lines[i]):
@@ -54,7 +56,7 @@ def read_letter(answer: str) -> tuple[str | None, str]:
     said = [(m.start(), m["rest"]) for m in _SAID.finditer(plain)]
     if said:
         return _settled(said[-1][1], "'the answer is'")
-    if boxed := _BOXED.findall(answer):
+    if boxed := _BOXED.findall(" ".join(answer.split())):
         return boxed[-1], "a boxed letter"
     if len(lines) == 1 and re.match(r"\(?[A-D](?:$|\s*[).:,])", lines[0]):
         return _settled(lines[0], "a reply of one line")

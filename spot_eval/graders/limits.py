@@ -1,7 +1,8 @@
-r"""What no real answer is: refusals made before sympy evaluates anything, since ``9^{9^{9^9}}`` is nine characters.
+r"""What no real answer is: refusals made before sympy evaluates anything, since ``9^{9^{9^9}}`` is short.
 
-First the text (`of_text`), then the unevaluated expression that Math-Verify's parser builds of it (`digits`). What
-slips through costs a worker its CPU limit (see `pool`); these checks make the usual tricks cost milliseconds.
+First the text (`of_text`), then the unevaluated expression that Math-Verify's parser builds of it (`digits`).
+What slips through costs a worker its CPU limit (see `pool`); these checks make the usual tricks cost
+milliseconds.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import math
 import re
 from typing import Any
 
-# Measured on 5,716 golds (six benchmarks, two training sets) and the answers of 1,273 generations: at most 216 characters,
-# brackets 4 deep, 47 parts, 21 digits in a row. A fraction 16 deep already costs sympy 14 s, and 20 deep minutes.
+# Measured on 5,716 golds (six benchmarks, two training sets) and the answers of 1,273 generations: at most
+# 216 characters, brackets 4 deep, 47 parts, 21 digits in a row. A fraction 16 deep already costs sympy 14 s,
+# and 20 deep minutes.
 MAX_CHARACTERS = 1_000
 MAX_DEPTH = 12
 MAX_PARTS = 200
@@ -24,9 +26,14 @@ _GREEDY = (
     (re.compile(r"\\[dt]?binom\s?\{[^{}]*(?:[0-9]{5}|\^|!)"), "a binomial coefficient of huge numbers"),
     (re.compile(r"[0-9]{5}\}?\s?\\choose"), "a binomial coefficient of huge numbers"),
     (re.compile(r"[0-9.][eE][+-]?[0-9]{4}"), "a number of more than a thousand digits"),
-    (re.compile(r"\\(?:prod|sum)[^A-Za-z][^\\]{0,60}?\^\s?(?:\{[^{}]{0,20}(?:[0-9]{5}|[\^!])|[0-9]{5})"), "a sum or product of too many terms"),
+    (
+        re.compile(r"\\(?:prod|sum)[^A-Za-z][^\\]{0,60}?\^\s?(?:\{[^{}]{0,20}(?:[0-9]{5}|[\^!])|[0-9]{5})"),
+        "a sum or product of too many terms",
+    ),
 )
-_CODE = re.compile(r"__\w{1,40}__|[A-Za-z_]\w{1,40}\((?:['\"]|\))|\bfor \w{1,20} in\b|\b(?:import|lambda|eval|exec)\b")
+_CODE = re.compile(
+    r"__\w{1,40}__|[A-Za-z_]\w{1,40}\((?:['\"]|\))|\bfor \w{1,20} in\b|\b(?:import|lambda|eval|exec)\b"
+)
 
 
 def of_text(text: str) -> str:
@@ -65,7 +72,7 @@ def is_code(text: str) -> bool:
 
 
 def digits(expression: Any) -> float:
-    """About how many digits the largest number has that evaluating a sympy expression would write out; may be inf."""
+    """About how many digits the largest number has that evaluating `expression` (sympy) makes; may be inf."""
     name = type(expression).__name__
     if getattr(expression, "is_Number", False):
         return _log10(expression)
@@ -78,14 +85,14 @@ def digits(expression: Any) -> float:
         times = abs(float(exponent)) if exponent.is_Rational and inside[1] < 300 else _exp10(inside[1])
         return max(inside[1], inside[0] * times if inside[0] else 0.0)
     if name in ("factorial", "factorial2", "subfactorial", "gamma", "binomial"):
-        return _exp10(max(inside)) * max(1.0, max(inside))
+        return _exp10(max(inside)) * max(1.0, *inside)
     if name == "Mul":
         return sum(inside)
     return max(inside) + (1 if name == "Add" else 0)
 
 
 def is_positive_integers(expression: Any) -> bool:
-    """Whether it is built of positive integers by sums, products, powers and factorials only: then `digits` is its size."""
+    """Whether only sums, products, powers and factorials of positive integers: then `digits` is its size."""
     if getattr(expression, "is_Integer", False):
         return bool(expression > 0)
     if type(expression).__name__ in ("Pow", "Mul", "Add", "factorial"):
@@ -97,7 +104,11 @@ def _log10(number: Any) -> float:
     try:
         return max(0.0, *(math.log10(abs(part)) for part in (int(number.p), int(number.q)) if part))
     except AttributeError:  # a Float: no numerator
-        return 0.0 if not number or not number.is_finite else abs(float(number._mpf_[2]) + number._mpf_[3]) * 0.30103
+        return (
+            0.0
+            if not number or not number.is_finite
+            else abs(float(number._mpf_[2]) + number._mpf_[3]) * 0.30103
+        )
 
 
 def _exp10(exponent: float) -> float:

@@ -1,13 +1,15 @@
 r"""Maths answers: the last box or the stated final answer, compared with the gold by Math-Verify.
 
-A worked example: of gold ``\frac{1}{2}`` and a generation ending in ``so $p = \boxed{0.5}$.`` the extracted answer is
-``0.5``, and it scores 1. A doc has `answer` (LaTeX or plain text) and may have OlympiadBench's `unit` (taken off the
-answer) and `error` (an absolute tolerance), and `precision` (decimals compared; 6). `boxed` says where the answer is, `spelling` how it is spelled, `limits` what
-is refused unread; `pool` runs all of it where it can be killed, for sympy has no bounds on time or memory.
+A worked example: of gold ``\frac{1}{2}`` and a generation ending in ``so $p = \boxed{0.5}$.`` the extracted
+answer is ``0.5``, and it scores 1. A doc has `answer` (LaTeX or plain text) and may have OlympiadBench's
+`unit` (taken off the answer), `error` (an absolute tolerance) and `precision` (decimals compared; 6).
+`boxed` says where the answer is, `spelling` how it is spelled, `limits` what is refused unread; `pool` runs
+all of it where it can be killed, for sympy has no bounds on time or memory.
 
-`score` is Math-Verify's verdict on the extracted answer, but for what it gets wrong, measured: a chain of equalities
-whose numbers differ (``x=2=3``) is wrong here; a hedge (``3 or 4``) is a set; numbers below 1e-4, which it rounds to six
-decimals and so finds equal to each other, are compared to six decimals of their mantissa.
+`score` is Math-Verify's verdict on the extracted answer, but for what it gets wrong, measured: a chain of
+equalities whose numbers differ (``x=2=3``) is wrong here; a hedge (``3 or 4``) is a set; numbers below 1e-4,
+which it rounds to six decimals and so finds equal to each other, are compared to six decimals of their
+mantissa.
 """
 
 from __future__ import annotations
@@ -26,19 +28,22 @@ from spot_eval.graders import boxed, limits, spelling
 from spot_eval.graders.thinking import after_thinking
 from spot_eval.graders.verdict import Grader, Verdict, no_answer, undecided
 
-logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns that its own time limits are off: pool has ours
+logging.getLogger("math_verify").setLevel(
+    logging.CRITICAL
+)  # it warns that its own time limits are off: pool has ours
 logging.getLogger("latex2sympy2_extended").setLevel(logging.CRITICAL)
 
 _LATEX = (LatexExtractionConfig(),)
 _ANY = (LatexExtractionConfig(), ExprExtractionConfig())
 _SEARCHED = 1_500  # characters of prose; Math-Verify's patterns are quadratic in it
-_SHORT = 80
+_SHORT = 40
 DECIMALS = 6  # Math-Verify's default
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _HEDGE_TERM = r"(\$[^$\n]{1,60}\$|-?[0-9][0-9,./]{0,40})"
 _HEDGE = re.compile(
-    rf"{_HEDGE_TERM}\s{{0,3}},?\s{{0,3}}\(?\b(?:or|and/or)\s(?:\w{{1,12}}\s){{0,3}}{_HEDGE_TERM}", re.IGNORECASE
+    rf"{_HEDGE_TERM}\s{{0,3}},?\s{{0,3}}\(?\b(?:or|and/or)\s(?:\w{{1,12}}\s){{0,3}}{_HEDGE_TERM}",
+    re.IGNORECASE,
 )
 _RUNAWAY = re.compile(r"[0-9]{200}|[-+*/^()0-9. ]{300}")
 _GLUED = re.compile(r"(?<=[^\W\d_a-zA-Z])(?=-?[0-9])")  # digits after a letter of a script without spaces
@@ -46,16 +51,17 @@ _EQUALS = re.compile(r"(?<![\\<>!:=])=(?!=)")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 
 
-class Unsafe(Exception):
+class UnsafeError(Exception):
     """The text is not handed to sympy; the message says why."""
 
 
 def judge(doc: Mapping[str, Any], text: str) -> Verdict:
     r"""Judge a whole generation against ``doc["answer"]``; `score` and the metric `paper` are 0 or 1.
 
-    `paper` is our reading of the paper's own metric, which nobody has published in a form we could run: the same
-    comparison with percent signs ignored on both sides, so that 50% equals 50 and nothing but 50, where Math-Verify
-    also takes 0.5 for it (and of 62.5% takes only 0.625). Without a percent sign the two are equal.
+    `paper` is our reading of the paper's own metric, whose original is not in our data (it is known to differ
+    from Math-Verify on percent golds only): the same comparison with percent signs ignored on both sides, so
+    that 50% equals 50 and nothing else, where Math-Verify takes 0.5 as well (and for 62.5% only 0.625).
+    Without a percent sign the two are equal.
 
     >>> judge({"answer": "62.5%"}, "So it is $\\boxed{62.5}$ percent.").metrics["paper"]
     1.0
@@ -66,44 +72,52 @@ def judge(doc: Mapping[str, Any], text: str) -> Verdict:
     extracted = final_answer(answer)
     if not extracted:
         return no_answer("no box and no stated answer", paper=0.0)
-    shown = extracted if len(extracted) <= limits.MAX_CHARACTERS else extracted[: limits.MAX_CHARACTERS] + "..."
+    shown = (
+        extracted if len(extracted) <= limits.MAX_CHARACTERS else extracted[: limits.MAX_CHARACTERS] + "..."
+    )
     gold, stated = str(doc["answer"]), _without_unit(extracted, doc.get("unit"))
-    leeway: dict[str, Any] = {"tolerance": _tolerance(doc), "precision": int(doc.get("precision") or DECIMALS)}
+    leeway: dict[str, Any] = {
+        "tolerance": _tolerance(doc),
+        "precision": int(doc.get("precision") or DECIMALS),
+    }
     try:
         score = float(equal(gold, stated, **leeway))
         paper = score
         bare_gold, bare_answer = spelling.without_percent(gold), spelling.without_percent(stated)
         if (bare_gold, bare_answer) != (gold, stated):
             paper = float(equal(bare_gold, bare_answer, **leeway))
-    except Unsafe as reason:
+    except UnsafeError as reason:
         return undecided(str(reason), shown, paper=None)
     return Verdict(score, shown, metrics={"paper": paper})
 
 
 def same(first: str, second: str) -> bool:
-    """Whether two extracted answers are one answer; raises `Unsafe` where that cannot be worked out safely."""
+    """Whether two extracted answers are one answer; raises `UnsafeError` beyond `limits`."""
     return equal(first, second)
 
 
 def final_answer(text: str) -> str | None:
     r"""The answer a generation (thinking taken off) ends with, or None.
 
-    In order: an answer stated after the last box; the last box, or joined boxes; the last stated answer; the whole text,
-    where it is one expression; what Math-Verify finds in the last 1,500 characters; the whole text, if it is short.
+    In order: an answer stated after the last box; the last box, or joined boxes; the last stated answer; the
+    whole text, where it is one expression; what Math-Verify finds in the last 1,500 characters; the whole
+    text, if it is short.
 
-    >>> final_answer(r"$\boxed{3}$ is wrong. The final answer is 4."), final_answer("x = 2"), final_answer("Hello there")
-    ('4', 'x = 2', 'Hello there')
+    >>> [final_answer(text) for text in (r"$\boxed{3}$? No, the answer is 4.", "so x = 2, I say", "East")]
+    ['4', '2', 'East']
     """
     box = boxed.boxed_answer(text)
     if box:
-        later = boxed.stated_answer(text[box[1] :], only_strong_prose=True)
-        return (_read_prose(later) if later else None) or box[0]
+        later = boxed.stated_answer(text[box[1] :], prose=False)
+        return later or box[0]
     stated = boxed.stated_answer(text)
     if stated:
         return _read_prose(stated) or stated
     if boxed.is_expression(text) or spelling.plain(text).lstrip("-").isdigit():
         return boxed.bare(text)
-    return _read_prose(text) or (boxed.bare(text) or None if len(text) <= _SHORT and "\n" not in text.strip() else None)
+    return _read_prose(text) or (
+        boxed.bare(text) or None if len(text) <= _SHORT and "\n" not in text.strip() else None
+    )
 
 
 def _read_prose(text: str) -> str | None:
@@ -113,9 +127,6 @@ def _read_prose(text: str) -> str | None:
     if limits.is_code(text):
         return None
     text = text[-_SEARCHED:]
-    hedge = _HEDGE.search(text.strip().rpartition("\n")[2])
-    if hedge:
-        return f"{hedge[1].strip('$')}, {hedge[2].strip('$').rstrip('.')}"
     if _RUNAWAY.search(text):  # what Math-Verify's patterns are slowest on, and no model's idea of an answer
         return None
     text = _GLUED.sub(" ", text)
@@ -126,13 +137,17 @@ def _read_prose(text: str) -> str | None:
     answer = str(parsed[-1]).strip("*_ ").rstrip("*_.,; ") if parsed else ""
     if not answer:
         return None
+    for hedge in _HEDGE.finditer(text):  # of "3 or 4" Math-Verify takes the 4
+        terms = [term.strip("$").rstrip(".,") for term in hedge.groups()]
+        if answer in terms:
+            return ", ".join(terms)
     if re.search(re.escape(answer) + r"\$?(?:\s|\\\)|\\)?(?:%|percent|pct)", text):
         answer += r"\%"
     return answer
 
 
 def equal(gold: str, answer: str, *, tolerance: float | None = None, precision: int = DECIMALS) -> bool:
-    """Whether `answer` is `gold`. Not symmetric where Math-Verify is not; raises `Unsafe` beyond `limits`.
+    """Whether `answer` is `gold`; as asymmetric as Math-Verify is. Raises `UnsafeError` beyond `limits`.
 
     `tolerance` is an absolute error allowed between two numbers, `precision` the decimals that are compared.
     """
@@ -148,7 +163,7 @@ def equal(gold: str, answer: str, *, tolerance: float | None = None, precision: 
     for text in (answer, gold):
         reason = limits.of_text(text)
         if reason:
-            raise Unsafe(reason)
+            raise UnsafeError(reason)
     sides = _numeric_sides(answer)
     if len(sides) > 1 and not _agree(sides):
         return False
@@ -165,7 +180,7 @@ def _read_gold(gold: str) -> str:
 
 
 def _equal_decimals(gold: str, answer: str) -> bool | None:
-    """Two decimal literals, one too long for the parser: Math-Verify's rule for them without sympy; None for all others."""
+    """Math-Verify's rule for two decimal literals, one too long for its parser; None for anything else."""
     gold, answer = gold.strip(), answer.strip()
     if max(len(gold), len(answer)) <= limits.MAX_DIGIT_RUN:
         return None
@@ -190,9 +205,14 @@ def _compare(
         if isinstance(part, (Basic, MatrixBase)):
             size = limits.digits(part)
             if size > limits.MAX_DIGITS:
-                if part is answer[0] and limits.is_positive_integers(part) and _is_smaller(gold, size):
+                if (
+                    answer
+                    and part is answer[0]
+                    and limits.is_positive_integers(part)
+                    and _is_smaller(gold, size)
+                ):
                     return False
-                raise Unsafe(f"a number of about {size:.3g} digits")
+                raise UnsafeError(f"a number of about {size:.3g} digits")
     if tolerance is not None and _within(gold, answer, tolerance):
         return True
     if not verify(gold, answer, float_rounding=precision, timeout_seconds=None):
@@ -210,8 +230,10 @@ def _number(read: list[Any]) -> float | None:
         value = value.rhs
     if not isinstance(value, Basic) or not getattr(value, "is_number", False):
         return None
-    number = value.doit().evalf(20)
-    return float(number) if number.is_Float or number.is_Rational else None
+    try:
+        return float(value.doit().evalf(20))
+    except (ArithmeticError, AttributeError, NotImplementedError, TypeError, ValueError):
+        return None  # complex, infinite, or beyond a float
 
 
 def _within(gold: list[Any], answer: list[Any], tolerance: float) -> bool:
@@ -228,7 +250,7 @@ def _within_mantissa(gold: list[Any], answer: list[Any]) -> bool:
 
 
 def _numeric_sides(answer: str) -> list[str]:
-    r"""The sides of ``a = b = 1/3`` that are numbers; those with words (units) or subscripts (bases) are passed over."""
+    """The sides of ``a = b = 1/3`` that are numbers, without words (units) or subscripts (bases)."""
     if "=" not in answer or "," in answer or ";" in answer:
         return []
     if answer[0] == "(" and answer[-1] == ")":
@@ -237,7 +259,7 @@ def _numeric_sides(answer: str) -> list[str]:
 
 
 def _agree(sides: list[str]) -> bool:
-    """Whether a chain of equalities holds: no side of ``2 = 3`` is anybody's answer. A decimal may be a rounded one."""
+    """Whether a chain of equalities holds: no side of ``2 = 3`` is an answer. A decimal may be rounded."""
     read = [_parse(side) for side in sides]
     return all(
         _compare(read[i], read[i + 1], _rounding(sides[i], sides[i + 1])) for i in range(len(sides) - 1)
@@ -252,7 +274,8 @@ def _is_numeric(side: str) -> bool:
 
 def _rounding(*sides: str) -> float | None:
     decimals = [len(side.partition(".")[2]) for side in sides if _DECIMAL.fullmatch(side)]
-    return 0.5 * 10.0 ** -min(decimals) if decimals and min(decimals) else None
+    shortest = min(decimals, default=0)
+    return 0.5 * 10.0**-shortest if shortest else None
 
 
 def _tolerance(doc: Mapping[str, Any]) -> float | None:
@@ -268,6 +291,12 @@ def _without_unit(answer: str, unit: object) -> str:
     name = re.escape(str(unit).strip("$ "))
     wrapped = rf"\s*(?:\\[,;! ])*\s*(?:\\(?:text|mathrm|mbox)\s?\{{\s*{name}\s*\}}|\\?{name})\s*\$?$"
     return re.sub(wrapped, "", answer, flags=re.IGNORECASE) or answer
+
+
+def warm_up() -> None:
+    """Build the parser's tables and sympy's caches, which no answer's CPU time should pay for."""
+    judge({"answer": r"\frac{1}{2}"}, r"$\boxed{0.5}$")
+    judge({"answer": "x^2 + 1"}, "The answer is 1 + x**2, or about 3")
 
 
 GRADER = Grader("maths", 1, judge, same)

@@ -1,8 +1,8 @@
-r"""One spelling for answers that are written in many: ASCII and numpy maths, unicode signs, separators, clock times.
+r"""One spelling for answers written in many: ASCII and numpy maths, unicode, separators, clock times.
 
 `to_latex` makes what Math-Verify reads right of what it reads wrong: it takes ``3.83e35`` for 3.83 * E * 35,
-``2**(1/4)`` for 2 and ``1 000`` for 0. `plain` makes a string whose equality is equality without any mathematics, which
-settles answers that are words. Pure string functions, linear in the text, never raising.
+``2**(1/4)`` for 2 and ``1 000`` for 0. `plain` makes a string whose equality is equality without any
+mathematics, which settles answers that are words. Pure string functions, linear in the text, never raising.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from decimal import Decimal
 _UNICODE = str.maketrans(
     {
         "−": "-", "–": "-", "×": r"\times ", "·": r"\cdot ", "÷": r"\div ", "π": r"\pi ", "∞": r"\infty ",
-        "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ",
-        "±": r"\pm ", "°": r"^\circ ", "²": "^2", "³": "^3", "½": r"\frac{1}{2}", "⁄": "/", "\u00a0": " ",
-        "\u202f": " ", "\u2009": " ", "θ": r"\theta ", "φ": r"\varphi ", "λ": r"\lambda ", "，": ",",
+        "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∪": r"\cup ", "∩": r"\cap ",
+        "∈": r"\in ", "±": r"\pm ", "°": r"^\circ ", "²": "^2", "³": "^3", "½": r"\frac{1}{2}", "⁄": "/",
+        "\u00a0": " ", "\u202f": " ", "\u2009": " ", "θ": r"\theta ", "φ": r"\varphi ", "λ": r"\lambda ",
+        "，": ",",
     }
 )  # fmt: skip
-_NUMBER = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)[eE]([+-]?[0-9]{1,5})(?=\s*(?:\\[a-z]+\{[^{}]*\}|[a-z%]{0,12})$)")
+_NUMBER = re.compile(
+    r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)[eE]([+-]?[0-9]{1,5})(?=\s*(?:\\[a-z]+\{[^{}]*\}|[a-z%]{0,12})$)"
+)
 _POWER_OF_TEN = re.compile(
     r"(?<![0-9.^])([0-9]{1,40}(?:\.[0-9]{1,40})?)\s?(?:\\times|\\cdot|\*|x)\s?10\s?\^\s?(\{\s?[+-]?[0-9]{1,5}\s?\}|[+-]?[0-9](?![0-9]))"
 )
@@ -31,19 +34,24 @@ _RADICAL = re.compile(r"√\s?([0-9]+|[a-z])")
 _GROUPED = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:(?:\\[,;:! ]|\{,\}|,\\!)\s?[0-9]{3})+(?![0-9])")
 _SPACED = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]+)?")
 _REVERSED = re.compile(r"^([-+]?[0-9.]{1,40})\s?=\s?([A-Za-z])$")
-# Math-Verify's grammar has e, E and I for the constants alone: with a subscript they become letters nobody uses.
+# Math-Verify's grammar has e, E and I for the constants alone: with a subscript they become letters nobody
+# uses.
 _RESERVED = re.compile(r"(?<![\\A-Za-z])[eEI](?=_)")
 _UNUSED = {"e": r"\upsilon ", "E": r"\Upsilon ", "I": r"\Xi "}
-_LABEL = re.compile(r"_\{?\s?\\(?:(?:text|mathrm|rm|mbox)\s?\{?\s?)?([A-Za-z]{1,12})\s?\}{0,2}(?![A-Za-z])")  # m_{\max}
+_LABEL = re.compile(
+    r"_\{?\s?\\(?:(?:text|mathrm|rm|mbox)\s?\{?\s?)?([A-Za-z]{1,12})\s?\}{0,2}(?![A-Za-z])"
+)  # m_{\max}
 _OPEN_DECIMAL = re.compile(r"([0-9])\.(?=\s*(?:[-+*/)}]|$))")
 _ENDLESS = re.compile(r"(\.[0-9]{60})[0-9]+")
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})([ap])\.?m?\.*", re.IGNORECASE)
 
 _LAYOUT = re.compile(
-    r"\\(?:left|right|displaystyle|limits|[bB]igg?[lr]?)(?![A-Za-z])|\\q?quad(?![A-Za-z])|\\[,;:! ]|(?<!\\)\$|[\s~]"
+    r"\\(?:left|right|displaystyle|limits|[bB]igg?[lr]?|q?quad)(?![A-Za-z])|\\[,;:! ]|(?<!\\)\$|[\s~]"
 )
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm|textbf|textit|textrm|mathbf|operatorname)\s?\{([^{}]*)\}")
-_PERCENT = re.compile(r"\s*(?:\\?%|\\text\s?\{\s*(?:percent|percentage|pct)\s*\}|(?<![A-Za-z])(?:percent(?:age)?|pct)(?![A-Za-z]))")
+_PERCENT = re.compile(
+    r"\s*(?:\\?%|\\text\s?\{\s*(?:percent|percentage|pct)\s*\}|(?<![A-Za-z])(?:percent(?:age)?|pct)(?![A-Za-z]))"
+)
 
 
 def to_latex(text: str) -> str:
@@ -76,7 +84,7 @@ def _written_out(number: re.Match[str]) -> str:
 
 
 def _braces_for_parentheses(text: str) -> str:
-    r"""``\sqrt(..)`` and ``^(..)`` with braces; Math-Verify's own repair stops at the first closing parenthesis."""
+    r"""``\sqrt(..)`` and ``^(..)`` with braces; Math-Verify's own repair stops at the first ``)``."""
     if "\\sqrt(" not in text and "^(" not in text:
         return text
     out, stack = list(text), []
@@ -93,8 +101,8 @@ def _braces_for_parentheses(text: str) -> str:
 def plain(text: str) -> str:
     r"""`text` without anything that is only layout: two answers with the same `plain` are the same answer.
 
-    >>> plain(r"\left( 3, \dfrac{\pi}{2} \right)."), plain(r"\text{4:30 p.m.}"), plain(r"\text{ East}") == plain("east")
-    ('(3,\\frac{\\pi}{2})', '4:30pm', True)
+    >>> plain(r"\left( 3, \dfrac{\pi}{2} \right)."), plain(r"\text{4:30 p.m.}"), plain(r"\text{ East}")
+    ('(3,\\frac{\\pi}{2})', '4:30pm', 'east')
     """
     text = _TEXT.sub(r"\1", text.replace("dfrac", "frac").replace("tfrac", "frac"))
     text = _LAYOUT.sub("", text).rstrip(".,;")

@@ -1,7 +1,6 @@
 """Only positions a game can reach are boards; the cells that win at once are what a brute look says."""
 
 import json
-import os
 import random
 from pathlib import Path
 
@@ -158,9 +157,8 @@ def test_our_example_boards_are_legal_distinct_and_rightly_labelled():
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not os.environ.get("SPOT_EVAL_DATA"), reason="SPOT_EVAL_DATA is not set")
-def test_all_published_labels_are_the_immediate_wins_and_none_is_among_our_examples():
-    path = Path(os.environ["SPOT_EVAL_DATA"], "connect4_reference", "connect4.jsonl")
+def test_all_published_labels_are_the_immediate_wins_and_none_is_among_our_examples(mirror):
+    path = mirror / "connect4_reference" / "connect4.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").strip().split("\n")]
     assert len(rows) == 500
     ours = {Board.from_state(json.loads(line)["state"]) for line in EXAMPLES.read_text().strip().split("\n")}

@@ -1,5 +1,7 @@
 """Form is forgiven, content is not. Each weak point of the published scorer (PAPER.md) has a test."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,6 +84,8 @@ def test_an_answer_inside_the_thinking_is_none():
 
 def test_a_later_mention_of_one_part_does_not_break_the_answer():
     assert score_response(BOARD, RIGHT + "\nMy winning cells: see above.").joint == 1
+    without_move = RIGHT.rpartition("\n")[0]
+    assert score_response(BOARD, without_move + "\nOpponent's winning cells: see above.").joint == 1
 
 
 def test_a_last_answer_that_is_malformed_is_not_saved_by_the_draft():
@@ -172,3 +176,10 @@ def test_whatever_is_written_as_asked_is_read_back(mine, theirs, move, comma):
 )
 def test_no_text_raises(text):
     assert score_response(BOARD, text).joint == 0
+
+
+@pytest.mark.parametrize("piece", ["(", "(r ", "( ", " ", "[(1,2), ", "My move:", "none ", "9", "(9"])
+def test_hostile_repetition_is_read_in_linear_time(piece):
+    before = time.process_time()
+    assert score_response(BOARD, "My winning cells: " + piece * 50_000 + "x").joint == 0
+    assert time.process_time() - before < 5

@@ -1,8 +1,7 @@
 """Which letter a reply settles on."""
 
 import json
-import os
-from pathlib import Path
+import time
 
 import pytest
 from hypothesis import given
@@ -100,10 +99,9 @@ def test_a_last_line_as_asked_always_decides(before, letter):
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not os.environ.get("SPOT_EVAL_DATA"), reason="SPOT_EVAL_DATA is not set")
-def test_lighteval_cases_but_for_other_formats():
+def test_lighteval_cases_but_for_other_formats(mirror):
     """lighteval's own unit cases; those that differ ask for formats we do not."""
-    path = Path(os.environ["SPOT_EVAL_DATA"], "graders", "lighteval_mcq_letters_open.jsonl")
+    path = mirror / "graders" / "lighteval_mcq_letters_open.jsonl"
     differ = {
         "(C) Cecile": "the gold is text in which only a later word is the letter",
         "\nC Cecile": "likewise",
@@ -118,3 +116,13 @@ def test_lighteval_cases_but_for_other_formats():
         else:
             assert any(mark in row["gold"] + row["prediction"] for mark in differ), row
     assert agree == 4
+
+
+@pytest.mark.parametrize(
+    "piece", ["answer is ", "Answer: ", r"\boxed{(", "(", " ", "A ", "answer:\n", "**", "the "]
+)
+def test_hostile_repetition_is_read_in_linear_time(piece):
+    """Each of these took minutes with a pattern that backtracks over runs."""
+    before = time.process_time()
+    GRADER.judge({"answer": "C"}, "The answer is" + piece * 50_000 + "x")
+    assert time.process_time() - before < 5

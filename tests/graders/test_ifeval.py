@@ -5,7 +5,6 @@ import os
 import random
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,6 @@ from spot_eval.graders import ifeval, load_grader
 from spot_eval.sources import SOURCES, load_rows
 
 GRADER = load_grader("ifeval")
-MIRROR = os.environ.get("SPOT_EVAL_DATA")
 PARTS = ("prompt_strict", "prompt_loose", "inst_strict", "inst_loose")
 
 
@@ -113,17 +111,18 @@ def test_missing_punkt_names_the_mending_command(tmp_path):
     assert "python -m nltk.downloader punkt_tab" in ran.stderr
 
 
-def labelled(name):
-    text = Path(MIRROR or "", "graders", name).read_text(encoding="utf-8")
+def labelled(mirror, name):
+    text = (mirror / "graders" / name).read_text(encoding="utf-8")
     return [json.loads(line) for line in text.split("\n") if line]
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not MIRROR, reason="SPOT_EVAL_DATA is not set")
-def test_recorded_gpt4_labels_are_reproduced():
+def test_recorded_gpt4_labels_are_reproduced(mirror):
     """Google's GPT-4 responses with the labels of the published checker, strict and loose, in any order."""
-    docs = {row["key"]: row for row in load_rows(SOURCES["ifeval"]).rows}
-    rows = [row for row in labelled("ifeval_gpt4_responses_open.jsonl") if row["label_status"] == "ok"]
+    docs = {row["key"]: row for row in load_rows(SOURCES["ifeval"], [mirror]).rows}
+    rows = [
+        row for row in labelled(mirror, "ifeval_gpt4_responses_open.jsonl") if row["label_status"] == "ok"
+    ]
     assert len(rows) == 328
     random.Random(1).shuffle(rows)
     wrong = []
@@ -137,8 +136,7 @@ def test_recorded_gpt4_labels_are_reproduced():
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not MIRROR, reason="SPOT_EVAL_DATA is not set")
-def test_upstream_unit_cases_are_reproduced():
-    for row in labelled("ifeval_unit_cases_open.jsonl"):
+def test_upstream_unit_cases_are_reproduced(mirror):
+    for row in labelled(mirror, "ifeval_unit_cases_open.jsonl"):
         verdict = GRADER.judge(doc((row["instruction_id"], row["kwargs"])), row["prediction"])
         assert verdict.score == float(row["expected"]), row

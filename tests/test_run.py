@@ -1,0 +1,380 @@
+"""`spot-eval run` as a user runs it: a tiny checkpoint, a subprocess, files on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SUITE = """
+name: small
+version: 1
+sampling: {temperature: 0.7, top_p: 0.8, top_k: 20, max_new_tokens: 24}
+families:
+  ood:
+    connect4: {repeats: 3}
+    gpqa_diamond: {repeats: 2, max_new_tokens: 40}
+"""
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("suites") / "small.yaml"
+    path.write_text(SUITE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def command(tiny: Path, suite: Path, boards: Path, gpqa_file: Path) -> list[str]:
+    """The command all of these tests build on."""
+    files = ["--data", f"connect4={boards}", "--data", f"gpqa_diamond={gpqa_file}"]
+    return ["run", "--model", str(tiny), "--suite", str(suite), *files, "--engine-arg", "device=cpu"]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    return {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "100", **changes}
+
+
+def spot_eval(*arguments: Any, cwd: Path | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "spot_eval", *map(str, arguments)],
+        capture_output=True, text=True, cwd=cwd, env=environment(**changes), timeout=300, check=False,
+    )  # fmt: skip
+
+
+def records(run: Path, name: str = "generations.jsonl") -> list[dict[str, Any]]:
+    """The records of a run in an order of their own; equal runs have equal lists, doubles included."""
+    lines = (run / name).read_text().splitlines()
+    return sorted((json.loads(line) for line in lines), key=lambda record: record["key"])
+
+
+def texts(run: Path) -> dict[tuple[str, int, int], str]:
+    return {(r["task"], r["doc_id"], r["repeat"]): r["text"] for r in records(run)}
+
+
+@pytest.fixture(scope="session")
+def whole(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    done = spot_eval(*command, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "out-of-domain" in done.stdout
+    assert f"records: {out}" in done.stdout.replace("\n", "")
+    return out
+
+
+def test_a_run_leaves_the_documented_files(whole: Path) -> None:
+    board = json.loads((whole / "scoreboard.json").read_text())
+    assert board["tasks"].keys() == {"connect4", "gpqa_diamond"}
+    task = board["tasks"]["connect4"]
+    assert {"family", "mean", "stderr", "docs", "repeats", "truncated", "unparsed", "not_judged"} <= task.keys()
+    assert (task["docs"], task["repeats"], task["family"]) == (24, 3, "ood")
+    assert board["overall"].keys() >= {"mean", "stderr"}
+    assert board["cost"]["generations"] == 24 * 3 + 6 * 2
+    assert board["cost"]["wall_time_s"] > 0
+    assert (whole / "scoreboard.md").read_text().startswith("# tiny on small v1")
+    generations, samples = records(whole), records(whole, "samples.jsonl")
+    assert [g["key"] for g in generations] == [s["key"] for s in samples]
+    assert len({g["key"] for g in generations}) == 84
+    for record in generations:
+        assert record.keys() >= {
+            "key", "task", "doc_id", "doc_hash", "repeat", "seed", "text", "finish_reason", "prompt_tokens",
+            "output_tokens",
+        }  # fmt: skip
+        budget = 24 if record["task"] == "connect4" else 40
+        # a model may end its turn with the last token it was given
+        assert record["output_tokens"] == budget or record["finish_reason"] == "stop"
+        assert record["output_tokens"] <= budget
+    manifest = json.loads((whole / "manifest.json").read_text())
+    assert manifest["versions"].keys() >= {"python", "torch", "transformers", "lm_eval"}
+    assert manifest["config"]["suite"]["tasks"]["connect4"]["sampling"]["top_k"] == 20
+
+
+def test_the_longest_budgets_come_first(whole: Path) -> None:
+    order = [json.loads(line)["task"] for line in (whole / "generations.jsonl").read_text().splitlines()]
+    # one batch of 16 holds all of them; within it the shorter budgets are done first
+    assert "gpqa_diamond" not in order[16:]
+
+
+def test_the_same_command_again_does_nothing_twice(whole: Path, command: list[str]) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in whole.glob("*.jsonl")}
+    done = spot_eval(*command, "--out", whole, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tasks"]["connect4"]["docs"] == 24
+    assert {path.name: path.stat().st_mtime_ns for path in whole.glob("*.jsonl")} == before
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_nothing_is_lost_and_nothing_done_twice(
+    whole: Path, command: list[str], tmp_path: Path
+) -> None:
+    moments = random.Random(20261123)
+    out = tmp_path / "run"
+    total = len(records(whole))
+    # small batches, so that every kill finds the engine between and within batches
+    killed = [*command, "--out", str(out), "--engine-arg", "batch_size=3"]
+    file = out / "generations.jsonl"
+    seen = 0
+    for kill in range(10):
+        wait_for = seen + moments.randint(1, max(1, (total - seen) // (10 - kill) - 2))
+        delay = moments.uniform(0, 0.05)
+        with subprocess.Popen(
+            [sys.executable, "-m", "spot_eval", *killed], stderr=subprocess.DEVNULL, env=environment()
+        ) as process:
+            deadline = time.monotonic() + 120
+            while time.monotonic() < deadline and process.poll() is None:
+                if file.exists() and file.read_bytes().count(b"\n") >= wait_for:
+                    break
+                time.sleep(0.002)
+            time.sleep(delay)
+            assert process.poll() is None, "the run ended before it could be killed"
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        if kill % 3 == 0:  # what a kill within a write would leave
+            file.write_bytes(file.read_bytes() + b'{"key": "torn')
+        seen = len([line for line in file.read_bytes().split(b"\n") if line.endswith(b"}")])
+    done = spot_eval(*killed)
+    assert done.returncode == 0, done.stderr
+    assert records(out) == records(whole)
+    assert [(s["key"], s["score"]) for s in records(out, "samples.jsonl")] == [
+        (s["key"], s["score"]) for s in records(whole, "samples.jsonl")
+    ]
+    cost = json.loads((out / "scoreboard.json").read_text())["cost"]
+    assert cost["sessions"] == 11
+
+
+def test_another_batch_size_task_order_or_limit_gives_the_same_texts(
+    whole: Path, command: list[str], suite: Path, tmp_path: Path
+) -> None:
+    expected = texts(whole)
+    turned = tmp_path / "turned.yaml"
+    lines = SUITE.strip().splitlines()
+    turned.write_text("\n".join([*lines[:-2], lines[-1], lines[-2]]))
+    again = [str(turned) if part == str(suite) else part for part in command]
+    done = spot_eval(*again, "--out", tmp_path / "a" / "run", "--engine-arg", "batch_size=5")
+    assert done.returncode == 0, done.stderr
+    assert texts(tmp_path / "a" / "run") == expected
+    done = spot_eval(*command, "--out", tmp_path / "b" / "run", "--limit", 3)
+    assert done.returncode == 0, done.stderr
+    assert texts(tmp_path / "b" / "run") == {place: text for place, text in expected.items() if place[1] < 3}
+
+
+def test_a_longer_run_takes_over_what_a_shorter_one_finished(whole: Path, command: list[str], tmp_path: Path) -> None:
+    short = spot_eval(*command, "--out", tmp_path / "short", "--limit", 3, "--tasks", "connect4")
+    assert short.returncode == 0, short.stderr
+    done = spot_eval(*command, "--out", tmp_path / "long")
+    assert "9 generations of this checkpoint were finished by neighbouring runs" in done.stderr
+    assert records(tmp_path / "long") == records(whole)
+    assert json.loads((tmp_path / "long" / "scoreboard.json").read_text())["cost"]["generations"] == 75
+
+
+def changed_model(tiny: Path, copy: Path) -> Path:
+    from test_checkpoint import flip_one_weight
+
+    shutil.copytree(tiny, copy)
+    flip_one_weight(copy)
+    return copy
+
+
+@pytest.mark.parametrize("what", ["weight", "prompt", "sampling", "seed"])
+def test_runs_that_differ_in_what_decides_a_text_share_no_record(
+    whole: Path, command: list[str], tiny: Path, boards: Path, suite: Path, tmp_path: Path, what: str
+) -> None:
+    changed = list(command)
+    match what:
+        case "weight":
+            changed[changed.index(str(tiny))] = str(changed_model(tiny, tmp_path / "tiny"))
+        case "prompt":
+            edited = tmp_path / "boards.jsonl"
+            edited.write_text(boards.read_text().replace("please choose", "kindly choose"))
+            changed[changed.index(f"connect4={boards}")] = f"connect4={edited}"
+            changed += ["--chat-template", str(template(tiny, tmp_path))]
+        case "sampling":
+            other = tmp_path / "other.yaml"
+            other.write_text(SUITE.replace("temperature: 0.7", "temperature: 0.71"))
+            changed[changed.index(str(suite))] = str(other)
+        case "seed":
+            changed += ["--seed", "1"]
+    beside = tmp_path / "runs" / "whole"
+    shutil.copytree(whole, beside)
+    done = spot_eval(*changed, "--out", tmp_path / "runs" / "other", "--limit", 2)
+    assert done.returncode == 0, done.stderr
+    assert "taken over" not in done.stderr
+    keys = {record["key"] for record in records(whole)}
+    assert keys.isdisjoint(record["key"] for record in records(tmp_path / "runs" / "other"))
+
+
+def template(tiny: Path, folder: Path) -> Path:
+    path = folder / "template.jinja"
+    path.write_text((tiny / "chat_template.jinja").read_text().replace("assistant", "ASSISTANT"))
+    return path
+
+
+def test_a_baseline_is_paired_and_refused_where_it_cannot_be(
+    whole: Path, command: list[str], suite: Path, tmp_path: Path
+) -> None:
+    done = spot_eval(*command, "--out", tmp_path / "run", "--limit", 4, "--seed", 1, "--baseline", whole, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "other seeds" in done.stderr
+    difference = json.loads(done.stdout)["difference"]
+    assert difference["tasks"]["connect4"]["docs"] == 4
+    assert difference["tasks"]["connect4"]["docs_unpaired"] == 20
+
+    done = spot_eval(*command, "--out", tmp_path / "other", "--max-new-tokens", 3, "--baseline", whole)
+    assert done.returncode == 5
+    assert "max_new_tokens is 24 there, 3 here" in done.stderr
+    assert not (tmp_path / "other").exists()
+
+    done = spot_eval(*command, "--out", tmp_path / "run", "--limit", 4, "--seed", 1, "--baseline", "qwen3-8b")
+    assert done.returncode == 0, done.stderr
+    assert "display only" in done.stdout
+
+
+def test_grading_again_needs_no_model_and_no_data(whole: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(whole, tmp_path / "copy"))
+    (copy / "samples.jsonl").unlink()
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["model"]["path"] = "/gone"
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    done = spot_eval("grade", copy, SPOT_EVAL_DATA="")
+    assert done.returncode == 0, done.stderr
+    assert records(copy, "samples.jsonl") == records(whole, "samples.jsonl")
+
+
+def test_grading_an_unfinished_run_counts_what_is_missing(whole: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(whole, tmp_path / "copy"))
+    lines = (copy / "generations.jsonl").read_bytes().splitlines(keepends=True)
+    (copy / "generations.jsonl").write_bytes(b"".join(lines[:-42]))
+    done = spot_eval("grade", copy, "--json")
+    assert done.returncode == 0, done.stderr
+    board = json.loads(done.stdout)
+    assert sum(task["not_judged"] * task["samples"] for task in board["tasks"].values()) == pytest.approx(42)
+    assert {s["why"] for s in records(copy, "samples.jsonl") if s["not_judged"]} == {"not generated"}
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_so(command: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    long = [*command, "--out", str(out), "--max-new-tokens", "2000", "--engine-arg", "batch_size=2"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "spot_eval", *long], stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        while not (out / "sessions").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "what was finished is kept" in said
+    assert "Traceback" not in said
+
+
+BAD: list[tuple[str, list[str], str]] = [
+    ("no model", ["run"], "no model given; name a checkpoint with --model"),
+    ("no checkpoint", ["run", "--model", "./nowhere"], "'./nowhere' does not exist"),
+    ("unknown suite", ["run", "--model", "TINY", "--suite", "spott"], "the nearest: spot"),
+    ("unknown task", ["run", "--model", "TINY", "--tasks", "math50"], "no task 'math50'; the nearest: math500"),
+    ("unknown engine", ["run", "--model", "TINY", "--engine", "hff"], "no engine 'hff'"),
+    ("wrong engine argument", ["run", "--model", "TINY", "--engine-arg", "batch=2"], "takes dtype, device"),
+    ("half an engine argument", ["run", "--model", "TINY", "--engine-arg", "batch"], "expected NAME=VALUE"),
+    ("unknown option", ["run", "--modle", "x"], "--model"),
+    ("limit 0", ["run", "--model", "TINY", "--limit", "0"], "--limit"),
+    ("unknown baseline", ["run", "--model", "TINY", "--baseline", "qwen"], "neither a run directory nor"),
+    ("no template file", ["run", "--model", "TINY", "--chat-template", "none.jinja"], "none.jinja: cannot be read"),
+    ("no run", ["grade", "nowhere"], "nowhere does not exist"),
+    ("no data file", ["run", "--model", "TINY", "--tasks", "gpqa_diamond", "--data", "gpqa_diamond=x.csv"], "x.csv"),
+    ("no data dir", ["run", "--model", "TINY", "--tasks", "aime24", "--data-dir", "nowhere"], "nowhere"),
+    ("a file of no task", ["run", "--model", "TINY", "--data", "gpqa=x.csv"], "--data gpqa"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_bad_input_is_one_sentence_and_exit_2(tiny: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = spot_eval(*(str(tiny) if part == "TINY" else part for part in arguments), cwd=tmp_path, SPOT_EVAL_DATA="")
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_malformed_data_names_file_line_and_field(command: list[str], boards: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "boards.jsonl"
+    rows = boards.read_text().splitlines()
+    row = json.loads(rows[4])
+    del row["state"]
+    rows[4] = json.dumps(row)
+    broken.write_text("\n".join(rows))
+    changed = [f"connect4={broken}" if part == f"connect4={boards}" else part for part in command]
+    done = spot_eval(*changed, "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert f"{broken}, line 5" in done.stderr
+    assert "state" in done.stderr
+    rows[4] = '{"state": '
+    broken.write_text("\n".join(rows))
+    done = spot_eval(*changed, "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert f"{broken}, line 5" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_prompts_beyond_the_context_are_all_listed_before_anything_starts(command: list[str], tmp_path: Path) -> None:
+    small = [*command, "--out", str(tmp_path / "run"), "--engine-arg", "max_model_len=100", "--limit", "3"]
+    done = spot_eval(*small)
+    assert done.returncode == 2
+    for doc in ("connect4/0", "connect4/1", "connect4/2"):
+        assert doc in done.stderr
+    assert "--skip-too-long" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+    done = spot_eval(*small, "--skip-too-long", "--json")
+    assert done.returncode == 0, done.stderr
+    board = json.loads(done.stdout)
+    assert board["tasks"]["connect4"]["not_judged"] == 1
+    assert board["tasks"]["connect4"]["mean"] is None
+    assert board["families"]["ood"]["partial"] is True
+
+
+def test_budgets_beyond_the_context_are_cut_said_and_recorded(command: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = spot_eval(*command, "--out", out, "--tasks", "gpqa_diamond", "--engine-arg", "max_model_len=420",
+                     "--max-new-tokens", 400, "--limit", 2, "--skip-too-long")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("smaller budget") == 1
+    for record in records(out):
+        assert record["max_new_tokens"] == 420 - record["prompt_tokens"]
+        assert record["output_tokens"] <= record["max_new_tokens"]
+
+
+@pytest.mark.real
+def test_the_whole_suite_on_the_real_benchmarks(tiny: Path, gpqa_file: Path, mirror: Path, tmp_path: Path) -> None:
+    done = spot_eval("run", "--model", tiny, "--suite", "spot", "--limit", 3, "--max-new-tokens", 64,
+                     "--data", f"gpqa_diamond={gpqa_file}", "--out", tmp_path / "run")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    board = json.loads((tmp_path / "run" / "scoreboard.json").read_text())
+    assert len(board["tasks"]) == 9
+    assert all(task["docs"] == 3 for task in board["tasks"].values())
+    assert {name: task["repeats"] for name, task in board["tasks"].items()}["aime24"] == 16
+    assert board["overall"]["mean"] is not None
+    assert max(map(len, done.stdout.splitlines()[:20])) <= 100
+
+
+@pytest.mark.real
+def test_without_gpqa_the_rest_runs_and_the_family_is_partial(tiny: Path, mirror: Path, tmp_path: Path) -> None:
+    done = spot_eval("run", "--model", tiny, "--suite", "spot-quick", "--limit", 1, "--max-new-tokens", 4,
+                     "--out", tmp_path / "run")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "gpqa_diamond is left out" in done.stderr
+    board = json.loads((tmp_path / "run" / "scoreboard.json").read_text())
+    assert board["families"]["ood"] == {
+        "mean": None, "stderr": None, "tasks": 2, "partial": True, "missing": ["gpqa_diamond"],
+    }  # fmt: skip
