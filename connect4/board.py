@@ -71,9 +71,7 @@ class Board:
         listed = _MOVES.search(text)
         for said in (listed, _PLAYER.search(text)):
             if said and said[1].upper() != board.player:
-                raise ValueError(
-                    f"player {said[1]} is said to move, but by the stones it is {board.player}'s turn"
-                )
+                raise ValueError(f"player {said[1]} is said to move, but by the stones it is {board.player}'s turn")
         if listed:
             moves = [(int(row), int(column)) for row, column in _PAIR.findall(listed[2])]
             odd = set(moves) ^ set(board.landing_cells())
@@ -144,9 +142,7 @@ class Board:
         for c in range(COLUMNS):
             for r in range(1, ROWS):
                 if self.cells[r][c] != EMPTY and self.cells[r - 1][c] == EMPTY:
-                    raise ValueError(
-                        f"cell ({r},{c}): the stone floats, cell ({r - 1},{c}) below it is empty"
-                    )
+                    raise ValueError(f"cell ({r},{c}): the stone floats, cell ({r - 1},{c}) below it is empty")
         x, o = (sum(row.count(player) for row in self.cells) for player in "XO")
         if x - o not in (0, 1):
             raise ValueError(f"{x} stones of X and {o} of O: X moves first, so X has as many or one more")

@@ -53,9 +53,7 @@ def parse_response(text: str) -> Answer:
     text = text.rpartition("</think>")[2]
     labels = [] if "<think>" in text else list(_LABEL.finditer(text))
     ends = [label.start() for label in labels[1:]] + [len(text)]
-    parts = [
-        (str(label.lastgroup), text[label.end() : end]) for label, end in zip(labels, ends, strict=False)
-    ]
+    parts = [(str(label.lastgroup), text[label.end() : end]) for label, end in zip(labels, ends, strict=False)]
     chosen = dict(parts)  # the last statement of each part, where no answer is whole
     for i in reversed(range(len(parts) - 1)):
         if (parts[i][0], parts[i + 1][0]) == ("mine", "theirs"):

@@ -45,9 +45,7 @@ class RawRow:
         """The first of `names` that is given, with its value."""
         name = self.given(*names)
         if name is None:
-            raise self.wrong(
-                names[0], f"is missing (the row has {', '.join(map(str, self.values)) or 'nothing'})"
-            )
+            raise self.wrong(names[0], f"is missing (the row has {', '.join(map(str, self.values)) or 'nothing'})")
         return name, self.values[name]
 
     def text(self, *names: str) -> str:

@@ -94,7 +94,9 @@ def refuse_incomparable(config: Mapping[str, Any], baseline: Baseline) -> list[s
             raise NotComparableError(f"{baseline.path} is not comparable: its suite {name} is {there}, here {here}")
     for task in sorted(shared):
         for name, there, here in differing(theirs["tasks"][task]["sampling"], ours["tasks"][task]["sampling"]):
-            raise NotComparableError(f"{baseline.path} is not comparable: {task}'s {name} is {there} there, {here} here")
+            raise NotComparableError(
+                f"{baseline.path} is not comparable: {task}'s {name} is {there} there, {here} here"
+            )
     warnings = []
     if baseline.config["seed"] != config["seed"]:
         warnings.append(f"the runs have other seeds ({baseline.config['seed']} and {config['seed']})")
@@ -117,7 +119,11 @@ def difference(
         if name in theirs:
             candidate, base = doc_means(ours[name]), doc_means(theirs[name])
             estimate, docs = paired_difference(candidate, base)
-            tasks[name] = {**estimate._asdict(), "docs": docs, "docs_unpaired": len(candidate.keys() ^ base.keys())}
+            tasks[name] = {
+                **estimate._asdict(),
+                "docs": docs,
+                "docs_unpaired": len(candidate.keys() ^ base.keys()),
+            }
     families = {}
     for family in board["families"]:
         members = [name for name, settings in suite["tasks"].items() if settings["family"] == family]
@@ -147,7 +153,7 @@ def _by_task(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
 def _published_difference(board: Mapping[str, Any], baseline: PublishedBaseline) -> dict[str, Any]:
     def minus(entry: Mapping[str, Any], published: float | None) -> dict[str, Any]:
         known = entry["mean"] is not None and published is not None
-        return {"mean": entry["mean"] - published if known else None, "stderr": None}  # type: ignore[operator]
+        return {"mean": entry["mean"] - published if known else None, "stderr": None}
 
     return {
         "baseline": baseline.name,

@@ -48,7 +48,11 @@ def print_catalogue(suite_name: str, entries: Sequence[Mapping[str, Any]]) -> No
     console = Console()
     console.print(table)
     if any(entry["at_hand"] is None for entry in entries):
-        console.print("no: fetched from the hub when run; or --data-dir DIR, --data TASK=FILE", markup=False, highlight=False)
+        console.print(
+            "no: fetched from the hub when run; or --data-dir DIR, --data TASK=FILE",
+            markup=False,
+            highlight=False,
+        )
     console.print(f"suites: {', '.join(suite_names())}, or a YAML file of your own", markup=False, highlight=False)
 
 

@@ -62,7 +62,7 @@ def locate(model: str) -> Path:
 
 def _download(model: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         files = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "tokenizer.model"]
@@ -145,7 +145,12 @@ class ChatTokenizer:
     """
 
     def __init__(
-        self, path: Path, *, chat_template: str | None = None, thinking: bool = False, trust_remote_code: bool = False
+        self,
+        path: Path,
+        *,
+        chat_template: str | None = None,
+        thinking: bool = False,
+        trust_remote_code: bool = False,
     ) -> None:
         from transformers import AutoTokenizer
 
@@ -190,7 +195,11 @@ class ChatTokenizer:
 
     def stop_ids(self, generation_config: dict[str, Any], config: dict[str, Any]) -> frozenset[int]:
         """Tokens that end an answer: those the checkpoint names, and what its template writes after a turn."""
-        named = [generation_config.get("eos_token_id"), config.get("eos_token_id"), self.tokenizer.eos_token_id]
+        named = [
+            generation_config.get("eos_token_id"),
+            config.get("eos_token_id"),
+            self.tokenizer.eos_token_id,
+        ]
         ids = {token for entry in named for token in (entry if isinstance(entry, list) else [entry])}
         return frozenset({token for token in ids if isinstance(token, int)} | set(self._turn_end()))
 

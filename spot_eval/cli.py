@@ -34,9 +34,13 @@ DataFile = Annotated[
     list[str] | None, typer.Option("--data", metavar="TASK=FILE", help="The rows of one task; repeatable.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print scoreboard.json instead of the table.")]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Grading processes. [default: one a core]")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, metavar="N", help="Grading processes. [default: one a core]"),
+]
 BaselineOption = Annotated[
-    str | None, typer.Option("--baseline", metavar="RUN|NAME", help="Differences against a run, or a published table.")
+    str | None,
+    typer.Option("--baseline", metavar="RUN|NAME", help="Differences against a run, or a published table."),
 ]
 
 
@@ -55,24 +59,28 @@ def _root(
 
 @app.command("run")
 def run_command(
+    *,
     model: Annotated[str | None, typer.Option(metavar="PATH|HUB", help="Checkpoint folder or hub id.")] = None,
     suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="See `spot-eval tasks list`.")] = "spot",
     tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of the suite.")] = None,
-    engine: Annotated[str, typer.Option(help="What generates: hf.")] = "hf",
+    engine: Annotated[str, typer.Option(metavar="NAME", help="What generates: hf.")] = "hf",
     engine_arg: Annotated[
         list[str] | None,
         typer.Option(metavar="K=V", help="For hf: batch_size, device, dtype, max_model_len, attn_implementation."),
     ] = None,
     data_dir: DataDir = None,
     data: DataFile = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N docs of each task.")] = None,
-    repeats: Annotated[int | None, typer.Option(min=1, help="Samples a doc, for every task.")] = None,
-    max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Token budget of every answer.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed draws other samples.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N docs of each task.")] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples a doc, for every task.")] = None,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Token budget of every answer.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="S", help="Another seed draws other samples.")] = 0,
     baseline: BaselineOption = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory. [default: runs/<model>-…]")] = None,
     chat_template: Annotated[
-        str | None, typer.Option(metavar="FILE|none", help="Instead of the checkpoint's; none: plain text prompts.")
+        str | None,
+        typer.Option(metavar="FILE|none", help="Instead of the checkpoint's; none: plain text prompts."),
     ] = None,
     skip_too_long: Annotated[
         bool, typer.Option("--skip-too-long", help="Record prompts beyond the context as not judged.")

@@ -38,9 +38,7 @@ def grade(store: RunDirectory, *, workers: int | None = None, again: bool = Fals
     kept = {} if again or not path.exists() else {s.key: s for s in read_records(path, Sample)}
 
     wanted = [
-        (task, doc_id, repeat)
-        for task, doc_id in docs
-        for repeat in range(config["suite"]["tasks"][task]["repeats"])
+        (task, doc_id, repeat) for task, doc_id in docs for repeat in range(config["suite"]["tasks"][task]["repeats"])
     ]
     to_judge = [
         place
@@ -51,10 +49,14 @@ def grade(store: RunDirectory, *, workers: int | None = None, again: bool = Fals
         return list(kept.values())
 
     with Pool(workers or os.cpu_count() or 1, preload=sorted(versions)) as pool:
-        jobs = [Job(names[task], "judge", (docs[task, doc].row, generations[task, doc, r].text)) for task, doc, r in to_judge]
+        jobs = [
+            Job(names[task], "judge", (docs[task, doc].row, generations[task, doc, r].text))
+            for task, doc, r in to_judge
+        ]
         judged: dict[Place, Verdict] = {}
         with progress("grading", len(jobs)) as advance:
             for index, verdict in pool.run(jobs):
+                assert isinstance(verdict, Verdict)
                 judged[to_judge[index]] = verdict
                 advance()
         samples = []
@@ -92,6 +94,7 @@ def _sample(one: Generation, verdict: Verdict, grader: str) -> Sample:
         output_tokens=one.output_tokens,
         grader=grader,
         metrics=dict(verdict.metrics),
+        weights=dict(verdict.weights),
     )
 
 
@@ -126,7 +129,9 @@ def _with_votes(pool: Pool, samples: Iterable[Sample], names: dict[str, str]) ->
             by_grader[names[sample.task]][sample.task, sample.doc_id].append(index)
     for name, docs in by_grader.items():
         several = {doc: indices for doc, indices in docs.items() if len(indices) > 1}
-        groups = group_answers(pool, name, {doc: [samples[i].extracted for i in found] for doc, found in several.items()})
+        groups = group_answers(
+            pool, name, {doc: [samples[i].extracted for i in found] for doc, found in several.items()}
+        )
         for doc, indices in several.items():
             for index, group in zip(indices, groups[doc], strict=True):
                 samples[index] = replace(samples[index], answer_group=group)

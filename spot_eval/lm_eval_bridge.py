@@ -40,9 +40,7 @@ def dataset(
     return datasets.DatasetDict({"test": split})
 
 
-def results(
-    grader: str, *metrics: str
-) -> Callable[[Mapping[str, Any], Sequence[str]], dict[str, float | None]]:
+def results(grader: str, *metrics: str) -> Callable[[Mapping[str, Any], Sequence[str]], dict[str, float | None]]:
     """lm-eval's `process_results` by a grader of ours: `score`, `unparsed`, `not_judged`, `metrics` by name.
 
     A metric is None where the answer was not judged, and 0 where it gave no answer.

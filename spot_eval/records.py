@@ -98,7 +98,8 @@ class Sample:
     """One generation, judged: a line of `samples.jsonl`.
 
     `score` is None where it could not be judged. `answer_group` numbers the answers of one doc that are the same
-    answer (for majority votes), None where there is none or the task's answers cannot vote.
+    answer (for majority votes), None where there is none or the task's answers cannot vote. `metrics` and `weights` are
+    the verdict's.
     """
 
     key: str
@@ -117,6 +118,7 @@ class Sample:
     answer_group: int | None = None
     grader: str = ""
     metrics: dict[str, float | None] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
 
 
 def to_line(record: Any) -> bytes:

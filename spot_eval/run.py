@@ -11,14 +11,15 @@ from typing import Any
 
 from spot_eval.baseline import Baseline, difference, load_baseline, refuse_incomparable
 from spot_eval.checkpoint import NO_TEMPLATE, ChatTokenizer, fingerprint, locate, weight_files
-from spot_eval.engines import check_engine, engine_facts, open_engine
+from spot_eval.engines import EngineFacts, check_engine, engine_facts, open_engine
 from spot_eval.errors import UserError
-from spot_eval.generate import Planned, generate, make_plan, refuse_too_long, take_over, versions
+from spot_eval.generate import Plan, generate, make_plan, refuse_too_long, take_over, versions
 from spot_eval.grade import grade
 from spot_eval.progress import progress
 from spot_eval.records import Sample, digest, to_line
 from spot_eval.score import scoreboard
 from spot_eval.show import markdown
+from spot_eval.sources import data_directories
 from spot_eval.store import RunDirectory, write_atomically, write_json
 from spot_eval.suite import load_suite, nearest
 from spot_eval.task_docs import LoadedTask, load_tasks
@@ -64,6 +65,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         if task not in whole.tasks:
             raise UserError(f"--data {task}=…: suite {whole.name} has no task {task!r}{nearest(task, whole.tasks)}")
     suite = whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
+    data_directories(options.data_dirs)  # a folder that is none is said at once
     baseline = load_baseline(options.baseline) if options.baseline else None
     path = locate(options.model)
     facts = engine_facts(options.engine, path, options.engine_args)
@@ -71,9 +73,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     tokenizer = ChatTokenizer(
         path, chat_template=template, thinking=suite.thinking, trust_remote_code=options.trust_remote_code
     )
-    tasks, left_out = load_tasks(
-        suite, data_dirs=options.data_dirs, data_files=options.data_files, limit=options.limit
-    )
+    tasks, left_out = load_tasks(suite, data_dirs=options.data_dirs, data_files=options.data_files, limit=options.limit)
     preflight({task.grader for task in tasks})
     for name, reason in left_out.items():
         say(f"{name} is left out, and its family has no mean: {reason}")
@@ -106,10 +106,11 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         for warning in refuse_incomparable(config, baseline):
             say(f"beside the baseline: {warning}")
     out = options.out or Path("runs") / f"{_slug(path, options.model)}-{suite.name}-{digest(config)[:8]}"
-    store = RunDirectory.create(out, _manifest(options, path, facts.dtype, facts.context, tasks, left_out, config))
+    manifest = _manifest(options, path=path, facts=facts, tasks=tasks, left_out=left_out, config=config)
+    store = RunDirectory.create(out, manifest)
     try:
         _write_docs(store, tasks)
-        _generate_missing(store, plan.requests, plan.too_long, options, path, tokenizer, identity, say)
+        _generate_missing(store, plan, options, path=path, tokenizer=tokenizer, identity=identity, say=say)
         samples = grade(store, workers=options.workers)
         return out, score(store, samples, baseline)
     finally:
@@ -141,16 +142,18 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
 
 def _generate_missing(
     store: RunDirectory,
-    requests: Sequence[Planned],
-    too_long: Sequence[Planned],
+    plan: Plan,
     options: RunOptions,
+    *,
     path: Path,
     tokenizer: ChatTokenizer,
     identity: str,
     say: Say,
 ) -> None:
+    """Has the engine do what neither this run nor a neighbour has finished."""
+    requests = plan.requests
     known = store.read_failures()
-    for planned in too_long:
+    for planned in plan.too_long:
         if planned.request.key not in known:
             tokens = len(planned.request.prompt.token_ids)
             store.failures.append(planned.failure(f"the prompt of {tokens} tokens does not fit the context"))
@@ -179,16 +182,22 @@ def _write_docs(store: RunDirectory, tasks: Sequence[LoadedTask]) -> None:
 
 def _manifest(
     options: RunOptions,
+    *,
     path: Path,
-    dtype: str,
-    context: int | None,
+    facts: EngineFacts,
     tasks: Sequence[LoadedTask],
     left_out: Mapping[str, str],
     config: Mapping[str, Any],
 ) -> dict[str, Any]:
+    """What the run is started with; `config` is the part that decides results."""
     return {
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "model": {"name": _slug(path, options.model), "path": str(path), "dtype": dtype, "context": context},
+        "model": {
+            "name": _slug(path, options.model),
+            "path": str(path),
+            "dtype": facts.dtype,
+            "context": facts.context,
+        },
         "engine_args": dict(options.engine_args),
         "versions": versions(),
         "data": {

@@ -14,7 +14,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spot_eval.records import Sample
-from spot_eval.stats import Estimate, ks_up_to, majority_score, mean_over_docs, pass_at_k, unweighted
+from spot_eval.stats import (
+    Estimate,
+    ks_up_to,
+    majority_score,
+    mean_over_docs,
+    pass_at_k,
+    unweighted,
+    weighted_mean_over_docs,
+)
 
 
 def scoreboard(
@@ -118,14 +126,16 @@ def _maj_at_k(docs: Mapping[str, Sequence[Sample]], repeats: int) -> dict[str, f
 
 
 def _metrics(docs: Mapping[str, Sequence[Sample]]) -> dict[str, dict[str, float | None]]:
-    """Mean and error of each further metric, over docs as the headline is."""
+    """Mean and error of each further metric, over docs as the headline is, weighted where the grader says so."""
     values: dict[str, list[float]] = defaultdict(list)
+    weights: dict[str, list[float]] = defaultdict(list)
     for of_doc in docs.values():
         for name in {name for sample in of_doc for name in sample.metrics}:
             known = [value for sample in of_doc if (value := sample.metrics.get(name)) is not None]
             if known:
                 values[name].append(sum(known) / len(known))
-    return {name: mean_over_docs(means)._asdict() for name, means in sorted(values.items())}
+                weights[name].append(max(sample.weights.get(name, 1.0) for sample in of_doc))
+    return {name: weighted_mean_over_docs(values[name], weights[name])._asdict() for name in sorted(values)}
 
 
 def _mean(values: Sequence[float]) -> float | None:

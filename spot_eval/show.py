@@ -96,14 +96,13 @@ def footer(board: Board) -> list[str]:
             f"{cost['generations']:,} generations, {cost['output_tokens']:,} tokens in {clock(cost['wall_time_s'])} "
             f"({cost['tokens_per_s']:,.0f} tokens/s)"
         )
-    for name, task in board["tasks"].items():
-        if task["metrics"]:
-            shown = ", ".join(f"{metric} {percent(**value)}" for metric, value in _named(task["metrics"]))
-            lines.append(f"{name}: {shown}")
+    lines += _metric_lines(board["tasks"])
     lines += [f"{name} left out: {reason}" for name, reason in board["left_out"].items()]
     if difference := board.get("difference"):
         if difference["kind"] == "published":
-            lines.append(f"vs base: {difference['baseline']}, {difference['source']}: display only ({difference['note']})")
+            lines.append(
+                f"vs base: {difference['baseline']}, {difference['source']}: display only ({difference['note']})"
+            )
         else:
             pairs = sum(entry["docs"] for entry in difference["tasks"].values())
             alone = sum(entry["docs_unpaired"] for entry in difference["tasks"].values())
@@ -112,9 +111,19 @@ def footer(board: Board) -> list[str]:
     return lines
 
 
-def _named(metrics: Mapping[str, Mapping[str, float | None]]) -> Iterator[tuple[str, dict[str, float | None]]]:
-    for name, estimate in metrics.items():
-        yield name, {"value": estimate["mean"], "stderr": estimate["stderr"]}
+def _metric_lines(tasks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A line for each metric that several tasks share, then one for each task with metrics of its own."""
+    by_metric: dict[str, dict[str, str]] = {}
+    for name, task in tasks.items():
+        for metric, estimate in task["metrics"].items():
+            by_metric.setdefault(metric, {})[name] = percent(estimate["mean"], estimate["stderr"])
+    for metric, shown in by_metric.items():
+        if len(shown) > 1:
+            yield f"{metric}: {', '.join(f'{name} {value}' for name, value in shown.items())}"
+    for name in tasks:
+        own = [f"{metric} {shown[name]}" for metric, shown in by_metric.items() if len(shown) == 1 and name in shown]
+        if own:
+            yield f"{name}: {', '.join(own)}"
 
 
 def clock(seconds: float) -> str:

@@ -77,9 +77,7 @@ SOURCES: dict[str, Source] = {
             "Idavidrein/gpqa",
             adapters.gpqa,
             tuple(
-                f"{folder}gpqa_diamond.{kind}"
-                for folder in ("gpqa_diamond/", "gpqa/", "")
-                for kind in ("csv", "jsonl")
+                f"{folder}gpqa_diamond.{kind}" for folder in ("gpqa_diamond/", "gpqa/", "") for kind in ("csv", "jsonl")
             ),
             198,
             name="gpqa_diamond",
@@ -125,9 +123,7 @@ def load_rows(source: Source, data_dirs: Sequence[str | Path] = (), file: str | 
     return Rows(docs, origin, revision, hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest())
 
 
-def at_hand(
-    source: Source, data_dirs: Sequence[str | Path] = (), file: str | Path | None = None
-) -> str | None:
+def at_hand(source: Source, data_dirs: Sequence[str | Path] = (), file: str | Path | None = None) -> str | None:
     """Where the rows would come from without the network, in words; None if from nowhere. Opens no file."""
     path = _file(source, data_dirs, file)
     if path:
@@ -264,11 +260,7 @@ def _one_line(problem: Exception) -> str:
 
 def _missing(source: Source, data_dirs: Sequence[str | Path], why: str) -> MissingData:
     folders = data_directories(data_dirs)
-    tried = (
-        f"no {source.mirror[0]} in {', '.join(map(str, folders))}"
-        if folders
-        else "no data directory was named"
-    )
+    tried = f"no {source.mirror[0]} in {', '.join(map(str, folders))}" if folders else "no data directory was named"
     ways = f"give --data-dir DIR or --data {source.task}=FILE"
     if source.gated:
         ways += (
@@ -277,6 +269,4 @@ def _missing(source: Source, data_dirs: Sequence[str | Path], why: str) -> Missi
         )
     else:
         ways += ", or go online (`hf auth login` where the hub asks for it)"
-    return MissingData(
-        f"{source.task}: no rows at hand: {tried}, and hub data set {source.hub} {why}; {ways}"
-    )
+    return MissingData(f"{source.task}: no rows at hand: {tried}, and hub data set {source.hub} {why}; {ways}")

@@ -30,6 +30,20 @@ def mean_over_docs(doc_means: Sequence[float]) -> Estimate:
     return Estimate(float(values.mean()), stderr)
 
 
+def weighted_mean_over_docs(doc_means: Sequence[float], weights: Sequence[float]) -> Estimate:
+    """A ratio of sums over docs, sum(w x) / sum(w), with its linearised standard error (Cochran 1977, section 6.4).
+
+    Equal weights give `mean_over_docs`.
+    """
+    n, x, w = len(doc_means), np.asarray(doc_means, dtype=float), np.asarray(weights, dtype=float)
+    if n == 0 or w.sum() == 0:
+        return Estimate(None, None)
+    mean = float((w * x).sum() / w.sum())
+    if n == 1:
+        return Estimate(mean, None)
+    return Estimate(mean, float(math.sqrt(n / (n - 1) * ((w * (x - mean)) ** 2).sum()) / w.sum()))
+
+
 def unweighted(parts: Sequence[Estimate]) -> Estimate:
     """The mean of independent means, each counting the same; None where one of them is missing."""
     means = [part.mean for part in parts if part.mean is not None]

@@ -17,7 +17,7 @@ from typing import Any
 from spot_eval.errors import UserError
 from spot_eval.records import Doc, digest, doc_hash
 from spot_eval.resources import folder
-from spot_eval.sources import MissingData, SOURCES
+from spot_eval.sources import SOURCES, MissingData
 from spot_eval.suite import Suite, nearest
 
 

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 from test_score import SUITE, sample
 
-from spot_eval.baseline import RunBaseline, difference, load_baseline, published_baselines, refuse_incomparable
+from spot_eval.baseline import (
+    RunBaseline,
+    difference,
+    load_baseline,
+    published_baselines,
+    refuse_incomparable,
+)
 from spot_eval.errors import NotComparableError, UserError
 from spot_eval.records import to_line
 from spot_eval.score import scoreboard

@@ -30,9 +30,7 @@ def test_what_was_not_judged_is_outside_the_mean():
 
 
 def test_rows_carry_their_origin(gpqa_file):
-    split = bridge.dataset("gpqa_diamond", data_files={"gpqa_diamond": str(gpqa_file)}, version=1, docs=198)[
-        "test"
-    ]
+    split = bridge.dataset("gpqa_diamond", data_files={"gpqa_diamond": str(gpqa_file)}, version=1, docs=198)["test"]
     said = json.loads(split.info.description)
     assert said["origin"] == str(gpqa_file)
     assert (said["revision"], said["rows"], len(said["sha256"])) == (None, 6, 64)

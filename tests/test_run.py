@@ -76,7 +76,16 @@ def test_a_run_leaves_the_documented_files(whole: Path) -> None:
     board = json.loads((whole / "scoreboard.json").read_text())
     assert board["tasks"].keys() == {"connect4", "gpqa_diamond"}
     task = board["tasks"]["connect4"]
-    assert {"family", "mean", "stderr", "docs", "repeats", "truncated", "unparsed", "not_judged"} <= task.keys()
+    assert {
+        "family",
+        "mean",
+        "stderr",
+        "docs",
+        "repeats",
+        "truncated",
+        "unparsed",
+        "not_judged",
+    } <= task.keys()
     assert (task["docs"], task["repeats"], task["family"]) == (24, 3, "ood")
     assert board["overall"].keys() >= {"mean", "stderr"}
     assert board["cost"]["generations"] == 24 * 3 + 6 * 2
@@ -282,16 +291,28 @@ BAD: list[tuple[str, list[str], str]] = [
     ("no model", ["run"], "no model given; name a checkpoint with --model"),
     ("no checkpoint", ["run", "--model", "./nowhere"], "'./nowhere' does not exist"),
     ("unknown suite", ["run", "--model", "TINY", "--suite", "spott"], "the nearest: spot"),
-    ("unknown task", ["run", "--model", "TINY", "--tasks", "math50"], "no task 'math50'; the nearest: math500"),
+    (
+        "unknown task",
+        ["run", "--model", "TINY", "--tasks", "math50"],
+        "no task 'math50'; the nearest: math500",
+    ),
     ("unknown engine", ["run", "--model", "TINY", "--engine", "hff"], "no engine 'hff'"),
     ("wrong engine argument", ["run", "--model", "TINY", "--engine-arg", "batch=2"], "takes dtype, device"),
     ("half an engine argument", ["run", "--model", "TINY", "--engine-arg", "batch"], "expected NAME=VALUE"),
     ("unknown option", ["run", "--modle", "x"], "--model"),
     ("limit 0", ["run", "--model", "TINY", "--limit", "0"], "--limit"),
     ("unknown baseline", ["run", "--model", "TINY", "--baseline", "qwen"], "neither a run directory nor"),
-    ("no template file", ["run", "--model", "TINY", "--chat-template", "none.jinja"], "none.jinja: cannot be read"),
+    (
+        "no template file",
+        ["run", "--model", "TINY", "--chat-template", "none.jinja"],
+        "none.jinja: cannot be read",
+    ),
     ("no run", ["grade", "nowhere"], "nowhere does not exist"),
-    ("no data file", ["run", "--model", "TINY", "--tasks", "gpqa_diamond", "--data", "gpqa_diamond=x.csv"], "x.csv"),
+    (
+        "no data file",
+        ["run", "--model", "TINY", "--tasks", "gpqa_diamond", "--data", "gpqa_diamond=x.csv"],
+        "x.csv",
+    ),
     ("no data dir", ["run", "--model", "TINY", "--tasks", "aime24", "--data-dir", "nowhere"], "nowhere"),
     ("a file of no task", ["run", "--model", "TINY", "--data", "gpqa=x.csv"], "--data gpqa"),
 ]

@@ -53,7 +53,12 @@ def test_a_task() -> None:
 
 
 def test_not_judged_is_outside_the_mean_and_counted() -> None:
-    samples = [sample("a", 0, 0, 1.0), sample("a", 0, 1, None), sample("a", 1, 0, None), sample("a", 1, 1, None)]
+    samples = [
+        sample("a", 0, 0, 1.0),
+        sample("a", 0, 1, None),
+        sample("a", 1, 0, None),
+        sample("a", 1, 1, None),
+    ]
     task = scoreboard(samples, suite=SUITE)["tasks"]["a"]
     assert task["mean"] == 1.0
     assert (task["docs"], task["docs_judged"], task["not_judged"]) == (2, 1, 0.75)
@@ -92,6 +97,14 @@ def test_further_metrics_are_averaged_like_the_headline() -> None:
         sample("a", 1, 1, 0.0, metrics={"paper": 0.0}),
     ]
     assert scoreboard(samples, suite=SUITE)["tasks"]["a"]["metrics"]["paper"] == {"mean": 0.5, "stderr": 0.5}
+
+
+def test_a_metric_over_instructions_weighs_docs_by_their_number() -> None:
+    samples = [
+        sample("a", 0, 0, 1.0, metrics={"inst": 1.0}, weights={"inst": 1.0}),
+        sample("a", 1, 0, 0.0, metrics={"inst": 1 / 3}, weights={"inst": 3.0}),
+    ]
+    assert scoreboard(samples, suite=SUITE)["tasks"]["a"]["metrics"]["inst"]["mean"] == pytest.approx(0.5)
 
 
 def test_cost_adds_up_over_sessions() -> None:

@@ -56,9 +56,7 @@ def test_a_file_comes_before_the_mirror_and_directories_in_order(tmp_path, monke
 
 def test_the_hash_is_of_the_docs_and_not_of_the_file(tmp_path):
     rows = load_rows(SOURCES["aime24"], file=jsonl(tmp_path / "a.jsonl", ROW))
-    other = load_rows(
-        SOURCES["aime24"], file=jsonl(tmp_path / "b.jsonl", {"url": "x", **ROW, "answer": "25"})
-    )
+    other = load_rows(SOURCES["aime24"], file=jsonl(tmp_path / "b.jsonl", {"url": "x", **ROW, "answer": "25"}))
     changed = load_rows(SOURCES["aime24"], file=jsonl(tmp_path / "c.jsonl", {**ROW, "answer": "26"}))
     assert rows.rows == [
         {"id": hashlib.sha256(b"What is 20 + 5?").hexdigest()[:12], "problem": ROW["problem"], "answer": "25"}
@@ -121,9 +119,7 @@ def test_a_bad_row_is_named(tmp_path, task, text, message):
 
 
 def test_a_wrong_connect4_label_is_refused(tmp_path):
-    row = json.loads(
-        (Path(__file__).parents[1] / "examples/connect4_boards.jsonl").read_text().split("\n")[1]
-    )
+    row = json.loads((Path(__file__).parents[1] / "examples/connect4_boards.jsonl").read_text().split("\n")[1])
     wrong = {**row, "answer": [[[0, 0]], []]}
     with pytest.raises(UserError, match=r"field 'answer' is .*; on this board it is"):
         load_rows(SOURCES["connect4"], file=jsonl(tmp_path / "a.jsonl", wrong))
@@ -230,9 +226,7 @@ def test_olympiad_answers_lose_their_list_and_outer_dollars(raw, answer):
 
 
 @given(
-    st.dictionaries(
-        st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text())
-    )
+    st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()))
 )
 def test_any_row_gives_a_doc_or_a_user_error(values):
     row = {**dict.fromkeys(["problem", "question", "answer"], "x"), **values}
@@ -308,9 +302,7 @@ def test_the_hub_is_asked_for_the_revision_it_resolved(hub):
 
 def test_a_bad_hub_row_is_named_with_its_revision(hub):
     hub([{**ROW, "answer": ""}])
-    with pytest.raises(
-        UserError, match="hub:HuggingFaceH4/aime_2024@01234567, row 1: field 'answer' is empty"
-    ):
+    with pytest.raises(UserError, match="hub:HuggingFaceH4/aime_2024@01234567, row 1: field 'answer' is empty"):
         load_rows(SOURCES["aime24"])
 
 

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spot_eval.stats import Estimate, ks_up_to, majority_score, mean_over_docs, paired_difference, pass_at_k, unweighted
+from spot_eval.stats import weighted_mean_over_docs, (
+    Estimate,
+    ks_up_to,
+    majority_score,
+    mean_over_docs,
+    paired_difference,
+    pass_at_k,
+    unweighted,
+)
 
 
 def test_mean_and_error_of_a_worked_case() -> None:
@@ -26,13 +34,29 @@ def test_error_equals_scipy(values: list[float]) -> None:
     assert mean_over_docs(values).stderr == pytest.approx(float(stats.sem(values)), abs=1e-12)
 
 
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 9)), min_size=2, max_size=40))
+def test_a_weighted_mean_is_a_regression_with_clustered_errors(docs: list[tuple[float, int]]) -> None:
+    values, weights = zip(*docs, strict=True)
+    mean, stderr = weighted_mean_over_docs(values, weights)
+    assert mean == pytest.approx(sum(v * w for v, w in docs) / sum(weights))
+    # by hand, as the sandwich of a regression on a constant: each doc is one cluster of `weight` equal rows
+    residuals = [w * (v - mean) for v, w in docs]
+    sandwich = math.sqrt(sum(r * r for r in residuals)) / sum(weights)
+    assert stderr == pytest.approx(sandwich * math.sqrt(len(docs) / (len(docs) - 1)), abs=1e-12)
+    equal = weighted_mean_over_docs(values, [2] * len(docs))
+    assert equal.stderr == pytest.approx(mean_over_docs(values).stderr, abs=1e-12)
+
+
 def test_too_few_docs_have_no_error() -> None:
     assert mean_over_docs([]) == (None, None)
     assert mean_over_docs([1.0]) == (1.0, None)
 
 
 def test_a_family_is_the_unweighted_mean_and_missing_where_a_part_is() -> None:
-    assert unweighted([Estimate(0.2, 0.03), Estimate(0.4, 0.04)]) == (pytest.approx(0.3), pytest.approx(0.025))
+    assert unweighted([Estimate(0.2, 0.03), Estimate(0.4, 0.04)]) == (
+        pytest.approx(0.3),
+        pytest.approx(0.025),
+    )
     assert unweighted([Estimate(0.2, 0.03), Estimate(None, None)]) == (None, None)
     assert unweighted([Estimate(0.2, 0.03), Estimate(0.4, None)]) == (pytest.approx(0.3), None)
 

@@ -151,4 +151,7 @@ def test_a_folder_without_manifest_is_no_run(tmp_path: Path) -> None:
 
 
 def test_differences_are_named_by_their_place() -> None:
-    assert list(differing({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}, "d": 4})) == [("a.c", 2, 3), ("d", None, 4)]
+    assert list(differing({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}, "d": 4})) == [
+        ("a.c", 2, 3),
+        ("d", None, 4),
+    ]

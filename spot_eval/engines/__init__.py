@@ -11,7 +11,17 @@ from spot_eval.engines.base import Completion, Emit, Engine, EngineFacts, Refusa
 from spot_eval.errors import UserError
 from spot_eval.suite import nearest
 
-__all__ = ["ENGINES", "Completion", "Emit", "Engine", "EngineFacts", "Refusal", "Request", "engine_facts", "open_engine"]
+__all__ = [
+    "ENGINES",
+    "Completion",
+    "Emit",
+    "Engine",
+    "EngineFacts",
+    "Refusal",
+    "Request",
+    "engine_facts",
+    "open_engine",
+]
 
 ENGINES = {"hf": ("torch", "transformers")}
 """Name to the modules of its extra, which has the engine's name."""
@@ -30,7 +40,12 @@ def engine_facts(name: str, path: Path, arguments: Mapping[str, str]) -> EngineF
 
 
 def open_engine(
-    name: str, path: Path, tokenizer: ChatTokenizer, arguments: Mapping[str, str], *, trust_remote_code: bool = False
+    name: str,
+    path: Path,
+    tokenizer: ChatTokenizer,
+    arguments: Mapping[str, str],
+    *,
+    trust_remote_code: bool = False,
 ) -> Engine:
     """Loads the checkpoint at `path` into the engine called `name`; raises UserError as `engine_facts` does."""
     check_engine(name)

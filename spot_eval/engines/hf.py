@@ -118,7 +118,12 @@ class HfEngine:
     def description(self) -> dict[str, Any]:
         """Batch, device and precision, for the session's file."""
         name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else self.device
-        return {"batch_size": self.batch_size, "device": name, "dtype": self.dtype, "threads": torch.get_num_threads()}
+        return {
+            "batch_size": self.batch_size,
+            "device": name,
+            "dtype": self.dtype,
+            "threads": torch.get_num_threads(),
+        }
 
     def generate(self, requests: Sequence[Request], emit: Emit) -> None:
         """Answers all requests; see `Engine.generate`."""
@@ -129,7 +134,11 @@ class HfEngine:
                 waiting.extendleft(reversed(self._batch(batch, sampling, until, emit)))
 
     def _batch(
-        self, requests: Sequence[Request], sampling: tuple[float, float, int], until: tuple[str, ...], emit: Emit
+        self,
+        requests: Sequence[Request],
+        sampling: tuple[float, float, int],
+        until: tuple[str, ...],
+        emit: Emit,
     ) -> list[Request]:
         """Answers one batch; returns what it has to ask again, in smaller batches, where the memory did not suffice."""
         emitted: set[str] = set()
@@ -152,7 +161,11 @@ class HfEngine:
 
     @torch.inference_mode()
     def _run(
-        self, requests: Sequence[Request], sampling: tuple[float, float, int], until: tuple[str, ...], emit: Emit
+        self,
+        requests: Sequence[Request],
+        sampling: tuple[float, float, int],
+        until: tuple[str, ...],
+        emit: Emit,
     ) -> None:
         width = max(len(request.prompt.token_ids) for request in requests)
         pad = min(self.stop_ids, default=0)
@@ -164,7 +177,9 @@ class HfEngine:
             mask[row, width - len(tokens) :] = 1
         temperature, top_p, top_k = sampling
         drawing = [SeededSampling([r.seed for r in requests], width, temperature, top_p, top_k)] if temperature else []
-        finish = FinishedRows(requests, width, self.stop_ids, until, self.tokenizer.decode, emit)
+        finish = FinishedRows(
+            requests, width=width, stop_ids=self.stop_ids, until=until, decode=self.tokenizer.decode, emit=emit
+        )
         self.model.generate(
             input_ids=ids.to(self.device),
             attention_mask=mask.to(self.device),
@@ -194,6 +209,7 @@ class FinishedRows(StoppingCriteria):
     def __init__(
         self,
         requests: Sequence[Request],
+        *,
         width: int,
         stop_ids: frozenset[int],
         until: tuple[str, ...],

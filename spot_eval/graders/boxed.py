@@ -30,9 +30,7 @@ _TOKEN = re.compile(
 _BOX_WORD = re.compile(r"\\{1,2}(?:boxed|fbox)[ \t\n]{0,8}(?=\{)")
 _GAP_MARKUP = re.compile(r"\\[()\[\]]|\\q?quad(?![a-z])|\\[,;:! ]|[$~&\s]")
 _GAP_TEXT = re.compile(r"\\(?:text|mbox|mathrm)\s{0,3}\{([^{}]{0,20})\}")
-_GAP = re.compile(
-    r"(?=[,;ao])[,;]?(?:and|or)?(?:[A-Za-z](?:_\{?\w{1,3}\}?)?'?(?:\(\w\))?(?:=|:|\\in))?", re.IGNORECASE
-)
+_GAP = re.compile(r"(?=[,;ao])[,;]?(?:and|or)?(?:[A-Za-z](?:_\{?\w{1,3}\}?)?'?(?:\(\w\))?(?:=|:|\\in))?", re.IGNORECASE)
 _MAX_GAP = 80
 _MAX_JOINED = 60
 
@@ -82,9 +80,7 @@ def boxed_answer(text: str) -> tuple[str, int] | None:
     if not found:
         return None
     first = len(found) - 1
-    while (
-        first and len(found) - first < _MAX_JOINED and joins(text[found[first - 1].end : found[first].start])
-    ):
+    while first and len(found) - first < _MAX_JOINED and joins(text[found[first - 1].end : found[first].start]):
         first -= 1
     return ", ".join(_content(text[box.inner : box.close]) for box in found[first:]), found[-1].end
 
@@ -117,15 +113,11 @@ _SPAN = (
 _SPANS = re.compile(
     rf"(?:{_SPAN})(?:\s{{0,4}}(?:,|,?\s?and|,?\s?or)\s{{0,4}}(?:{_SPAN}))*(?:\s?(?:\\?%|percent\b|pct\b))?"
 )
-_LEAD = re.compile(
-    r"(?:\s|\\?[*_\"'“”:]|(?:therefore|thus|simply|just|equal to|given by|either)\b)*", re.IGNORECASE
-)
+_LEAD = re.compile(r"(?:\s|\\?[*_\"'“”:]|(?:therefore|thus|simply|just|equal to|given by|either)\b)*", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?:[.!?。](?=\s|$|[\"'*_])|\n|\bI hope\b)")
 _DELIMITER = re.compile(r"\$+|\\[()\[\]]")
 _WORD = re.compile(r"\\[a-zA-Z]+|\\.|[^\W\d_]+")
-_TEXT_GROUP = re.compile(
-    r"\\(?:text|mbox|mathrm|textbf|textit|operatorname|begin|end)\s{0,3}\*?\{[^{}]{0,80}\}"
-)
+_TEXT_GROUP = re.compile(r"\\(?:text|mbox|mathrm|textbf|textit|operatorname|begin|end)\s{0,3}\*?\{[^{}]{0,80}\}")
 _SYMBOLS = re.compile(
     r"(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|log|ln|exp|sqrt|pi|abs|min|max|gcd|lcm|mod|det|and|or"
     r"|inf|infinity|oo|np|math|percent|percentage|pct"

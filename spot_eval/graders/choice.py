@@ -21,9 +21,7 @@ _SAID = re.compile(
     r"(?i:\b(?:answer|correct)(?:\s+(?:choice|option|answer))?\s*(?:is|must be|should be|would be|[:：=])"
     r"\s*[:：]?\s*(?:(?:the\s+)?(?:option|choice)\s+)?)(?P<rest>(?:\(?[A-D](?![A-Za-z0-9'’])|\([a-d]\))[^\n]*)"
 )
-_BOXED = re.compile(
-    r"\\boxed ?\{[ ({]{0,4}(?:\\(?:text|textbf|mathbf|mathrm) ?\{)?[ (]{0,4}([A-D])[ ).}]{0,4}\}"
-)
+_BOXED = re.compile(r"\\boxed ?\{[ ({]{0,4}(?:\\(?:text|textbf|mathbf|mathrm) ?\{)?[ (]{0,4}([A-D])[ ).}]{0,4}\}")
 _LETTER = re.compile(r"^\W*(?:(?:option|choice)\s+)?\(?\s*([A-D])(?![A-Za-z0-9'’])\s*(.*)$", re.IGNORECASE)
 _SECOND = re.compile(
     r"^\W{0,3}\s*(?:\bor\b|\band\b|/|&|,)\s*(?i:(?:option|choice)\s+)?"

@@ -3,8 +3,9 @@
     doc: {"key": 1001, "prompt": ..., "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
 
 Score: prompt-level strict. Beside it prompt_strict, prompt_loose, inst_strict and inst_loose, the last two as
-fractions of this doc's instructions. Language detection and the checkers' defaults draw random numbers, so
-both are seeded from the doc's key: a verdict does not depend on what was judged before it.
+fractions of this doc's instructions and weighted by their number, so that their means are over instructions. Language
+detection and the checkers' defaults draw random numbers, so both are seeded from the doc's key: a verdict does not depend
+on what was judged before it.
 """
 
 from __future__ import annotations
@@ -79,10 +80,11 @@ def judge(doc: Mapping[str, Any], text: str) -> Verdict:
         "inst_strict": _fraction(strict.follow_instruction_list),
         "inst_loose": _fraction(loose.follow_instruction_list),
     }
+    weights = dict.fromkeys(("inst_strict", "inst_loose"), float(len(example.instruction_id_list)))
     told = zip(example.instruction_id_list, strict.follow_instruction_list, strict=True)
     broken = ", ".join(name for name, followed in told if not followed)
     why = "the thinking never ended" if answer is None else f"not followed: {broken}" if broken else ""
-    return Verdict(metrics["prompt_strict"], None, why, unparsed=answer is None, metrics=metrics)
+    return Verdict(metrics["prompt_strict"], None, why, unparsed=answer is None, metrics=metrics, weights=weights)
 
 
 def _fraction(followed: list[bool]) -> float:

@@ -31,9 +31,7 @@ _GREEDY = (
         "a sum or product of too many terms",
     ),
 )
-_CODE = re.compile(
-    r"__\w{1,40}__|[A-Za-z_]\w{1,40}\((?:['\"]|\))|\bfor \w{1,20} in\b|\b(?:import|lambda|eval|exec)\b"
-)
+_CODE = re.compile(r"__\w{1,40}__|[A-Za-z_]\w{1,40}\((?:['\"]|\))|\bfor \w{1,20} in\b|\b(?:import|lambda|eval|exec)\b")
 
 
 def of_text(text: str) -> str:
@@ -104,11 +102,7 @@ def _log10(number: Any) -> float:
     try:
         return max(0.0, *(math.log10(abs(part)) for part in (int(number.p), int(number.q)) if part))
     except AttributeError:  # a Float: no numerator
-        return (
-            0.0
-            if not number or not number.is_finite
-            else abs(float(number._mpf_[2]) + number._mpf_[3]) * 0.30103
-        )
+        return 0.0 if not number or not number.is_finite else abs(float(number._mpf_[2]) + number._mpf_[3]) * 0.30103
 
 
 def _exp10(exponent: float) -> float:

@@ -38,9 +38,7 @@ def judge(doc: Mapping[str, Any], text: str) -> Verdict:
     metrics = {name: float(value) for name, value in found.items() if _is_number(value)}
     extracted = answer if isinstance(answer, str) else repr(answer)
     if headline not in metrics:
-        return undecided(
-            f"metric {headline} is {found.get(headline)!r}, not a number"[:200], extracted, **metrics
-        )
+        return undecided(f"metric {headline} is {found.get(headline)!r}, not a number"[:200], extracted, **metrics)
     unparsed = answer == _FALLBACK and metrics[headline] == 0
     return Verdict(metrics[headline], None if unparsed else extracted, "", unparsed, metrics)
 

@@ -110,9 +110,7 @@ class Pool:
             worker.jobs.clear()
             self._end(worker)
 
-    def _receive(
-        self, worker: _Worker, queue: deque[tuple[int, Job]]
-    ) -> Iterator[tuple[int, Verdict | bool]]:
+    def _receive(self, worker: _Worker, queue: deque[tuple[int, Job]]) -> Iterator[tuple[int, Verdict | bool]]:
         result: Verdict | bool | Exception
         try:
             result = worker.pipe.recv()
@@ -125,9 +123,7 @@ class Pool:
             if isinstance(result, Exception):
                 raise result
             index, _ = worker.jobs.popleft()
-            if isinstance(result, Verdict) and result.why.endswith(
-                "of memory"
-            ):  # the worker leaves after saying so
+            if isinstance(result, Verdict) and result.why.endswith("of memory"):  # the worker leaves after saying so
                 queue.extendleft(reversed(worker.jobs))
                 worker.jobs.clear()
                 self._end(worker)
@@ -191,7 +187,5 @@ class Pool:
     def _answer(self, control: socket.socket) -> int:
         message = control.recv(MESSAGE.size)
         if not message:
-            raise RuntimeError(
-                f"the grading processes cannot start: try `{sys.executable} -c 'import math_verify'`"
-            )
+            raise RuntimeError(f"the grading processes cannot start: try `{sys.executable} -c 'import math_verify'`")
         return int(MESSAGE.unpack(message)[1])

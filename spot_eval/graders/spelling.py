@@ -38,16 +38,12 @@ _REVERSED = re.compile(r"^([-+]?[0-9.]{1,40})\s?=\s?([A-Za-z])$")
 # uses.
 _RESERVED = re.compile(r"(?<![\\A-Za-z])[eEI](?=_)")
 _UNUSED = {"e": r"\upsilon ", "E": r"\Upsilon ", "I": r"\Xi "}
-_LABEL = re.compile(
-    r"_\{?\s?\\(?:(?:text|mathrm|rm|mbox)\s?\{?\s?)?([A-Za-z]{1,12})\s?\}{0,2}(?![A-Za-z])"
-)  # m_{\max}
+_LABEL = re.compile(r"_\{?\s?\\(?:(?:text|mathrm|rm|mbox)\s?\{?\s?)?([A-Za-z]{1,12})\s?\}{0,2}(?![A-Za-z])")  # m_{\max}
 _OPEN_DECIMAL = re.compile(r"([0-9])\.(?=\s*(?:[-+*/)}]|$))")
 _ENDLESS = re.compile(r"(\.[0-9]{60})[0-9]+")
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})([ap])\.?m?\.*", re.IGNORECASE)
 
-_LAYOUT = re.compile(
-    r"\\(?:left|right|displaystyle|limits|[bB]igg?[lr]?|q?quad)(?![A-Za-z])|\\[,;:! ]|(?<!\\)\$|[\s~]"
-)
+_LAYOUT = re.compile(r"\\(?:left|right|displaystyle|limits|[bB]igg?[lr]?|q?quad)(?![A-Za-z])|\\[,;:! ]|(?<!\\)\$|[\s~]")
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm|textbf|textit|textrm|mathbf|operatorname)\s?\{([^{}]*)\}")
 _PERCENT = re.compile(
     r"\s*(?:\\?%|\\text\s?\{\s*(?:percent|percentage|pct)\s*\}|(?<![A-Za-z])(?:percent(?:age)?|pct)(?![A-Za-z]))"

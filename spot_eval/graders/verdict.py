@@ -14,7 +14,8 @@ class Verdict:
     `score` is a fraction of 1, or None where the grader could not judge (it is then left out of every mean, and
     `why` says what happened). `extracted` is what was read as the answer; `unparsed` says that an answer was looked
     for and none was found, which scores 0 and is counted apart from wrong. `metrics` holds further scores of the same
-    answer by name (another paper's metric, the parts of a joint score), fractions of 1 or None.
+    answer by name (another paper's metric, the parts of a joint score), fractions of 1 or None. `weights` says how much
+    of a metric's mean over docs this doc carries, where that is not 1 (three instructions count three times).
     """
 
     score: float | None
@@ -22,6 +23,7 @@ class Verdict:
     why: str = ""
     unparsed: bool = False
     metrics: Mapping[str, float | None] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def not_judged(self) -> bool:

@@ -32,9 +32,7 @@ def vote_groups(answers: Sequence[str | None], same: Callable[[str, str], bool])
     return [None if answer is None else groups[answer] for answer in answers]
 
 
-def group_answers(
-    pool: Pool, grader: str, answers: Mapping[Doc, Sequence[str | None]]
-) -> dict[Doc, list[int | None]]:
+def group_answers(pool: Pool, grader: str, answers: Mapping[Doc, Sequence[str | None]]) -> dict[Doc, list[int | None]]:
     """`vote_groups` for many docs at once, in the pool's workers, as {doc: group of each answer}.
 
     A pair that could not be judged counts as different. There are as many rounds as
@@ -53,6 +51,5 @@ def group_answers(
         left = {doc: [a for a in given if (doc, a) not in joined] for doc, given in left.items()}
         number += 1
     return {
-        doc: [None if answer is None else groups[doc][answer] for answer in given]
-        for doc, given in answers.items()
+        doc: [None if answer is None else groups[doc][answer] for answer in given] for doc, given in answers.items()
     }

@@ -9,6 +9,7 @@ with everyone else in the process, and takes whatever hash seed it finds.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -24,9 +25,7 @@ from spot_eval.errors import UserError
 from spot_eval.graders import Grader, Verdict, load_grader, undecided
 
 FORK, REAP = b"F", b"R"
-MESSAGE = struct.Struct(
-    "=cq"
-)  # to the nursery: what to do, and to whom; back: the same letter, and a pid or a status
+MESSAGE = struct.Struct("=cq")  # to the nursery: what to do, and to whom; back: the same letter, and a pid or a status
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Job:
 def nursery(control: socket.socket, graders: list[str]) -> None:
     """Fork workers until `control` is closed, then kill them all."""
     loaded = {name: _load(name) for name in graders}
+    gc.freeze()  # or the first collection in each worker copies every page it shares with the others
     control.sendall(MESSAGE.pack(FORK, 0))  # ready
     alive: set[int] = set()
     while True:
@@ -90,33 +90,30 @@ def _worker(pipe: Connection, loaded: dict[str, Grader]) -> None:
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is the caller's to raise
                     pipe.send(RuntimeError(f"the grader {job.grader!r} cannot be loaded: {error!r}"))
                     return
-            before = _memory("VmSize")
-            with _limits(cpu_seconds, before + memory_bytes):
+            before = _peak_bytes()
+            with _limits(cpu_seconds, memory_bytes):
                 result = _answer(loaded[job.grader], job)
             # Sympy and Math-Verify swallow a MemoryError here and there, and what they say then means
             # nothing.
-            if isinstance(result, MemoryError) or _memory("VmPeak") - before > 0.9 * memory_bytes:
+            if isinstance(result, MemoryError) or _peak_bytes() - before > 0.9 * memory_bytes:
                 pipe.send(undecided(f"more than {memory_bytes / 2**30:.3g} GiB of memory"))
                 return  # who knows what is left half-built: the next job gets a fresh worker
             pipe.send(result)
 
 
-def _memory(field: str) -> int:
-    """A field of Linux's process status, in bytes; 0 on systems without, where memory is then unlimited."""
-    try:
-        with open("/proc/self/status") as status:
-            return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
-    except FileNotFoundError:
-        return 0
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 @contextlib.contextmanager
 def _limits(cpu_seconds: float, memory_bytes: int) -> Iterator[None]:
-    # SIGPROF's default action is death, whatever C code the process is in; the timer counts this process's
-    # CPU time, so that a loaded machine makes a job slower but never makes it fail.
+    # SIGPROF's default action is death, whatever C code the process is in; the timer counts this process's CPU
+    # time, so that a loaded machine makes a job slower but never makes it fail.
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    with contextlib.suppress(OSError, ValueError):  # a limit set from outside is lower, and holds
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, hard))
+    with contextlib.suppress(OSError, ValueError):  # no /proc; or a limit set from outside is lower, and holds
+        with open("/proc/self/statm", "rb") as statm:
+            size = int(statm.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (size + memory_bytes, hard))
     signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
     try:
         yield
@@ -143,9 +140,7 @@ def _answer(grader: Grader, job: Job) -> Verdict | bool | Exception:
 
 def main(arguments: list[str]) -> None:
     """Be the nursery on the socket whose descriptor is the first argument; the others are graders to load."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole terminal; the pool's owner decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the pool's owner decides
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     sys.set_int_max_str_digits(0)  # how many digits is the graders' own affair
     null = os.open(os.devnull, os.O_RDWR)

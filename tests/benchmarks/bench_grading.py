@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_grading.py
 
-On the graded generations of the mirror where SPOT_EVAL_DATA names one, else on answers made up here. Exits with 1
-where two workers are not 1.8 times as fast as one.
+On the graded generations of the mirror where SPOT_EVAL_DATA names one, else on answers made up here.
+Exits with 1 where two workers are not 1.8 times as fast as one.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ def made_up() -> list[Job]:
     jobs = []
     for _ in range(MADE_UP):
         a, b = chance.randint(2, 999), chance.randint(2, 999)
-        jobs.append(
-            Job("maths", "judge", ({"answer": rf"\frac{{{a}}}{{{b}}}x"}, rf"so $\boxed{{{a}x/{b}}}$."))
-        )
+        jobs.append(Job("maths", "judge", ({"answer": rf"\frac{{{a}}}{{{b}}}x"}, rf"so $\boxed{{{a}x/{b}}}$.")))
     return jobs
 
 
@@ -70,7 +68,7 @@ def cpu_seconds(jobs: list[Job]) -> list[float]:
 def main() -> int:
     data = os.environ.get("SPOT_EVAL_DATA")
     jobs = real(Path(data)) if data and (Path(data) / "graders").is_dir() else made_up()
-    print(f"{len(jobs)} answers, {'of the mirror' if data else 'made up'}; {os.cpu_count()} cores")
+    print(f"{len(jobs)} answers, {os.cpu_count()} cores")
     spent = cpu_seconds(jobs)
     quantiles = {"median": 0.5, "90 %": 0.9, "99 %": 0.99}
     shown = ", ".join(f"{name} {1e3 * spent[int(q * len(spent))]:.2f}" for name, q in quantiles.items())
@@ -79,9 +77,7 @@ def main() -> int:
     for _ in range(ROUNDS):
         one, two = wall_seconds(jobs, 1), wall_seconds(jobs, 2)
         ratios.append(one / two)
-        print(
-            f"1 worker {one:.2f} s, 2 workers {two:.2f} s ({len(jobs) / two:.0f} answers/s): {ratios[-1]:.2f}x"
-        )
+        print(f"1 worker {one:.2f} s, 2 workers {two:.2f} s ({len(jobs) / two:.0f} answers/s): {ratios[-1]:.2f}x")
     ratio = statistics.median(ratios)
     print(f"2 workers over 1: {ratio:.2f}x, wanted {AT_LEAST}x: {'ok' if ratio >= AT_LEAST else 'MISSED'}")
     return 0 if ratio >= AT_LEAST else 1

@@ -44,6 +44,7 @@ def main() -> int:
         task = LoadedTask("sums", "maths", docs, (), "here", None, "", "1")
         sampling = {"temperature": 0.7, "top_p": 0.8, "top_k": 20, "max_new_tokens": 64}
         suite = Suite.model_validate({"name": "b", "version": 1, "sampling": sampling, "families": {"f": {"sums": {}}}})
+
         class Stopwatch:
             """The engine, with the CPU time that passes inside it and outside `emit`."""
 

@@ -44,9 +44,7 @@ def test_a_perfect_answer_scores_in_every_surface_form(text):
     assert (score.joint, score.mine, score.theirs, score.move_legal) == (1, 1, 1, 1)
 
 
-@pytest.mark.parametrize(
-    "none", ["[none]", "[None]", "none", "[NONE].", "**none**", "(none)", r"[\text{none}]"]
-)
+@pytest.mark.parametrize("none", ["[none]", "[None]", "none", "[NONE].", "**none**", "(none)", r"[\text{none}]"])
 def test_none_is_an_answer_where_there_is_no_cell(none):
     text = f"My winning cells: {none}\nOpponent's winning cells: {none}\nMy move: [(0,3)]"
     score = score_response(QUIET, text)
@@ -58,9 +56,7 @@ def test_silence_is_no_answer_even_where_none_is_right(empty):
     text = f"My winning cells: {empty}\nOpponent's winning cells: {empty}\nMy move: [(0,3)]"
     score = score_response(QUIET, text)
     assert (score.joint, score.mine, score.theirs) == (0, 0, 0)
-    assert any(
-        "neither cells nor the word none" in error or "breaks off" in error for error in score.answer.errors
-    )
+    assert any("neither cells nor the word none" in error or "breaks off" in error for error in score.answer.errors)
 
 
 def test_a_reply_without_any_list_scores_nothing():
@@ -161,18 +157,14 @@ def test_whatever_is_written_as_asked_is_read_back(mine, theirs, move, comma):
     def told(cells):
         return "[" + (comma.join(f"({r}, {c})" for r, c in cells) or "none") + "]"
 
-    text = (
-        f"My winning cells: {told(mine)}\nOpponent's winning cells: {told(theirs)}\nMy move: {told([move])}"
-    )
+    text = f"My winning cells: {told(mine)}\nOpponent's winning cells: {told(theirs)}\nMy move: {told([move])}"
     answer = parse_response(text)
     assert (answer.mine, answer.theirs, answer.move, answer.errors) == (mine, theirs, move, ())
 
 
 @given(
     st.text()
-    | st.lists(st.sampled_from(["My winning cells:", "My move:", "[", "(1,2)", "none", "]", "\n"])).map(
-        "".join
-    )
+    | st.lists(st.sampled_from(["My winning cells:", "My move:", "[", "(1,2)", "none", "]", "\n"])).map("".join)
 )
 def test_no_text_raises(text):
     assert score_response(BOARD, text).joint == 0

@@ -1,4 +1,4 @@
-"""The hf engine: sampling independent of batch and order, equal to the distribution it claims, stops where it should."""
+"""The hf engine: sampling that knows no batch and no order, and answers that end where they should."""
 
 from __future__ import annotations
 
@@ -156,9 +156,7 @@ def test_until_strings_end_the_text(engine: HfEngine) -> None:
 def test_results_come_while_the_batch_goes_on(engine: HfEngine) -> None:
     budgets = [2, 20]
     steps: list[tuple[str, int]] = []
-    asked = [
-        Request(str(n), Prompt("x", (5, 6)), Sampling(max_new_tokens=n), seed=n) for n in budgets
-    ]
+    asked = [Request(str(n), Prompt("x", (5, 6)), Sampling(max_new_tokens=n), seed=n) for n in budgets]
     decode = engine.tokenizer.decode
     engine.generate(asked, lambda result: steps.append((result.key, getattr(result, "output_tokens", -1))))
     assert [key for key, _ in steps] == ["2", "20"]

@@ -3,6 +3,7 @@ r"""Finding the answer in a text: properties of the scanner, on any text, and it
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -18,9 +19,7 @@ PIECES = st.lists(
 )
 BALANCED = st.recursive(
     st.sampled_from(["1", "x+2", "\\pi", "\\{", "\\}", "\\left\\{1\\right."]),
-    lambda inner: st.tuples(st.sampled_from(["\\frac{%s}{2}", "{%s}", "\\sqrt{%s}"]), inner).map(
-        lambda p: p[0] % p[1]
-    ),
+    lambda inner: st.tuples(st.sampled_from(["\\frac{%s}{2}", "{%s}", "\\sqrt{%s}"]), inner).map(lambda p: p[0] % p[1]),
     max_leaves=4,
 )
 
@@ -29,7 +28,7 @@ BALANCED = st.recursive(
 def test_a_box_is_brace_balanced_and_lies_outside_every_other(pieces: list[str]) -> None:
     text = "".join(pieces)
     found = boxes(text)
-    assert all(first.end <= second.start for first, second in zip(found, found[1:], strict=False))
+    assert all(first.end <= second.start for first, second in pairwise(found))
     for box in found:
         inner = text[box.inner : box.close].replace("\\\\", "").replace("\\{", "").replace("\\}", "")
         assert inner.count("{") == inner.count("}")

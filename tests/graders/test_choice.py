@@ -118,9 +118,7 @@ def test_lighteval_cases_but_for_other_formats(mirror):
     assert agree == 4
 
 
-@pytest.mark.parametrize(
-    "piece", ["answer is ", "Answer: ", r"\boxed{(", "(", " ", "A ", "answer:\n", "**", "the "]
-)
+@pytest.mark.parametrize("piece", ["answer is ", "Answer: ", r"\boxed{(", "(", " ", "A ", "answer:\n", "**", "the "])
 def test_hostile_repetition_is_read_in_linear_time(piece):
     """Each of these took minutes with a pattern that backtracks over runs."""
     before = time.process_time()

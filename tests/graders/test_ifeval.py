@@ -94,9 +94,7 @@ def test_a_verdict_does_not_depend_on_what_came_before():
     text = "una nova"
     scores = set()
     for _ in range(20):
-        GRADER.judge(
-            doc(("language:response_language", {"language": "en"}), key=random.random()), "hello you"
-        )
+        GRADER.judge(doc(("language:response_language", {"language": "en"}), key=random.random()), "hello you")
         scores.add(GRADER.judge(wavering, text).score)
     assert len(scores) == 1
 
@@ -120,9 +118,7 @@ def labelled(mirror, name):
 def test_recorded_gpt4_labels_are_reproduced(mirror):
     """Google's GPT-4 responses with the labels of the published checker, strict and loose, in any order."""
     docs = {row["key"]: row for row in load_rows(SOURCES["ifeval"], [mirror]).rows}
-    rows = [
-        row for row in labelled(mirror, "ifeval_gpt4_responses_open.jsonl") if row["label_status"] == "ok"
-    ]
+    rows = [row for row in labelled(mirror, "ifeval_gpt4_responses_open.jsonl") if row["label_status"] == "ok"]
     assert len(rows) == 328
     random.Random(1).shuffle(rows)
     wrong = []

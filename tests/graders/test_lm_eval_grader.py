@@ -86,10 +86,7 @@ def test_a_task_that_cannot_be_loaded_is_not_judged(folder):
 
 def test_a_score_that_is_no_number_is_not_judged(folder):
     (folder / "pair.yaml").write_text(
-        (folder / "own.yaml")
-        .read_text()
-        .replace("foreign_own", "foreign_pair")
-        .replace("own.process", "pair.process")
+        (folder / "own.yaml").read_text().replace("foreign_own", "foreign_pair").replace("own.process", "pair.process")
     )
     (folder / "pair.py").write_text("def process(doc, results):\n    return {'near': (1, 2), 'length': 3}\n")
     verdict = GRADER.judge(doc(folder, "foreign_pair"), "42")

@@ -114,9 +114,7 @@ def test_the_final_answer_is_found(gold: str, text: str) -> None:
     assert score(gold, text) == 1
 
 
-@pytest.mark.parametrize(
-    "text", ["The answer is 3 or 4.", "It must be 3, or maybe 4", r"\boxed{3} or \boxed{4}"]
-)
+@pytest.mark.parametrize("text", ["The answer is 3 or 4.", "It must be 3, or maybe 4", r"\boxed{3} or \boxed{4}"])
 def test_a_hedge_is_neither_answer(text: str) -> None:
     assert score("3", text) == 0
     assert score("4", text) == 0
@@ -174,9 +172,7 @@ NOT_FOR_SYMPY = {
     "nested brackets": r"\boxed{" + "(" * 400 + "1" + ")" * 400 + "}",
     "nested roots": r"\boxed{" + r"\sqrt{2+" * 20 + "3" + "}" * 20 + "}",
     "a binomial": r"\boxed{\binom{10000000000}{500000000}}",
-    "a matrix": r"\boxed{\begin{pmatrix}"
-    + r"\\".join("&".join("1" * 15) for _ in range(15))
-    + r"\end{pmatrix}}",
+    "a matrix": r"\boxed{\begin{pmatrix}" + r"\\".join("&".join("1" * 15) for _ in range(15)) + r"\end{pmatrix}}",
     "a sum": r"\boxed{\sum_{k=1}^{10000000000} k^{99}}",
     "a float": "1.5E999999999",
     "a long answer": r"\boxed{" + "x+" * 600 + "x}",

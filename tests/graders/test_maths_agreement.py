@@ -1,8 +1,8 @@
 """Agreement with labels that others gave: nine files of graded answers, and the golds of six benchmarks.
 
-Truth is `expected_corrected` where the upstream label is plainly wrong (SOURCES.md of the mirror says which), else
-`expected`; rows whose label is a convention of one library are left out. A disagreement has to be listed here with its
-reason, and has to go from here once it is none.
+Truth is `expected_corrected` where the upstream label is plainly wrong (the mirror's SOURCES.md says which),
+else `expected`; rows whose label is a convention of one library are left out. A disagreement has to be listed
+here with its reason, and has to go from here once it is none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from spot_eval.graders.pool import Job, Pool
 pytestmark = pytest.mark.real
 
 DISAGREEMENTS = {
-    "lighteval_math-20bb589a4842": 'the gold "p = 5, q = 2 and p = 7, q = 2" is two pairs: Math-Verify reads four equations',
+    "lighteval_math-20bb589a4842": 'the gold is two pairs joined by "and", which Math-Verify reads as four equations',
 }
 GOLDS_NOT_EQUAL_TO_THEMSELVES: dict[str, str] = {}
 

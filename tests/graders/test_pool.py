@@ -169,7 +169,8 @@ PROGRAM = f"""
     print("main runs")  # once: workers do not run the caller's main module again
     from spot_eval.graders.pool import Job, Pool
     with Pool(2, cpu_seconds=60) as pool:
-        jobs = [Job("maths", "judge", ({{"answer": "3"}}, text)) for text in ("\\\\boxed{{3}}", {SLOW!r}, {SLOW!r})]
+        texts = ("\\\\boxed{{3}}", {SLOW!r}, {SLOW!r})
+        jobs = [Job("maths", "judge", ({{"answer": "3"}}, text)) for text in texts]
         for index, verdict in pool.run(jobs):
             print(verdict.score, flush=True)
 """

@@ -115,8 +115,7 @@ def test_connect4_shows_the_board_and_scores_its_own_gold(tasks):
     task = tasks["connect4"]
     for doc in task.eval_docs:
         mine, theirs = (
-            ", ".join(f"({r},{c})" for r, c in cells) or "none"
-            for cells in json.loads(task.doc_to_target(doc))
+            ", ".join(f"({r},{c})" for r, c in cells) or "none" for cells in json.loads(task.doc_to_target(doc))
         )
         reply = f"My winning cells: [{mine}]\nOpponent's winning cells: [{theirs}]\nMy move: [(9,9)]"
         assert task.process_results(doc, [reply])["score"] == 1
@@ -133,9 +132,7 @@ def test_ifeval_leaves_the_prompt_untouched_and_drops_unused_keywords(tasks):
 def test_the_mirror_has_every_doc_but_gpqa_s(mirror):
     from lm_eval.tasks import TaskManager
 
-    manager = TaskManager(
-        include_path=[str(TASKS)], include_defaults=False, metadata={"data_dirs": [str(mirror)]}
-    )
+    manager = TaskManager(include_path=[str(TASKS)], include_defaults=False, metadata={"data_dirs": [str(mirror)]})
     for name in set(SOURCES) - {"gpqa_diamond"}:
         assert len(manager.load([name])["tasks"][name].eval_docs) == SOURCES[name].docs
 
