@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spot_eval.stats import weighted_mean_over_docs, (
+from spot_eval.stats import (
     Estimate,
     ks_up_to,
     majority_score,
@@ -17,6 +17,7 @@ from spot_eval.stats import weighted_mean_over_docs, (
     paired_difference,
     pass_at_k,
     unweighted,
+    weighted_mean_over_docs,
 )
 
 

@@ -4,8 +4,8 @@
 
 Score: prompt-level strict. Beside it prompt_strict, prompt_loose, inst_strict and inst_loose, the last two as
 fractions of this doc's instructions and weighted by their number, so that their means are over instructions. Language
-detection and the checkers' defaults draw random numbers, so both are seeded from the doc's key: a verdict does not depend
-on what was judged before it.
+detection and the checkers' defaults draw random numbers, so both are seeded from the doc's key: a verdict does not
+depend on what was judged before it.
 """
 
 from __future__ import annotations
