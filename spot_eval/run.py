@@ -98,7 +98,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         "engine": dict(facts.identity),
         "suite": suite.resolved(),
         "seed": options.seed,
-        "limit": options.limit,
+        "changes": _changes(options),
         "skip_too_long": options.skip_too_long,
         "data": {task.name: task.manifest() for task in tasks},
     }
@@ -131,6 +131,7 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
     suite = manifest["config"]["suite"]
     board = {
         "model": manifest["model"]["name"],
+        "changes": manifest["config"]["changes"],
         **scoreboard(samples, suite=suite, sessions=store.read_sessions(), left_out=manifest["left_out"]),
     }
     if baseline:
@@ -178,6 +179,17 @@ def _generate_missing(
 def _write_docs(store: RunDirectory, tasks: Sequence[LoadedTask]) -> None:
     if not (store.path / "docs.jsonl").exists():
         write_atomically(store.path / "docs.jsonl", (to_line(doc) for task in tasks for doc in task.docs))
+
+
+def _changes(options: RunOptions) -> dict[str, Any]:
+    """What the command line changes of the suite: recorded, and said in the scoreboard's title."""
+    given = {
+        "tasks": ",".join(options.tasks),
+        "limit": options.limit,
+        "repeats": options.repeats,
+        "max_new_tokens": options.max_new_tokens,
+    }
+    return {name: value for name, value in given.items() if value}
 
 
 def _manifest(

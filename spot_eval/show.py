@@ -32,6 +32,12 @@ def columns(board: Board) -> list[str]:
     return [*head, "vs base"] if "difference" in board else head
 
 
+def heading(board: Board) -> str:
+    """`model on suite v1`, and what the command line changed of the suite."""
+    changes = "".join(f", {name.replace('_', '-')} {value}" for name, value in board.get("changes", {}).items())
+    return f"{board['model']} on {board['suite']['name']} v{board['suite']['version']}{changes}"
+
+
 def rows(board: Board) -> Iterator[Row]:
     """Tasks under their families, then overall; what could not run says so."""
     difference = board.get("difference")
@@ -138,8 +144,7 @@ def clock(seconds: float) -> str:
 
 def print_scoreboard(board: Board, console: Console, notes: Sequence[str] = ()) -> None:
     """The table and its footer on `console`."""
-    suite = board["suite"]
-    title = f"{board['model']} on {suite['name']} v{suite['version']} (%)"
+    title = f"{heading(board)} (%)"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("", no_wrap=True)
     narrow = "difference" in board and console.width < FULL_WIDTH
@@ -160,10 +165,9 @@ def print_scoreboard(board: Board, console: Console, notes: Sequence[str] = ()) 
 
 def markdown(board: Board) -> str:
     """The same as a Markdown document."""
-    suite = board["suite"]
     head = columns(board)
     lines = [
-        f"# {_inert(board['model'])} on {suite['name']} v{suite['version']}",
+        f"# {_inert(heading(board))}",
         "",
         "Percent, ± one standard error over docs.",
         "",

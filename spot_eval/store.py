@@ -258,18 +258,24 @@ def _by_key(path: Path, kind: Any) -> dict[str, Any]:
 
 
 def _has_content(path: Path) -> bool:
-    return any(entry.name != ".lock" for entry in path.iterdir())
+    # a run killed before its manifest was there leaves a lock and perhaps a temporary file, both with a dot
+    return any(not entry.name.startswith(".") for entry in path.iterdir())
 
 
 def _refuse_other_configuration(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
     differences = list(differing(theirs, ours))
     if differences:
-        shown = "; ".join(f"{name}: there {a!r}, here {b!r}" for name, a, b in differences[:3])
+        shown = "; ".join(f"{name}: there {_short(a)}, here {_short(b)}" for name, a, b in differences[:3])
         more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
         raise UserError(
             f"{path} holds a run of another configuration ({shown}{more}); "
             "leave --out away to get a directory of its own, or name another"
         )
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 def differing(a: Any, b: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

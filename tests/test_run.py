@@ -376,6 +376,45 @@ def test_budgets_beyond_the_context_are_cut_said_and_recorded(command: list[str]
         assert record["output_tokens"] <= record["max_new_tokens"]
 
 
+def test_a_suite_and_a_task_of_the_users_own(tiny: Path, tmp_path: Path) -> None:
+    tasks = tmp_path / "tasks"
+    tasks.mkdir()
+    rows = [{"question": f"{n} + {n} =", "answer": str(2 * n)} for n in range(5)]
+    (tasks / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tasks / "shim.py").write_text(
+        "def ask(doc):\n    return doc['question']\n\ndef gold(doc):\n    return doc['answer']\n"
+    )
+    (tasks / "sums.yaml").write_text(f"""
+task: own_sums
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {tasks / "rows.jsonl"}}}}}
+test_split: test
+fewshot_split: test
+num_fewshot: 1
+description: Add the numbers.
+output_type: generate_until
+doc_to_text: !function shim.ask
+doc_to_target: !function shim.gold
+generation_kwargs: {{until: ["\\n"]}}
+metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}]
+""")
+    suite = tmp_path / "own.yaml"
+    suite.write_text(
+        "{name: own, version: 1, tasks_dir: tasks, sampling: {max_new_tokens: 8}, families: {sums: {own_sums: {}}}}"
+    )
+    done = spot_eval("run", "--model", tiny, "--suite", suite, "--out", tmp_path / "run", "--json",
+                     HF_HOME=str(tmp_path / "hf"))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    board = json.loads(done.stdout)
+    assert board["tasks"]["own_sums"]["mean"] == 0
+    assert board["families"].keys() == {"sums"}
+    docs = records(tmp_path / "run", "generations.jsonl")
+    assert all("\n" not in record["text"] for record in docs)
+    asked = [json.loads(line) for line in (tmp_path / "run" / "docs.jsonl").read_text().splitlines()]
+    assert [message["role"] for message in asked[0]["messages"]] == ["system", "user", "assistant", "user"]
+    assert asked[0]["messages"][-1]["content"] == "0 + 0 ="
+
+
 @pytest.mark.real
 def test_the_whole_suite_on_the_real_benchmarks(tiny: Path, gpqa_file: Path, mirror: Path, tmp_path: Path) -> None:
     done = spot_eval("run", "--model", tiny, "--suite", "spot", "--limit", 3, "--max-new-tokens", 64,

@@ -52,10 +52,12 @@ def test_differences_carry_their_error() -> None:
 
 def test_markdown_lets_nothing_through() -> None:
     hostile = copy.deepcopy(board())
+    hostile["changes"] = {"limit": 3}
     hostile["model"] = "<script>alert(1)</script>|x"
     hostile["left_out"] = {"b": "<img onerror=x>\n# title"}
     made = markdown(hostile)
     assert "<script" not in made
+    assert "v1, limit 3\n" in made
     assert "<img" not in made
     assert "\n# title" not in made
 

@@ -7,6 +7,7 @@ worth (fp32 on CPU: measured equal; bf16: logits differ between batch sizes, so 
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -23,6 +24,7 @@ from transformers import (
     StoppingCriteria,
     StoppingCriteriaList,
 )
+from transformers.utils import logging as transformers_logging
 
 from spot_eval.checkpoint import ChatTokenizer, context_length, read_config
 from spot_eval.engines.base import Completion, Emit, EngineFacts, Refusal, Request
@@ -92,7 +94,8 @@ class HfEngine:
     def __init__(
         self, path: Path, tokenizer: ChatTokenizer, settings: HfSettings, *, trust_remote_code: bool = False
     ) -> None:
-        self.settings = settings
+        if not sys.stderr.isatty():
+            transformers_logging.disable_progress_bar()
         self.tokenizer = tokenizer
         self.device = settings.resolved_device()
         self.dtype = settings.resolved_dtype(path)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,12 +96,18 @@ def test_a_job_whose_worker_dies_is_not_judged_and_the_others_are() -> None:
         results = {}
         for index, verdict in pool.run([judge_job(text) for text in (r"\boxed{3}", SLOW, r"\boxed{3}")]):
             results[index] = verdict
-            if index == 0:
-                workers = psutil.Process().children(recursive=True)
-                busy = max(workers, key=lambda process: process.pid)
-                os.kill(busy.pid, signal.SIGSEGV)
+            if index == 0:  # the next job is at work half a second from now
+                threading.Timer(0.5, lambda: os.kill(pool._busy[0].pid, signal.SIGSEGV)).start()
     assert [v.score for v in (results[0], results[2])] == [1, 1]  # type: ignore[union-attr]
     assert results[1].why == "the worker died (signal 11)"  # type: ignore[union-attr]
+
+
+def test_a_worker_that_dies_idle_costs_nobody_a_verdict() -> None:
+    with Pool(1) as pool:
+        list(pool.run([judge_job(r"\boxed{3}")]))
+        os.kill(pool._idle[0].pid, signal.SIGKILL)
+        time.sleep(0.2)
+        assert dict(pool.run([judge_job(r"\boxed{3}")]))[0].score == 1  # type: ignore[union-attr]
 
 
 def test_hostile_answers_together_cost_little(tmp_path: Path) -> None:
