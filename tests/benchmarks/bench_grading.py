@@ -3,6 +3,7 @@
     python tests/benchmarks/bench_grading.py
 
 On the graded generations of the mirror where SPOT_EVAL_DATA names one, else on answers made up here.
+A round in which other programs needed the cores is not counted.
 Exits with 1 where two workers are not 1.8 times as fast as one.
 """
 
@@ -16,10 +17,13 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
+
 from spot_eval.graders.pool import Job, Pool
 
 AT_LEAST = 1.8
 ROUNDS = 5
+QUIET = 0.1  # of one core: what others may take of two for a round to count
 MADE_UP = 1_500
 
 
@@ -43,13 +47,25 @@ def made_up() -> list[Job]:
     return jobs
 
 
-def wall_seconds(jobs: list[Job], workers: int) -> float:
+def busy_seconds() -> tuple[float, float]:
+    """CPU seconds spent so far by the whole machine, and by this process and its ended children."""
+    spent = psutil.cpu_times()
+    ours = os.times()
+    return sum(spent) - spent.idle - getattr(spent, "iowait", 0.0), sum(ours[:4])
+
+
+def wall_seconds(jobs: list[Job], workers: int) -> tuple[float, float]:
+    """How long the jobs take, and which share of one core other programs took meanwhile."""
+    machine, ours, opened = *busy_seconds(), time.perf_counter()
     with Pool(workers) as pool:
         list(pool.run(jobs[: 4 * workers]))  # the nursery and the workers are there
         started = time.perf_counter()
         for _ in pool.run(jobs):
             pass
-        return time.perf_counter() - started
+        seconds = time.perf_counter() - started
+    machine_after, ours_after = busy_seconds()
+    others = (machine_after - machine) - (ours_after - ours)
+    return seconds, max(0.0, others) / (time.perf_counter() - opened)
 
 
 def cpu_seconds(jobs: list[Job]) -> list[float]:
@@ -73,11 +89,18 @@ def main() -> int:
     quantiles = {"median": 0.5, "90 %": 0.9, "99 %": 0.99}
     shown = ", ".join(f"{name} {1e3 * spent[int(q * len(spent))]:.2f}" for name, q in quantiles.items())
     print(f"CPU ms an answer: mean {1e3 * statistics.mean(spent):.2f}, {shown}, most {1e3 * spent[-1]:.0f}")
-    ratios = []
-    for _ in range(ROUNDS):
-        one, two = wall_seconds(jobs, 1), wall_seconds(jobs, 2)
-        ratios.append(one / two)
-        print(f"1 worker {one:.2f} s, 2 workers {two:.2f} s ({len(jobs) / two:.0f} answers/s): {ratios[-1]:.2f}x")
+    ratios: list[float] = []
+    for _ in range(4 * ROUNDS):
+        (one, other), (two, another) = wall_seconds(jobs, 1), wall_seconds(jobs, 2)
+        disturbed = max(other, another) > QUIET
+        rate, note = len(jobs) / two, f" (others took {max(other, another):.0%} of a core: not counted)" * disturbed
+        print(f"1 worker {one:.2f} s, 2 workers {two:.2f} s, {rate:.0f} answers/s: {one / two:.2f}x{note}", flush=True)
+        ratios += [] if disturbed else [one / two]
+        if len(ratios) == ROUNDS:
+            break
+    if len(ratios) < 3:
+        print("Nothing measured: the machine is busy with other things. Run it again when it is not.")
+        return 1
     ratio = statistics.median(ratios)
     print(f"2 workers over 1: {ratio:.2f}x, wanted {AT_LEAST}x: {'ok' if ratio >= AT_LEAST else 'MISSED'}")
     return 0 if ratio >= AT_LEAST else 1
