@@ -33,6 +33,8 @@ from spot_eval.suite import Sampling
 
 SAMPLER_VERSION = 1  # goes up whenever the same seed would draw another text
 
+SMALL_MODEL = 10_000_000  # parameters below which a CPU gains from large batches
+
 
 class HfSettings(BaseModel):
     """The `--engine-arg`s of this engine."""
@@ -99,7 +101,6 @@ class HfEngine:
         self.tokenizer = tokenizer
         self.device = settings.resolved_device()
         self.dtype = settings.resolved_dtype(path)
-        self.batch_size = settings.batch_size or (16 if self.device == "cpu" else 64)
         config = read_config(path)
         options = {"attn_implementation": settings.attn_implementation} if settings.attn_implementation else {}
         try:
@@ -114,6 +115,8 @@ class HfEngine:
             first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
             raise UserError(f"{path}: transformers cannot load this checkpoint ({first})") from problem
         self.model = model.to(self.device).eval()
+        roomy = self.device != "cpu" or model.num_parameters() < SMALL_MODEL
+        self.batch_size = settings.batch_size or (64 if roomy else 16)
         self.stop_ids = tokenizer.stop_ids(read_config(path, "generation_config.json"), config)
         # otherwise the sampling that a checkpoint recommends leaks into ours
         self.model.generation_config = GenerationConfig()
@@ -265,10 +268,12 @@ class SeededSampling(LogitsProcessor):
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """`scores` of shape (batch, vocabulary) with all but the drawn token at minus infinity."""
-        self.seeds = self.seeds.to(scores.device)
         vocabulary = scores.shape[-1]
         kept = min(self.top_k, vocabulary) if self.top_k else vocabulary
         logits, tokens = scores.float().topk(kept, dim=-1)  # sorted, so the top-p set is a prefix
+        if scores.device.type == "mps":  # which has no float64
+            logits, tokens = logits.cpu(), tokens.cpu()
+        self.seeds = self.seeds.to(tokens.device)
         probabilities = torch.softmax(logits / self.temperature, dim=-1)
         before = probabilities.cumsum(dim=-1) - probabilities
         step = input_ids.shape[1] - self.width
@@ -276,7 +281,7 @@ class SeededSampling(LogitsProcessor):
         perturbed = probabilities.double().log() + noise
         perturbed[before >= self.top_p] = -torch.inf
         drawn = tokens.gather(-1, perturbed.argmax(dim=-1, keepdim=True))
-        return torch.full_like(scores, -torch.inf).scatter_(-1, drawn, 0.0)
+        return torch.full_like(scores, -torch.inf).scatter_(-1, drawn.to(scores.device), 0.0)
 
 
 def gumbel(seeds: torch.Tensor, step: int, tokens: torch.Tensor) -> torch.Tensor:
