@@ -37,7 +37,8 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(tiny: Path, suite: Path, boards: Path, gpqa_file: Path) -> list[str]:
     """The command all of these tests build on."""
     files = ["--data", f"connect4={boards}", "--data", f"gpqa_diamond={gpqa_file}"]
-    return ["run", "--model", str(tiny), "--suite", str(suite), *files, "--engine-arg", "device=cpu"]
+    engine = ["--engine-arg", "device=cpu", "--engine-arg", "batch_size=16"]
+    return ["run", "--model", str(tiny), "--suite", str(suite), *files, *engine]
 
 
 def environment(**changes: str) -> dict[str, str]:
