@@ -55,6 +55,10 @@ class RawRow:
             raise self.wrong(name, f"is {type(value).__name__} where text is expected")
         if not value.strip():
             raise self.wrong(name, "is empty")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise self.wrong(name, "holds half a character (a lone surrogate)") from None
         return value.strip()
 
     def number_or_text(self, *names: str) -> str:
@@ -118,6 +122,8 @@ def gpqa(row: RawRow) -> Doc:
     """GPQA: four options in an order drawn from the question's hash; `answer` is the right one's letter."""
     question = row.text("Question")
     options = [row.text("Correct Answer"), *(row.text(f"Incorrect Answer {i}") for i in (1, 2, 3))]
+    if options[0] in options[1:]:
+        raise row.wrong("Correct Answer", "is also one of the incorrect answers")
     digest = hashlib.sha256(question.encode()).digest()
     order = _ORDERS[int.from_bytes(digest[:8], "big") % len(_ORDERS)]
     choices = [options[i] for i in order]

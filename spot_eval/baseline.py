@@ -13,9 +13,9 @@ import yaml
 from spot_eval.errors import NotComparableError, UserError
 from spot_eval.records import Sample, read_records
 from spot_eval.resources import folder
-from spot_eval.score import doc_means
-from spot_eval.stats import Estimate, paired_difference, unweighted
-from spot_eval.store import differing, read_json
+from spot_eval.score import combined, doc_means
+from spot_eval.stats import paired_difference
+from spot_eval.store import differing, read_manifest
 from spot_eval.suite import nearest
 
 
@@ -66,7 +66,7 @@ def load_baseline(name: str) -> Baseline:
     if path.is_dir():
         if not (path / "samples.jsonl").is_file():
             raise UserError(f"baseline {path} has no samples.jsonl; finish it first: run or grade it again")
-        config = read_json(path / "manifest.json")["config"]
+        config = read_manifest(path)["config"]
         return RunBaseline(path, config, list(read_records(path / "samples.jsonl", Sample)))
     published = published_baselines()
     if name not in published:
@@ -97,6 +97,12 @@ def refuse_incomparable(config: Mapping[str, Any], baseline: Baseline) -> list[s
             raise NotComparableError(
                 f"{baseline.path} is not comparable: {task}'s {name} is {there} there, {here} here"
             )
+        for name in ("grader", "task_version", "until"):
+            mine, other = (one["data"].get(task, {}).get(name) for one in (config, baseline.config))
+            if mine is not None and other is not None and mine != other:
+                raise NotComparableError(
+                    f"{baseline.path} is not comparable: {task}'s {name} is {other} there, {mine} here"
+                )
     warnings = []
     if baseline.config["seed"] != config["seed"]:
         warnings.append(f"the runs have other seeds ({baseline.config['seed']} and {config['seed']})")
@@ -124,23 +130,14 @@ def difference(
                 "docs": docs,
                 "docs_unpaired": len(candidate.keys() ^ base.keys()),
             }
-    families = {}
-    for family in board["families"]:
-        members = [name for name, settings in suite["tasks"].items() if settings["family"] == family]
-        families[family] = _combined(members, tasks)
+    members = suite["families"]
     return {
         "baseline": str(baseline.path),
         "kind": "run",
         "tasks": tasks,
-        "families": families,
-        "overall": _combined(list(suite["tasks"]), tasks),
+        "families": {family: combined(names, tasks) for family, names in members.items()},
+        "overall": combined([name for names in members.values() for name in names], tasks),
     }
-
-
-def _combined(wanted: list[str], tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    if any(name not in tasks for name in wanted):
-        return Estimate(None, None)._asdict()
-    return unweighted([Estimate(tasks[name]["mean"], tasks[name]["stderr"]) for name in wanted])._asdict()
 
 
 def _by_task(samples: Iterable[Sample]) -> dict[str, list[Sample]]:

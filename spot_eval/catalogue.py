@@ -16,6 +16,7 @@ def catalogue(suite_name: str, data_dirs: Sequence[Path], data_files: Mapping[st
     `docs` is the published number; tasks of the user's own have None until they are loaded.
     """
     suite = load_suite(suite_name)
+    suite.refuse_strangers(data_files)
     entries = []
     for task, family in suite.tasks.items():
         source = SOURCES.get(task)

@@ -17,20 +17,8 @@ from typing import Any
 from spot_eval.errors import UserError
 from spot_eval.records import digest
 
-# Files that decide what a checkpoint says to a prompt. Weights are told apart, so that progress can be shown.
-PROMPT_FILES = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "vocab.json",
-    "merges.txt",
-    "added_tokens.json",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-    "chat_template.json",
-)
+# Beside the weights: configuration, tokenizer, chat templates, and code that a checkpoint may bring along.
+DECIDING_SUFFIXES = {".json", ".jinja", ".txt", ".model", ".tiktoken", ".py", ".spm", ".bpe"}
 NO_TEMPLATE = "none"  # the value of --chat-template that asks for plain text prompts
 
 
@@ -83,10 +71,8 @@ def _check(path: Path) -> None:
         )
     if not (path / "config.json").is_file():
         raise UserError(f"{path} has no config.json, so it is not a checkpoint; give the folder save_pretrained wrote")
-    try:
-        json.loads((path / "config.json").read_bytes())
-    except ValueError as problem:
-        raise UserError(f"{path / 'config.json'}: not JSON ({problem})") from problem
+    read_config(path)
+    read_config(path, "generation_config.json")
     missing = [file for file in weight_files(path) if not file.is_file()]
     if missing:
         raise UserError(f"{path} lacks {missing[0].name}, which its index names; copy the checkpoint again")
@@ -97,10 +83,9 @@ def weight_files(path: Path) -> list[Path]:
     index = path / "model.safetensors.index.json"
     if index.is_file():
         try:
-            names = set(json.loads(index.read_bytes())["weight_map"].values())
-        except (ValueError, KeyError, AttributeError) as problem:
+            return sorted(path / name for name in set(json.loads(index.read_bytes())["weight_map"].values()))
+        except (ValueError, KeyError, AttributeError, TypeError) as problem:
             raise UserError(f"{index}: not a safetensors index ({problem!r})") from problem
-        return sorted(path / name for name in names)
     found = sorted(path.glob("*.safetensors"))
     if not found:
         other = next(iter(sorted([*path.glob("*.bin"), *path.glob("*.pt"), *path.glob("*.pth")])), None)
@@ -115,14 +100,17 @@ def fingerprint(path: Path, dtype: str, chat_template: str | None, hashed: Calla
     `hashed` is told of bytes as they are read. A checkpoint saved again with other shards has another fingerprint:
     that costs a run, never a wrong record.
     """
-    files = [*weight_files(path), *(path / name for name in PROMPT_FILES if (path / name).is_file())]
-    templates = sorted((path / "additional_chat_templates").glob("*.jinja"))
+    weights = weight_files(path)
+    others = sorted(
+        file
+        for file in (*path.glob("*"), *path.glob("additional_chat_templates/*"))
+        if file.suffix in DECIDING_SUFFIXES and file.is_file() and not file.name.startswith((".", "README", "LICENSE"))
+    )
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
-        sums = list(threads.map(lambda file: _sha256(file, hashed or _unheard), [*files, *templates]))
-    # weights are told by content, not by file name; the tokenizer's files by both
-    weights = len(weight_files(path))
-    named = {file.name: total for file, total in zip(files[weights:], sums[weights:], strict=False)}
-    return digest("checkpoint", sums[:weights], named, sums[len(files) :], dtype, chat_template)
+        sums = list(threads.map(lambda file: _sha256(file, hashed or _unheard), [*weights, *others]))
+    # weights are told by their content in the order of their names; all else by name and content
+    named = {str(file.relative_to(path)): total for file, total in zip(others, sums[len(weights) :], strict=True)}
+    return digest("checkpoint", sums[: len(weights)], named, dtype, chat_template)
 
 
 def _unheard(count: int) -> None:
@@ -159,6 +147,8 @@ class ChatTokenizer:
         except (OSError, ValueError, KeyError, TypeError) as problem:
             first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
             raise UserError(f"{path}: its tokenizer cannot be loaded ({first})") from problem
+        if not self.tokenizer("spot")["input_ids"]:
+            raise UserError(f"{path} has no tokenizer files (tokenizer.json or the like); copy those of its base model")
         self.thinking = thinking
         self.plain = chat_template == NO_TEMPLATE
         if chat_template is not None and not self.plain:
@@ -168,30 +158,39 @@ class ChatTokenizer:
                 f"{path}: its tokenizer has no chat template; give one with --chat-template FILE.jinja, "
                 "or --chat-template none for plain text prompts (a base model)"
             )
+        probe = "Is the question in the prompt?"
+        if probe not in self.render([{"role": "user", "content": probe}]).text:
+            raise UserError(
+                f"{path}: its chat template leaves the user's message out; give another: --chat-template FILE"
+            )
 
     def render(self, messages: list[dict[str, str]]) -> Prompt:
         """The prompt for `messages`; a last assistant turn is left open for the model to go on with."""
         if self.plain:
             text = "\n\n".join(message["content"] for message in messages)
             return Prompt(text, tuple(self.tokenizer(text)["input_ids"]))
-        text = self._apply(messages, open_turn=messages[-1]["role"] == "assistant")
+        open_turn = messages[-1]["role"] == "assistant"
+        text = self._apply(messages, add_generation_prompt=not open_turn, continue_final_message=open_turn)
         # the template has written the special tokens (BOS among them) into the text already
         return Prompt(text, tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
 
-    def _apply(self, messages: list[dict[str, str]], *, open_turn: bool) -> str:
+    def _apply(self, messages: list[dict[str, str]], **options: bool) -> str:
         from jinja2 import TemplateError
 
         try:
             return self.tokenizer.apply_chat_template(
                 messages,
                 tokenize=False,
-                add_generation_prompt=not open_turn,
-                continue_final_message=open_turn,
                 enable_thinking=self.thinking,  # Qwen's name for it
                 thinking=self.thinking,  # DeepSeek's and Granite's
+                **options,
             )
-        except TemplateError as problem:
-            raise UserError(f"the chat template refused a prompt ({problem}); try --chat-template FILE") from problem
+        except (TemplateError, TypeError, ValueError, AttributeError, LookupError) as problem:
+            line = getattr(problem, "lineno", None)
+            where = f", line {line}" if line else ""
+            raise UserError(
+                f"the chat template{where} refused a prompt ({problem}); give another with --chat-template FILE"
+            ) from problem
 
     def stop_ids(self, generation_config: dict[str, Any], config: dict[str, Any]) -> frozenset[int]:
         """Tokens that end an answer: those the checkpoint names, and what its template writes after a turn."""
@@ -208,18 +207,13 @@ class ChatTokenizer:
             return
         probe = "spot"
         turns = [{"role": "user", "content": probe}, {"role": "assistant", "content": probe}]
-        after = self._apply_closed(turns).rpartition(probe)[2]
+        try:
+            after = self._apply(turns).rpartition(probe)[2]
+        except UserError:  # a template that refuses answered turns; the configuration names its end token
+            return
         ids = self.tokenizer(after, add_special_tokens=False)["input_ids"]
         if ids and ids[0] in self.tokenizer.all_special_ids:
             yield ids[0]
-
-    def _apply_closed(self, messages: list[dict[str, str]]) -> str:
-        from jinja2 import TemplateError
-
-        try:
-            return self.tokenizer.apply_chat_template(messages, tokenize=False)
-        except TemplateError:  # a template that refuses answered turns names its end token in the config
-            return ""
 
     def decode(self, token_ids: list[int]) -> str:
         """The text of generated tokens, special ones left out."""
@@ -236,9 +230,12 @@ def context_length(config: dict[str, Any]) -> int | None:
 
 
 def read_config(path: Path, name: str = "config.json") -> dict[str, Any]:
-    """A JSON file of the checkpoint; empty where it has none."""
+    """A JSON file of the checkpoint; empty where it has none. Raises UserError where it holds no object."""
     file = path / name
     try:
-        return json.loads(file.read_bytes()) if file.is_file() else {}
+        config = json.loads(file.read_bytes()) if file.is_file() else {}
     except ValueError as problem:
         raise UserError(f"{file}: not JSON ({problem})") from problem
+    if not isinstance(config, dict):
+        raise UserError(f"{file}: expected an object, found {type(config).__name__}")
+    return config

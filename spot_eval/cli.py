@@ -139,7 +139,7 @@ def grade_command(
     if beside:
         for warning in refuse_incomparable(config, beside):
             _say(f"beside the baseline: {warning}")
-    preflight({data["grader"] for data in config["data"].values()})
+    preflight((), {data["grader"] for data in config["data"].values()})
     store.lock()
     try:
         store.generations.repair()

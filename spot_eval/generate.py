@@ -88,22 +88,25 @@ def make_plan(
             prompt = tokenizer.render(doc.messages)
             room = None if context is None else context - len(prompt.token_ids)
             budget = sampling.max_new_tokens if room is None else min(sampling.max_new_tokens, room)
+            in_force = sampling.model_copy(update={"max_new_tokens": max(budget, 0)})
             for repeat in range(suite.repeats(task.name)):
+                seed = request_seed(run_seed, task.name, doc.doc_hash, repeat)
                 key = record_key(
                     fingerprint=fingerprint,
                     engine=engine,
                     run_seed=run_seed,
                     task=task.name,
                     prompt=prompt.text,
-                    sampling={**sampling.model_dump(), "until": task.until},
+                    sampling={**in_force.model_dump(), "until": task.until},
                     repeat=repeat,
+                    seed=seed,
                     occurrence=seen[prompt.text],
                 )
                 request = Request(
                     key=key,
                     prompt=prompt,
-                    sampling=sampling.model_copy(update={"max_new_tokens": max(budget, 0)}),
-                    seed=request_seed(run_seed, task.name, doc.doc_hash, repeat),
+                    sampling=in_force,
+                    seed=seed,
                     until=task.until,
                 )
                 (requests if budget > 0 else too_long).append(Planned(request, doc, repeat))

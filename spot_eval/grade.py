@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from spot_eval.errors import UserError
 from spot_eval.graders import load_grader
 from spot_eval.graders.pool import Job, Pool
 from spot_eval.graders.verdict import Verdict
 from spot_eval.graders.votes import group_answers
 from spot_eval.progress import progress
-from spot_eval.records import Doc, Generation, Sample, read_records, to_line
+from spot_eval.records import Doc, Generation, Sample, digest, read_records, to_line
 from spot_eval.store import RunDirectory, write_atomically
 
 Place = tuple[str, int, int]
@@ -35,7 +38,7 @@ def grade(store: RunDirectory, *, workers: int | None = None, again: bool = Fals
     versions = {name: f"{name}/{load_grader(name).version}" for name in set(names.values())}
     grader_of = {task: versions[name] for task, name in names.items()}
     path = store.path / "samples.jsonl"
-    kept = {} if again or not path.exists() else {s.key: s for s in read_records(path, Sample)}
+    kept = {} if again else _earlier(path)
 
     wanted = [
         (task, doc_id, repeat) for task, doc_id in docs for repeat in range(config["suite"]["tasks"][task]["repeats"])
@@ -43,7 +46,7 @@ def grade(store: RunDirectory, *, workers: int | None = None, again: bool = Fals
     to_judge = [
         place
         for place in wanted
-        if (one := generations.get(place)) and getattr(kept.get(one.key), "grader", None) != grader_of[place[0]]
+        if (one := generations.get(place)) and not _still_holds(kept.get(one.key), one, grader_of[place[0]])
     ]
     if not to_judge and kept and len(kept) == len(wanted):
         return list(kept.values())
@@ -73,6 +76,18 @@ def grade(store: RunDirectory, *, workers: int | None = None, again: bool = Fals
     return samples
 
 
+def _earlier(path: Path) -> dict[str, Sample]:
+    """Samples of an earlier grading by key; none where the file is not there or broken, for it is made again."""
+    try:
+        return {sample.key: sample for sample in read_records(path, Sample)}
+    except UserError:
+        return {}
+
+
+def _still_holds(sample: Sample | None, one: Generation, grader: str) -> bool:
+    return sample is not None and sample.grader == grader and sample.text_hash == digest(one.text)
+
+
 def _place(record: Any) -> Place:
     return (record.task, record.doc_id, record.repeat)
 
@@ -92,6 +107,7 @@ def _sample(one: Generation, verdict: Verdict, grader: str) -> Sample:
         not_judged=verdict.not_judged,
         prompt_tokens=one.prompt_tokens,
         output_tokens=one.output_tokens,
+        text_hash=digest(one.text),
         grader=grader,
         metrics=dict(verdict.metrics),
         weights=dict(verdict.weights),
@@ -120,8 +136,6 @@ def _unanswered(doc: Doc, place: Place, why: str, grader: str) -> Sample:
 
 def _with_votes(pool: Pool, samples: Iterable[Sample], names: dict[str, str]) -> list[Sample]:
     """Numbers equal answers of each doc, where the task's answers can vote."""
-    from dataclasses import replace
-
     samples = list(samples)
     by_grader: dict[str, dict[tuple[str, int], list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, sample in enumerate(samples):

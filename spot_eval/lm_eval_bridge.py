@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from spot_eval.errors import UserError
 from spot_eval.graders import load_grader
 from spot_eval.sources import SOURCES, load_rows
 
@@ -27,6 +28,7 @@ def dataset(
     """
     del metadata
     import datasets
+    from pyarrow import ArrowException
 
     found = load_rows(SOURCES[source], data_dirs, (data_files or {}).get(source))
     where = {
@@ -35,7 +37,10 @@ def dataset(
         "sha256": found.sha256,
         "rows": len(found.rows),
     }
-    split = datasets.Dataset.from_list(found.rows)
+    try:
+        split = datasets.Dataset.from_list(found.rows)
+    except ArrowException as problem:
+        raise UserError(f"{found.origin}: a field has another type in some rows ({problem})") from problem
     split.info.description = json.dumps(where)
     return datasets.DatasetDict({"test": split})
 

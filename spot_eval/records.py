@@ -37,11 +37,15 @@ def doc_hash(messages: list[dict[str, str]], gold: Any, occurrence: int = 0) -> 
 
 def record_key(
     *, fingerprint: str, engine: Mapping[str, Any], run_seed: int, task: str, prompt: str, sampling: Mapping[str, Any],
-    repeat: int, occurrence: int = 0,
+    repeat: int, seed: int, occurrence: int = 0,
 ) -> str:  # fmt: skip
-    """The identity of one generation: whatever could change its text is in here, and nothing else is."""
+    """The identity of one generation: whatever could change its text is in here.
+
+    `sampling` holds the token budget in force and the stop strings; `seed` is the request's own; `occurrence` counts
+    earlier docs of the task with the same prompt.
+    """
     extra = [occurrence] if occurrence else []
-    return digest("generation", fingerprint, dict(engine), run_seed, task, prompt, dict(sampling), repeat, *extra)
+    return digest("generation", fingerprint, dict(engine), run_seed, task, prompt, dict(sampling), repeat, seed, *extra)
 
 
 def request_seed(run_seed: int, task: str, doc: str, repeat: int) -> int:
@@ -115,6 +119,7 @@ class Sample:
     not_judged: bool
     prompt_tokens: int | None
     output_tokens: int | None
+    text_hash: str = ""  # of the text that was judged, so that no verdict outlives it
     answer_group: int | None = None
     grader: str = ""
     metrics: dict[str, float | None] = field(default_factory=dict)
@@ -136,12 +141,21 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
     Raises UserError naming file and line where a line is not an object.
     """
-    with path.open("rb") as lines:
+    try:
+        content = path.open("rb")
+    except OSError as problem:
+        raise UserError(
+            f"{path} cannot be read ({problem.strerror}); the command that made it makes it again"
+        ) from problem
+    with content as lines:
         for number, line in enumerate(lines, start=1):
             try:
                 row = json.loads(line)
             except ValueError as problem:
-                raise UserError(f"{path}, line {number}: not JSON ({problem})") from problem
+                raise UserError(
+                    f"{path}, line {number}: not JSON ({problem}); take the line out, and the same command "
+                    "makes it again"
+                ) from problem
             if not isinstance(row, dict):
                 raise UserError(f"{path}, line {number}: expected an object, found {type(row).__name__}")
             yield row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,13 @@ from spot_eval.errors import UserError
 from spot_eval.generate import Plan, generate, make_plan, refuse_too_long, take_over, versions
 from spot_eval.grade import grade
 from spot_eval.progress import progress
-from spot_eval.records import Sample, digest, to_line
+from spot_eval.records import Doc, Sample, digest, to_line
 from spot_eval.score import scoreboard
 from spot_eval.show import markdown
 from spot_eval.sources import data_directories
-from spot_eval.store import RunDirectory, write_atomically, write_json
-from spot_eval.suite import load_suite, nearest
+from spot_eval.store import SCHEMA, RunDirectory, write_atomically, write_json
+from spot_eval.suite import load_suite
 from spot_eval.task_docs import LoadedTask, load_tasks
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -61,9 +59,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     """
     check_engine(options.engine)
     whole = load_suite(options.suite)
-    for task in options.data_files:
-        if task not in whole.tasks:
-            raise UserError(f"--data {task}=…: suite {whole.name} has no task {task!r}{nearest(task, whole.tasks)}")
+    whole.refuse_strangers(options.data_files)
     suite = whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
     data_directories(options.data_dirs)  # a folder that is none is said at once
     baseline = load_baseline(options.baseline) if options.baseline else None
@@ -74,7 +70,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         path, chat_template=template, thinking=suite.thinking, trust_remote_code=options.trust_remote_code
     )
     tasks, left_out = load_tasks(suite, data_dirs=options.data_dirs, data_files=options.data_files, limit=options.limit)
-    preflight({task.grader for task in tasks})
+    preflight((doc for task in tasks for doc in task.docs if task.grader == "ifeval"), {task.grader for task in tasks})
     for name, reason in left_out.items():
         say(f"{name} is left out, and its family has no mean: {reason}")
 
@@ -94,6 +90,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         say(f"{plan.capped} requests get a smaller budget: prompt and answer share {facts.context} tokens of context")
     config = {
         "schema": SCHEMA,
+        "context": facts.context,
         "model": {"fingerprint": identity, "chat_template": _template_name(template)},
         "engine": dict(facts.identity),
         "suite": suite.resolved(),
@@ -106,6 +103,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         for warning in refuse_incomparable(config, baseline):
             say(f"beside the baseline: {warning}")
     out = options.out or Path("runs") / f"{_slug(path, options.model)}-{suite.name}-{digest(config)[:8]}"
+    fresh = not (out / "manifest.json").exists()
     manifest = _manifest(options, path=path, facts=facts, tasks=tasks, left_out=left_out, config=config)
     store = RunDirectory.create(out, manifest)
     try:
@@ -113,16 +111,23 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         _generate_missing(store, plan, options, path=path, tokenizer=tokenizer, identity=identity, say=say)
         samples = grade(store, workers=options.workers)
         return out, score(store, samples, baseline)
+    except UserError:
+        if fresh and not store.generations.path.exists():
+            store.discard()
+        raise
     finally:
         store.close()
 
 
-def preflight(graders: set[str]) -> None:
+def preflight(ifeval_docs: Iterable[Doc], graders: set[str]) -> None:
     """Raises UserError for what a grader needs and has not got, before hours of generation."""
     if "ifeval" in graders:
-        from spot_eval.graders.ifeval import preflight as nltk_data_is_there
+        from spot_eval.graders import ifeval
 
-        nltk_data_is_there()
+        ifeval.preflight()
+        for doc in ifeval_docs:
+            if unknown := ifeval.unknown_instruction(doc.row):
+                raise UserError(f"task {doc.task}, doc {doc.doc_id}: lm-eval has no checker for {unknown!r}")
 
 
 def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | None) -> dict[str, Any]:

@@ -34,7 +34,8 @@ def scoreboard(
 ) -> dict[str, Any]:
     """The whole scoreboard of one run.
 
-    `suite` is the resolved suite of the run's manifest; `left_out` maps tasks that could not run to the reason.
+    `suite` is the resolved suite of the run's manifest: its `families` name all tasks of the suite, its `tasks` those
+    of this run. `left_out` maps tasks that could not run to the reason.
     """
     by_task: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -44,26 +45,22 @@ def scoreboard(
         for name, settings in suite["tasks"].items()
         if by_task[name]
     }
-    families: dict[str, dict[str, Any]] = {}
-    for family in dict.fromkeys(settings["family"] for settings in suite["tasks"].values()):
-        wanted = [name for name, settings in suite["tasks"].items() if settings["family"] == family]
-        families[family] = _combined(wanted, tasks)
     return {
         "suite": {"name": suite["name"], "version": suite["version"]},
         "tasks": tasks,
-        "families": families,
-        "overall": _combined(list(suite["tasks"]), tasks),
+        "families": {family: combined(members, tasks) for family, members in suite["families"].items()},
+        "overall": combined([name for members in suite["families"].values() for name in members], tasks),
         "left_out": dict(left_out or {}),
         "cost": cost(sessions),
     }
 
 
-def _combined(wanted: Sequence[str], tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def combined(wanted: Sequence[str], tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The unweighted mean over `wanted` tasks; null and `partial` where one is missing or has no mean."""
     parts = [Estimate(tasks[name]["mean"], tasks[name]["stderr"]) for name in wanted if name in tasks]
     missing = [name for name in wanted if name not in tasks or tasks[name]["mean"] is None]
-    combined = Estimate(None, None) if missing else unweighted(parts)
-    entry: dict[str, Any] = {"mean": combined.mean, "stderr": combined.stderr, "tasks": len(wanted)}
+    estimate = Estimate(None, None) if missing else unweighted(parts)
+    entry: dict[str, Any] = {"mean": estimate.mean, "stderr": estimate.stderr, "tasks": len(wanted)}
     if missing:
         entry |= {"partial": True, "missing": missing}
     return entry
@@ -72,8 +69,7 @@ def _combined(wanted: Sequence[str], tasks: Mapping[str, Mapping[str, Any]]) -> 
 def task_scores(samples: Sequence[Sample]) -> dict[str, Any]:
     """Mean, error, pass@k, maj@k and counts of one task's samples (at least one)."""
     docs = docs_of(samples)
-    judged = {doc: [s.score for s in of_doc if s.score is not None] for doc, of_doc in docs.items()}
-    judged = {doc: scores for doc, scores in judged.items() if scores}
+    judged = _judged(docs)
     estimate = mean_over_docs([sum(scores) / len(scores) for scores in judged.values()])
     repeats = max(len(of_doc) for of_doc in docs.values())
     with_text = [sample for sample in samples if sample.output_tokens is not None]
@@ -106,14 +102,19 @@ def docs_of(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
 
 def doc_means(samples: Iterable[Sample]) -> dict[str, float]:
     """doc_hash to the mean over its judged repeats; docs without any are absent."""
-    judged = {doc: [s.score for s in of_doc if s.score is not None] for doc, of_doc in docs_of(samples).items()}
-    return {doc: sum(scores) / len(scores) for doc, scores in judged.items() if scores}
+    return {doc: sum(scores) / len(scores) for doc, scores in _judged(docs_of(samples)).items()}
+
+
+def _judged(docs: Mapping[str, Sequence[Sample]]) -> dict[str, list[float]]:
+    """The scores of each doc that has any."""
+    scores = {doc: [sample.score for sample in of_doc if sample.score is not None] for doc, of_doc in docs.items()}
+    return {doc: of_doc for doc, of_doc in scores.items() if of_doc}
 
 
 def _pass_at_k(judged: Iterable[Sequence[float]], repeats: int) -> dict[str, float | None]:
-    """pass@k over the docs with at least k judged samples; a sample passes where it scores 1."""
-    docs = [(len(scores), sum(score >= 1 for score in scores)) for scores in judged]
-    return {str(k): _mean([pass_at_k(n, c, k) for n, c in docs if n >= k]) for k in ks_up_to(repeats)}
+    """pass@k over the docs whose samples were all judged, the same for every k; a sample passes where it scores 1."""
+    correct = [sum(score >= 1 for score in scores) for scores in judged if len(scores) == repeats]
+    return {str(k): _mean([pass_at_k(repeats, count, k) for count in correct]) for k in ks_up_to(repeats)}
 
 
 def _maj_at_k(docs: Mapping[str, Sequence[Sample]], repeats: int) -> dict[str, float | None]:

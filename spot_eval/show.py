@@ -12,6 +12,8 @@ from rich.table import Table
 Board = Mapping[str, Any]
 
 FULL_WIDTH = 100
+VOTES = ("pass@k", "maj@k")  # what a narrow terminal beside a baseline does without
+HEAD = ["score", "n x k", *VOTES, "trunc", "unpars", "unjudg", "tokens"]
 TITLES = {"in_domain": "in-domain", "ood": "out-of-domain", "general": "general"}
 
 
@@ -23,13 +25,9 @@ class Row(NamedTuple):
     cells: list[str]
 
 
-VOTES = ("pass@k", "maj@k")  # what a narrow terminal beside a baseline does without
-
-
 def columns(board: Board) -> list[str]:
     """The column titles; the last is there only beside a baseline."""
-    head = ["score", "n x k", *VOTES, "trunc", "unpars", "unjudg", "tokens"]
-    return [*head, "vs base"] if "difference" in board else head
+    return [*HEAD, "vs base"] if "difference" in board else HEAD
 
 
 def heading(board: Board) -> str:
@@ -42,13 +40,16 @@ def rows(board: Board) -> Iterator[Row]:
     """Tasks under their families, then overall; what could not run says so."""
     difference = board.get("difference")
     for family, entry in board["families"].items():
+        asked = any(task["family"] == family for task in board["tasks"].values())
+        absent = [name for name in entry.get("missing", []) if name in board["left_out"]]
+        if not asked and not absent:
+            continue
         yield Row("family", TITLES.get(family, family), _family_cells(entry, difference, "families", family))
         for name, task in board["tasks"].items():
             if task["family"] == family:
                 yield Row("task", name, _task_cells(name, task, difference))
-        for name in entry.get("missing", []):
-            if name not in board["tasks"]:
-                yield Row("task", name, ["left out", *[""] * (len(columns(board)) - 1)])
+        for name in absent:
+            yield Row("task", name, ["left out", *[""] * (len(columns(board)) - 1)])
     yield Row("overall", "overall", _family_cells(board["overall"], difference, "overall", None))
 
 
@@ -72,7 +73,7 @@ def _family_cells(
     entry: Mapping[str, Any], difference: Mapping[str, Any] | None, level: str, name: str | None
 ) -> list[str]:
     score = "partial" if entry.get("partial") else percent(entry["mean"], entry["stderr"])
-    cells = [score, *[""] * 7]
+    cells = [score, *[""] * (len(HEAD) - 1)]
     if not difference:
         return cells
     other = difference[level] if name is None else difference[level].get(name)

@@ -158,7 +158,8 @@ def _file(source: Source, data_dirs: Sequence[str | Path], file: str | Path | No
     if file is not None:
         path = Path(file).expanduser()
         if not path.is_file():
-            raise UserError(f"--data {source.task}={file}: there is no such file")
+            kind = "is a folder; name the file in it" if path.is_dir() else "there is no such file"
+            raise UserError(f"--data {source.task}={file}: {kind}")
         return path
     candidates = (folder / name for folder in data_directories(data_dirs) for name in source.mirror)
     return next((path for path in candidates if path.is_file()), None)

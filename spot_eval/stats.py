@@ -68,8 +68,10 @@ def majority_score(groups: Sequence[int | None], scores: Sequence[float | None])
     """The score of the answer most samples of one doc gave; groups that tie share the vote evenly.
 
     `groups[i]` numbers the answer of sample i, None for no answer, which has no vote; a group scores the mean of its
-    judged samples. 0 where nobody answered; None where a winning group was not judged.
+    judged samples. 0 where nobody answered; None where a winning group was not judged, or no sample was.
     """
+    if all(score is None for score in scores):
+        return None
     members: dict[int, list[float | None]] = {}
     for group, score in zip(groups, scores, strict=True):
         if group is not None:

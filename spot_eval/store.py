@@ -26,6 +26,7 @@ from spot_eval.errors import UserError
 from spot_eval.records import Failure, Generation, read_lines, read_records, to_line
 
 FSYNC_EVERY_S = 1.0
+SCHEMA = 1  # of the manifest; goes up when an older one could be misread
 
 
 @contextlib.contextmanager
@@ -35,8 +36,8 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         raise UserError(
-            f"cannot write {path}: {problem.strerror or problem}. What was finished is kept: "
-            "make room or choose another place with --out, then run the same command again"
+            f"cannot write {path}: {problem.strerror or problem}; make room, or choose another place with --out "
+            "(finished records stay, and the same command goes on from them)"
         ) from problem
 
 
@@ -60,6 +61,17 @@ def write_atomically(path: Path, lines: Iterable[bytes]) -> None:
 def write_json(path: Path, value: Any) -> None:
     """`value` as indented JSON, atomically."""
     write_atomically(path, [json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"])
+
+
+def read_manifest(run: Path) -> dict[str, Any]:
+    """The manifest of the run at `run`. Raises UserError where it is none, or of another schema."""
+    path = run / "manifest.json"
+    manifest = read_json(path)
+    config = manifest.get("config")
+    schema = config.get("schema") if isinstance(config, dict) else None
+    if schema != SCHEMA:
+        raise UserError(f"{path} is no manifest this version reads (schema {schema}, here {SCHEMA}); run it again")
+    return manifest
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -167,7 +179,7 @@ class RunDirectory:
     def at(cls, path: Path) -> RunDirectory:
         """An existing run. Raises UserError where `path` holds none."""
         if not (path / "manifest.json").is_file():
-            hint = "is not a run directory (it has no manifest.json)" if path.is_dir() else "does not exist"
+            hint = "is not a run directory (it has no manifest.json)" if path.exists() else "does not exist"
             raise UserError(f"{path} {hint}; runs are made by `spot-eval run`, by default under runs/")
         return cls(path)
 
@@ -182,7 +194,7 @@ class RunDirectory:
         if path.exists() and not existing.exists() and (not path.is_dir() or _has_content(path)):
             raise UserError(f"{path} exists and is not a run directory; choose another with --out")
         if existing.exists():
-            _refuse_other_configuration(path, read_json(existing)["config"], manifest["config"])
+            _refuse_other_configuration(path, read_manifest(path)["config"], manifest["config"])
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
         run = cls(path)
@@ -212,7 +224,7 @@ class RunDirectory:
     @property
     def manifest(self) -> dict[str, Any]:
         """What the run was started with."""
-        return read_json(self.path / "manifest.json")
+        return read_manifest(self.path)
 
     def read_generations(self) -> dict[str, Generation]:
         """All finished generations by key. Raises UserError where a line in the middle is broken."""
@@ -224,16 +236,27 @@ class RunDirectory:
 
     def read_sessions(self) -> list[dict[str, Any]]:
         """What each run of the command measured, oldest first."""
-        files = sorted((self.path / "sessions").glob("*.json"), key=lambda file: int(file.stem))
-        return [read_json(file) for file in files]
+        return [read_json(self._session_file(number)) for number in self._sessions()]
 
     def new_session_file(self) -> Path:
         """The path of the next session's file; its folder exists."""
-        folder = self.path / "sessions"
-        with writing(folder):
-            folder.mkdir(exist_ok=True)
-        numbers = [int(file.stem) for file in folder.glob("*.json")]
-        return folder / f"{max(numbers, default=0) + 1}.json"
+        with writing(self.path / "sessions"):
+            (self.path / "sessions").mkdir(exist_ok=True)
+        return self._session_file(max(self._sessions(), default=0) + 1)
+
+    def _sessions(self) -> list[int]:
+        return sorted(int(file.stem) for file in (self.path / "sessions").glob("*.json") if file.stem.isdecimal())
+
+    def _session_file(self, number: int) -> Path:
+        return self.path / "sessions" / f"{number}.json"
+
+    def discard(self) -> None:
+        """Takes away a run that has just been made and holds nothing yet."""
+        self.close()
+        for name in ("docs.jsonl", "manifest.json", ".lock"):
+            (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something is in it after all
+            self.path.rmdir()
 
 
 def reusable_generations(folder: Path, fingerprint: str, wanted: set[str]) -> Iterator[Generation]:
@@ -244,7 +267,7 @@ def reusable_generations(folder: Path, fingerprint: str, wanted: set[str]) -> It
     """
     for manifest in sorted(folder.glob("*/manifest.json")):
         try:
-            if read_json(manifest)["config"]["model"]["fingerprint"] != fingerprint:
+            if read_manifest(manifest.parent)["config"]["model"]["fingerprint"] != fingerprint:
                 continue
             for row in read_lines(manifest.parent / "generations.jsonl"):
                 if row.get("key") in wanted:

@@ -21,10 +21,22 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from spot_eval.errors import UserError
 from spot_eval.resources import folder
+
+
+class _NoDoubles(yaml.SafeLoader):
+    """YAML's safe loader, but a key given twice is an error and not the last one's."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping; raises ConstructorError at a doubled key."""
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 class Sampling(BaseModel):
@@ -32,7 +44,7 @@ class Sampling(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    temperature: float = Field(default=0.0, ge=0)
+    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     top_p: float = Field(default=1.0, gt=0, le=1)
     top_k: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=32768, ge=1)
@@ -44,7 +56,7 @@ class TaskSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     repeats: int = Field(default=1, ge=1)
-    temperature: float | None = Field(default=None, ge=0)
+    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     top_p: float | None = Field(default=None, gt=0, le=1)
     top_k: int | None = Field(default=None, ge=0)
     max_new_tokens: int | None = Field(default=None, ge=1)
@@ -62,6 +74,7 @@ class Suite(BaseModel):
     thinking: bool = False
     tasks_dir: str | None = None
     families: dict[str, dict[str, TaskSettings]] = Field(min_length=1)
+    _declared: dict[str, list[str]] | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _each_task_once(self) -> Suite:
@@ -90,6 +103,12 @@ class Suite(BaseModel):
         own = self.settings(task).model_dump(exclude_none=True, exclude={"repeats"})
         return self.sampling.model_copy(update=own)
 
+    def refuse_strangers(self, data_files: Iterable[str]) -> None:
+        """Raises UserError where `--data` names a task the suite does not have."""
+        for task in data_files:
+            if task not in self.tasks:
+                raise UserError(f"--data {task}=…: suite {self.name} has no task {task!r}{nearest(task, self.tasks)}")
+
     def narrowed(
         self,
         *,
@@ -115,7 +134,16 @@ class Suite(BaseModel):
             family: {task: settings(task) for task in members if task in chosen}
             for family, members in self.families.items()
         }
-        return self.model_copy(update={"families": {name: members for name, members in families.items() if members}})
+        narrowed = self.model_copy(
+            update={"families": {name: members for name, members in families.items() if members}}
+        )
+        narrowed._declared = self.declared_families
+        return narrowed
+
+    @property
+    def declared_families(self) -> dict[str, list[str]]:
+        """All families with all tasks of the suite, those included that the command line left out."""
+        return self._declared or {family: list(members) for family, members in self.families.items()}
 
     def resolved(self) -> dict[str, Any]:
         """The suite as a run's configuration: per task its family, repeats and sampling, defaults filled in."""
@@ -123,6 +151,7 @@ class Suite(BaseModel):
             "name": self.name,
             "version": self.version,
             "thinking": self.thinking,
+            "families": self.declared_families,
             "tasks": {
                 task: {
                     "family": family,
@@ -161,12 +190,12 @@ def load_suite(name: str) -> Suite:
             raise UserError(f"there is no suite file {path}")
         raise UserError(f"no suite is called {name!r}{nearest(name, suite_names())} (or give a path to a YAML file)")
     try:
-        suite = Suite.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        suite = Suite.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=_NoDoubles))  # noqa: S506 - safe
     except yaml.MarkedYAMLError as problem:
         line = f", line {problem.problem_mark.line + 1}" if problem.problem_mark else ""
         raise UserError(f"{path}{line}: broken YAML ({problem.problem})") from problem
-    except UnicodeDecodeError as problem:
-        raise UserError(f"{path}: not UTF-8 text") from problem
+    except (UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise UserError(f"{path}: not YAML in UTF-8 ({str(problem).splitlines()[0]})") from problem
     except ValidationError as problem:
         raise UserError(f"{path}: {'; '.join(_readable(problem))}") from problem
     if suite.tasks_dir is not None:
@@ -180,4 +209,10 @@ def load_suite(name: str) -> Suite:
 def _readable(problem: ValidationError) -> Iterator[str]:
     for error in problem.errors():
         where = ".".join(str(part) for part in error["loc"]) or "the file"
-        yield f"{where}: {error['msg'].removeprefix('Value error, ')}"
+        match error["type"]:
+            case "extra_forbidden":
+                yield f"{where}: there is no such setting"
+            case "model_type" | "dict_type":
+                yield f"{where}: expected a mapping of names to settings"
+            case _:
+                yield f"{where}: {error['msg'].removeprefix('Value error, ')}"

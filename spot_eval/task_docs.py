@@ -6,15 +6,21 @@ here what it says under stock lm-eval. Its loop, caching and backends are not us
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+from jinja2 import TemplateError
+
 from spot_eval.errors import UserError
+from spot_eval.graders import GRADER_FIELDS
 from spot_eval.records import Doc, digest, doc_hash
 from spot_eval.resources import folder
 from spot_eval.sources import SOURCES, MissingData
@@ -61,18 +67,21 @@ def load_tasks(
     from lm_eval.tasks import TaskManager
 
     include = [str(folder("tasks")), *([suite.tasks_dir] if suite.tasks_dir else [])]
+    if not sys.stderr.isatty():
+        importlib.import_module("datasets").disable_progress_bars()
     metadata = {
         "data_dirs": [str(path) for path in data_dirs],
         "data_files": {task: str(path) for task, path in (data_files or {}).items()},
     }
     manager = TaskManager(include_path=include, include_defaults=False, metadata=metadata)
     known = manager.all_subtasks
+    own_code = _own_tasks(suite)
     loaded, left_out = [], {}
     for name in suite.tasks:
         if name not in known:
             raise UserError(f"suite {suite.name}: there is no task {name!r}{nearest(name, known)}")
         try:
-            loaded.append(_load_task(manager, name, include, limit))
+            loaded.append(_load_task(manager, name, include, limit, own_code))
         except MissingData as problem:
             gated = name in SOURCES and SOURCES[name].gated
             if not gated or name in metadata["data_files"] or len(suite.tasks) == 1:
@@ -81,8 +90,48 @@ def load_tasks(
     return loaded, left_out
 
 
-def _load_task(manager: Any, name: str, include: list[str], limit: int | None) -> LoadedTask:
-    task = manager.load([name])["tasks"][name]
+def _own_tasks(suite: Suite) -> str:
+    """A hash of the user's task files, which decide what is asked and how it is judged; empty where there are none.
+
+    Raises UserError for a file that is no YAML, or a task that takes the name of one of ours.
+    """
+    if suite.tasks_dir is None:
+        return ""
+    from lm_eval.tasks import TaskManager
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    files = sorted(path for path in Path(suite.tasks_dir).rglob("*") if path.suffix in {".yaml", ".py"})
+    for path in files:
+        if path.suffix == ".yaml":
+            try:
+                load_yaml(path, resolve_func=False)
+            except yaml.MarkedYAMLError as problem:
+                line = f", line {problem.problem_mark.line + 1}" if problem.problem_mark else ""
+                raise UserError(f"{path}{line}: broken YAML ({problem.problem})") from problem
+            except (ValueError, OSError, yaml.YAMLError) as problem:
+                raise UserError(f"{path}: no task file ({problem})") from problem
+    ours = set(TaskManager(include_path=str(folder("tasks")), include_defaults=False).all_subtasks)
+    theirs = set(TaskManager(include_path=suite.tasks_dir, include_defaults=False).all_subtasks)
+    if taken := sorted(ours & theirs):
+        raise UserError(f"{suite.tasks_dir}: task {taken[0]!r} has the name of one of spot-eval's own; rename it")
+    return digest([[path.name, path.read_text(encoding="utf-8", errors="replace")] for path in files])
+
+
+# What lm-eval, datasets and a task's own Python raise for a task that is wrong.
+TASK_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, AssertionError, TemplateError)
+
+
+def _load_task(manager: Any, name: str, include: list[str], limit: int | None, own_code: str) -> LoadedTask:
+    """One task with its docs; whatever is wrong with a user's task is one sentence naming its file."""
+    try:
+        return _read_task(manager.load([name])["tasks"][name], name, include, limit, own_code)
+    except TASK_ERRORS as problem:
+        entry = manager.task_index[name]
+        reason = " ".join(str(problem).split())[:300] or type(problem).__name__
+        raise UserError(f"task {name} ({entry.yaml_path}): {type(problem).__name__}: {reason}") from problem
+
+
+def _read_task(task: Any, name: str, include: list[str], limit: int | None, own_code: str) -> LoadedTask:
     if task.config.output_type != "generate_until":
         raise UserError(
             f"task {name}: output_type {task.config.output_type} needs log-likelihoods; "
@@ -90,19 +139,28 @@ def _load_task(manager: Any, name: str, include: list[str], limit: int | None) -
         )
     metadata = task.config.metadata or {}
     own_grader = metadata.get("grader")
+    if own_grader is not None and own_grader not in GRADER_FIELDS:
+        raise UserError(f"task {name}: there is no grader {own_grader!r}{nearest(str(own_grader), GRADER_FIELDS)}")
     rows = task.eval_docs
     origin = _origin(rows)
-    docs, seen = [], Counter[str]()
+    docs: list[Doc] = []
+    asked: list[Any] = []
+    seen = Counter[str]()
     for doc_id, raw in enumerate(rows):
         if limit is not None and doc_id >= limit:
             break
         messages = _messages(task, raw)
-        row = dict(raw)
+        row = _plain(raw)
         gold = _plain(task.doc_to_target(raw))
         twin = digest(messages, gold)
+        asked.append([messages, gold, row])
         if own_grader is None:
             row = {"_task": {"include_path": include, "name": name}, "row": row}
-        docs.append(Doc(name, doc_id, doc_hash(messages, gold, seen[twin]), messages, gold, _plain(row)))
+        elif absent := [field for field in GRADER_FIELDS[own_grader] if row.get(field) is None]:
+            raise UserError(
+                f"task {name}, doc {doc_id}: grader {own_grader} reads {absent[0]!r}, which the row has not"
+            )
+        docs.append(Doc(name, doc_id, doc_hash(messages, gold, seen[twin]), messages, gold, row))
         seen[twin] += 1
     if not docs:
         raise UserError(f"task {name}: its data set has no rows")
@@ -113,8 +171,8 @@ def _load_task(manager: Any, name: str, include: list[str], limit: int | None) -
         until=_until(task),
         origin=origin.get("origin") or str(task.config.dataset_path or "custom"),
         revision=origin.get("revision"),
-        content_hash=digest([[doc.messages, doc.gold, doc.row] for doc in docs]),
-        task_version=str(metadata.get("version", "")),
+        content_hash=digest(asked),
+        task_version=str(metadata.get("version", "")) if name in SOURCES or not own_code else own_code,
     )
 
 
@@ -123,7 +181,7 @@ def _messages(task: Any, row: Any) -> list[dict[str, str]]:
     captured: list[dict[str, str]] = []
 
     def capture(messages: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-        del add_generation_prompt  # a last assistant turn says it: see `Prompt rendering` in model.py
+        del add_generation_prompt  # a last assistant turn says it: see ChatTokenizer.render
         captured.extend(messages)
         return ""
 
@@ -156,11 +214,15 @@ def _origin(rows: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """`value` as JSON types (numbers of numpy and dates become what JSON makes of them)."""
-    return json.loads(json.dumps(value, default=lambda odd: odd.item() if hasattr(odd, "item") else str(odd)))
+    return json.loads(
+        json.dumps(_without_fill(value), default=lambda odd: odd.item() if hasattr(odd, "item") else str(odd))
+    )
 
 
-def requests_of(task: LoadedTask, repeats: int) -> Iterator[tuple[Doc, int]]:
-    """Each doc of a task with each of its repeats."""
-    for doc in task.docs:
-        for repeat in range(repeats):
-            yield doc, repeat
+def _without_fill(value: Any, *, listed: bool = False) -> Any:
+    """Without the nulls by which Arrow makes all objects of a list alike: they depend on the other rows."""
+    if isinstance(value, dict):
+        return {name: _without_fill(part) for name, part in value.items() if not (listed and part is None)}
+    if isinstance(value, list):
+        return [_without_fill(part, listed=True) for part in value]
+    return value

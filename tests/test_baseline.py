@@ -27,9 +27,12 @@ CONFIG: dict[str, Any] = {
         "name": "s",
         "version": 1,
         "thinking": False,
+        "families": SUITE["families"],
         "tasks": {name: {**task, "repeats": 1, "sampling": SAMPLING} for name, task in SUITE["tasks"].items()},
     },
+    "schema": 1,
     "seed": 0,
+    "data": {name: {"grader": "maths", "task_version": "1", "until": []} for name in "abc"},
     "engine": {"name": "hf"},
     "model": {"chat_template": "checkpoint"},
 }
@@ -66,6 +69,8 @@ def test_docs_are_paired_and_strangers_left_aside() -> None:
         ("suite/thinking", True, "suite thinking is True, here False"),
         ("suite/tasks/b/sampling", {**SAMPLING, "top_k": 5}, "b's top_k is 5 there, 20 here"),
         ("suite/tasks", {"other": {}}, "no task in common"),
+        ("data/c/grader", "choice", "c's grader is choice there, maths here"),
+        ("data/c/until", ["\n"], "c's until is"),
     ],
 )
 def test_runs_that_differ_in_what_decides_scores_are_refused(path: str, value: Any, message: str) -> None:

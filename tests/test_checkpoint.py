@@ -36,7 +36,7 @@ def test_a_copy_is_the_same_checkpoint(tiny: Path, copy: Path) -> None:
     assert fingerprint(copy, "float32", None) == fingerprint(tiny, "float32", None)
 
 
-@pytest.mark.parametrize("what", ["weight", "template", "tokenizer", "config", "dtype", "override"])
+@pytest.mark.parametrize("what", ["weight", "template", "tokenizer", "config", "dtype", "override", "code", "vocab"])
 def test_whatever_can_change_a_text_changes_the_fingerprint(tiny: Path, copy: Path, what: str) -> None:
     dtype, template = "float32", None
     match what:
@@ -52,6 +52,10 @@ def test_whatever_can_change_a_text_changes_the_fingerprint(tiny: Path, copy: Pa
             dtype = "bfloat16"
         case "override":
             template = "none"
+        case "code":
+            (copy / "modeling_own.py").write_text("")
+        case "vocab":
+            (copy / "vocab.txt").write_text("a")
     assert fingerprint(copy, dtype, template) != fingerprint(tiny, "float32", None)
 
 
@@ -74,6 +78,13 @@ def test_thinking_is_off_and_the_template_decides_the_tokens(tiny: Path) -> None
     assert ChatTokenizer(tiny).tokenizer.decode(prompt.token_ids) == prompt.text
     thinking = ChatTokenizer(tiny, thinking=True).render([{"role": "user", "content": "2+2?"}])
     assert thinking.text.endswith("<|im_start|>assistant\n")
+
+
+def test_a_checkpoint_without_tokenizer_files_is_said(copy: Path) -> None:
+    for file in copy.glob("tokenizer*.json"):
+        file.unlink()
+    with pytest.raises(UserError, match="tokenizer"):
+        ChatTokenizer(copy)
 
 
 def test_an_open_assistant_turn_is_continued(tiny: Path) -> None:
@@ -99,9 +110,14 @@ def test_no_chat_template_says_how_to_go_on(copy: Path) -> None:
 
 
 def test_a_template_that_refuses_is_one_sentence(copy: Path) -> None:
-    broken = ChatTokenizer(copy, chat_template="{{ raise_exception('no users here') }}")
-    with pytest.raises(UserError, match="the chat template refused a prompt .*no users here"):
-        broken.render([{"role": "user", "content": "2+2?"}])
+    for source, message in [
+        ("{{ raise_exception('no users here') }}", "the chat template refused a prompt .*no users here"),
+        ("{{ messages[0].content + 1 }}", "the chat template refused a prompt"),
+        ("{% if %}", "the chat template, line 1 refused a prompt"),
+        ("hello", "leaves the user's message out"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            ChatTokenizer(copy, chat_template=source)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +125,12 @@ def test_a_template_that_refuses_is_one_sentence(copy: Path) -> None:
     [
         (lambda path: (path / "config.json").unlink(), r"has no config\.json"),
         (lambda path: (path / "config.json").write_text("{"), r"config\.json: not JSON"),
+        (lambda path: (path / "config.json").write_text("[]"), r"config\.json: expected an object, found list"),
+        (lambda path: (path / "generation_config.json").write_text("[1]"), r"generation_config\.json: expected"),
+        (
+            lambda path: (path / "model.safetensors.index.json").write_text('{"weight_map": {"a": 3}}'),
+            "not a safetensors index",
+        ),
         (lambda path: (path / "model.safetensors").unlink(), r"has no \.safetensors weights$"),
         (
             lambda path: (path / "model.safetensors").rename(path / "pytorch_model.bin"),

@@ -349,6 +349,85 @@ def test_malformed_data_names_file_line_and_field(command: list[str], boards: Pa
     assert not (tmp_path / "run").exists()
 
 
+def test_another_context_is_another_run_and_shares_no_cut_answer(command: list[str], tmp_path: Path) -> None:
+    short = [*command, "--tasks", "gpqa_diamond", "--max-new-tokens", "300", "--limit", "1", "--repeats", "1"]
+    done = spot_eval(*short, "--out", tmp_path / "a", "--engine-arg", "max_model_len=420")
+    assert done.returncode == 0, done.stderr
+    done = spot_eval(*short, "--out", tmp_path / "a")
+    assert done.returncode == 2
+    assert "context: there 420, here 8192" in done.stderr
+    done = spot_eval(*short, "--out", tmp_path / "b")
+    assert "taken over" not in done.stderr
+    assert records(tmp_path / "b")[0]["max_new_tokens"] == 300
+
+
+def test_another_gold_is_another_record(tiny: Path, tmp_path: Path) -> None:
+    for name, gold in (("a", "2"), ("b", "3")):
+        file = tmp_path / f"{name}.jsonl"
+        file.write_text(json.dumps({"problem": "How many?", "answer": gold}) + "\n")
+        done = spot_eval("run", "--model", tiny, "--tasks", "aime24", "--data", f"aime24={file}", "--repeats", 2,
+                         "--max-new-tokens", 8, "--out", tmp_path / "runs" / name)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "taken over" not in done.stderr
+    keys = [{record["key"] for record in records(tmp_path / "runs" / name)} for name in "ab"]
+    assert keys[0].isdisjoint(keys[1])
+
+
+def test_a_checkpoint_that_cannot_be_loaded_leaves_nothing_behind(
+    command: list[str], tiny: Path, tmp_path: Path
+) -> None:
+    broken = Path(shutil.copytree(tiny, tmp_path / "models" / "tiny"))
+    (broken / "model.safetensors").write_bytes((tiny / "model.safetensors").read_bytes()[:100_000])
+    changed = [str(broken) if part == str(tiny) else part for part in command]
+    done = spot_eval(*changed, "--out", tmp_path / "runs" / "run")
+    assert done.returncode == 2
+    assert "cannot load this checkpoint" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs" / "run").exists()
+
+
+OWN_TASK = """
+task: own
+dataset_path: json
+dataset_kwargs: {data_files: {test: ROWS}}
+test_split: test
+output_type: generate_until
+doc_to_text: "{{question}}"
+doc_to_target: "{{answer}}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("ROWS", "/nowhere.jsonl"), "task own ("),
+        (("test_split: test", "test_split: validation"), "task own ("),
+        (('doc_to_text: "{{question}}"', "doc_to_text: !function shim.nope"), "task own ("),
+        (('"{{question}}"', '"{{question"'), "task own ("),
+        (("task: own\n", "task: [own\n"), "own.yaml, line"),
+        (("task: own\n", "task: own\nmetadata: {grader: nosuch}\n"), "there is no grader 'nosuch'"),
+        (("task: own\n", "task: own\nmetadata: {grader: connect4}\n"), "doc 0: grader connect4 reads 'state'"),
+        (("task: own\n", "task: connect4\n"), "has the name of one of spot-eval's own"),
+        (("generate_until", "multiple_choice"), "needs log-likelihoods"),
+    ],
+)
+def test_a_broken_task_of_the_users_own_is_one_sentence(
+    tiny: Path, tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    tasks = tmp_path / "tasks"
+    tasks.mkdir()
+    (tasks / "rows.jsonl").write_text('{"question": "2+2?", "answer": "4"}\n')
+    (tasks / "shim.py").write_text("")
+    (tasks / "own.yaml").write_text(OWN_TASK.replace(*change).replace("ROWS", str(tasks / "rows.jsonl")))
+    (tmp_path / "own.yaml").write_text("{name: own, version: 1, tasks_dir: tasks, families: {f: {own: {}}}}")
+    done = spot_eval("run", "--model", tiny, "--suite", tmp_path / "own.yaml", "--out", tmp_path / "run",
+                     HF_HOME=str(tmp_path / "hf"))  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_prompts_beyond_the_context_are_all_listed_before_anything_starts(command: list[str], tmp_path: Path) -> None:
     small = [*command, "--out", str(tmp_path / "run"), "--engine-arg", "max_model_len=100", "--limit", "3"]
     done = spot_eval(*small)

@@ -12,6 +12,7 @@ from spot_eval.score import scoreboard
 SUITE: dict[str, Any] = {
     "name": "s",
     "version": 1,
+    "families": {"in_domain": ["a", "b"], "general": ["c"]},
     "tasks": {"a": {"family": "in_domain"}, "b": {"family": "in_domain"}, "c": {"family": "general"}},
 }
 
@@ -62,7 +63,24 @@ def test_not_judged_is_outside_the_mean_and_counted() -> None:
     task = scoreboard(samples, suite=SUITE)["tasks"]["a"]
     assert task["mean"] == 1.0
     assert (task["docs"], task["docs_judged"], task["not_judged"]) == (2, 1, 0.75)
-    assert task["pass_at_k"] == {"1": 1.0, "2": None}
+    assert task["pass_at_k"] == {"1": None, "2": None}  # no doc has both its samples judged
+
+
+def test_pass_at_k_never_falls_with_k() -> None:
+    samples = [sample("a", 0, 0, 1.0), sample("a", 0, 1, 0.0), sample("a", 1, 0, 1.0), sample("a", 1, 1, None)]
+    assert scoreboard(samples, suite=SUITE)["tasks"]["a"]["pass_at_k"] == {"1": 0.5, "2": 1.0}
+
+
+def test_a_doc_nobody_judged_is_no_lost_vote() -> None:
+    samples = [sample("a", 0, r, 1.0, answer_group=0) for r in range(2)] + [sample("a", 1, r, None) for r in range(2)]
+    assert scoreboard(samples, suite=SUITE)["tasks"]["a"]["maj_at_k"] == {"2": 1.0}
+
+
+def test_a_narrowed_run_has_no_family_mean() -> None:
+    narrowed = {**SUITE, "tasks": {"a": {"family": "in_domain"}}}
+    board = scoreboard([sample("a", doc, 0, 1.0) for doc in range(2)], suite=narrowed)
+    assert board["families"]["in_domain"]["missing"] == ["b"]
+    assert board["overall"]["mean"] is None
 
 
 def test_nothing_judged_is_no_score_rather_than_zero() -> None:

@@ -84,6 +84,7 @@ def test_pass_at_k_refuses_more_than_there_is() -> None:
         ([0, 1, 2], [1.0, 0.0, 0.0], 1 / 3),
         ([None, None, 0], [0.0, 0.0, 1.0], 1.0),  # no answer has no vote
         ([None, None], [0.0, 0.0], 0.0),
+        ([None, None], [None, None], None),
         ([0, 0, 1], [None, None, 1.0], None),  # the winner was not judged
         ([0, 0, 1], [None, 1.0, 0.0], 1.0),
     ],

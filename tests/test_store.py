@@ -17,7 +17,7 @@ from spot_eval.errors import UserError
 from spot_eval.records import Generation, read_lines, to_line
 from spot_eval.store import JsonLog, RunDirectory, differing, reusable_generations, write_atomically
 
-MANIFEST: dict[str, Any] = {"config": {"seed": 0, "model": {"fingerprint": "f"}}}
+MANIFEST: dict[str, Any] = {"config": {"schema": 1, "seed": 0, "model": {"fingerprint": "f"}}}
 
 
 def generation(key: str) -> Generation:
@@ -97,7 +97,7 @@ def test_an_atomic_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_another_configuration_is_refused_with_the_setting_that_differs(tmp_path: Path) -> None:
     RunDirectory.create(tmp_path / "run", MANIFEST).close()
-    other = {"config": {"seed": 1, "model": {"fingerprint": "f"}}}
+    other = {"config": {"schema": 1, "seed": 1, "model": {"fingerprint": "f"}}}
     with pytest.raises(UserError, match=r"another configuration \(seed: there 0, here 1\).*--out"):
         RunDirectory.create(tmp_path / "run", other)
 
@@ -134,7 +134,7 @@ def test_a_second_process_is_kept_out_until_the_first_dies(tmp_path: Path) -> No
 
 def test_neighbours_share_records_of_the_same_checkpoint_only(tmp_path: Path) -> None:
     for name, fingerprint in (("a", "f"), ("b", "other")):
-        run = RunDirectory.create(tmp_path / name, {"config": {"model": {"fingerprint": fingerprint}}})
+        run = RunDirectory.create(tmp_path / name, {"config": {"schema": 1, "model": {"fingerprint": fingerprint}}})
         run.generations.append(generation(f"{name}1"))
         run.generations.append(generation(f"{name}2"))
         run.close()
@@ -148,6 +148,20 @@ def test_a_folder_without_manifest_is_no_run(tmp_path: Path) -> None:
         RunDirectory.at(tmp_path)
     with pytest.raises(UserError, match="does not exist"):
         RunDirectory.at(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("content", ["{}", '{"config": {}}', '{"config": 3}', "[]", "{"])
+def test_a_manifest_that_is_none_is_said(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(UserError, match=r"manifest\.json"):
+        _ = RunDirectory.at(tmp_path).manifest
+    with pytest.raises(UserError, match=r"manifest\.json"):
+        RunDirectory.create(tmp_path, MANIFEST)
+
+
+def test_a_run_without_records_can_be_taken_away(tmp_path: Path) -> None:
+    RunDirectory.create(tmp_path / "run", MANIFEST).discard()
+    assert os.listdir(tmp_path) == []
 
 
 def test_differences_are_named_by_their_place() -> None:

@@ -60,11 +60,15 @@ def test_a_task_overrides_the_suite_and_the_command_line_overrides_both(tmp_path
     ("change", "message"),
     [
         (("repeats: 4", "repeats: 0"), r"families\.in_domain\.aime24\.repeats: .*greater than or equal to 1"),
-        (("repeats: 4", "repeat: 4"), r"families\.in_domain\.aime24\.repeat: Extra inputs"),
+        (("repeats: 4", "repeat: 4"), r"families\.in_domain\.aime24\.repeat: there is no such setting"),
         (("temperature: 0.5", "temperature: hot"), r"sampling\.temperature: .*number"),
         (("ifeval", "aime24"), "aime24: a task belongs to one family only"),
         (("name: mine", "name: ../mine"), "name: String should match"),
         (("families:", "families: ["), r"line \d+: broken YAML"),
+        (("version: 1", "version: 1\nversion: 2"), r"line 3: broken YAML \(version is given twice\)"),
+        (("name: mine", "name: \0"), "not YAML in UTF-8"),
+        ((GOOD, "[]"), "the file: expected a mapping"),
+        (("temperature: 0.5", "temperature: .inf"), "finite number"),
     ],
 )
 def test_a_broken_suite_file_says_where(tmp_path: Path, change: tuple[str, str], message: str) -> None:

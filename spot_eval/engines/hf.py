@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     GenerationConfig,
@@ -33,6 +34,7 @@ from spot_eval.suite import Sampling
 
 SAMPLER_VERSION = 1  # goes up whenever the same seed would draw another text
 
+TAIL_TOKENS = 64  # more than any stop string has
 SMALL_MODEL = 10_000_000  # parameters below which a CPU gains from large batches
 
 
@@ -78,13 +80,21 @@ class HfSettings(BaseModel):
         if self.resolved_device() == "cpu":
             return "float32"
         config = read_config(path)
-        return str(config.get("dtype") or config.get("torch_dtype") or "float32")
+        named = (
+            part.get(key) for part in (config, config.get("text_config") or {}) for key in ("dtype", "torch_dtype")
+        )
+        dtype = str(next(filter(None, named), "float32"))
+        if dtype not in {"float32", "bfloat16", "float16"}:
+            raise UserError(
+                f"{path / 'config.json'}: dtype {dtype!r} is not run here; choose with --engine-arg dtype=…"
+            )
+        return dtype
 
 
 def facts(path: Path, settings: HfSettings) -> EngineFacts:
     """See `EngineFacts`; reads the checkpoint's config only."""
     return EngineFacts(
-        identity={"name": "hf", "sampler": SAMPLER_VERSION},
+        identity={"name": "hf", "sampler": SAMPLER_VERSION, "attention": settings.attn_implementation or "default"},
         dtype=settings.resolved_dtype(path),
         context=settings.max_model_len or context_length(read_config(path)),
     )
@@ -104,16 +114,23 @@ class HfEngine:
         config = read_config(path)
         options = {"attn_implementation": settings.attn_implementation} if settings.attn_implementation else {}
         try:
-            model = AutoModelForCausalLM.from_pretrained(
+            model, info = AutoModelForCausalLM.from_pretrained(
                 path,
                 dtype=getattr(torch, self.dtype),
                 use_safetensors=True,
                 trust_remote_code=trust_remote_code,
+                output_loading_info=True,
                 **options,
             )
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as problem:
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, SafetensorError) as problem:
             first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
             raise UserError(f"{path}: transformers cannot load this checkpoint ({first})") from problem
+        # transformers would go on with random weights in their place
+        if absent := sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"], *info["error_msgs"]])):
+            raise UserError(
+                f"{path}: {len(absent)} weights are missing or of another shape, {absent[0]} first; "
+                "copy the checkpoint again"
+            )
         self.model = model.to(self.device).eval()
         roomy = self.device != "cpu" or model.num_parameters() < SMALL_MODEL
         self.batch_size = settings.batch_size or (64 if roomy else 16)
@@ -244,6 +261,10 @@ class FinishedRows(StoppingCriteria):
         yield from ending.nonzero().flatten().tolist()
 
     def _finish(self, row: int, tokens: list[int], stopped: bool) -> None:
+        ended = stopped or len(tokens) >= self.requests[row].sampling.max_new_tokens
+        # a stop string is in the newest tokens or it was found before
+        if not ended and not any(stop in self.decode(tokens[-TAIL_TOKENS:]) for stop in self.until):
+            return
         text = self.decode(tokens[:-1] if stopped else tokens)
         cut = min((at for stop in self.until if (at := text.find(stop)) >= 0), default=None)
         request = self.requests[row]

@@ -20,6 +20,14 @@ GRADERS = {
     "lm_eval": "spot_eval.graders.lm_eval",
 }
 
+GRADER_FIELDS = {
+    "maths": ("answer",),
+    "choice": ("answer",),
+    "ifeval": ("key", "prompt", "instruction_id_list", "kwargs"),
+    "connect4": ("state",),
+}
+"""What each grader reads of a doc: a row without it is refused before anything is generated."""
+
 
 def load_grader(name: str) -> Grader:
     """The grader called `name`; its module, and what that imports, is loaded now and not before."""

@@ -48,6 +48,14 @@ def preflight() -> None:
         ) from None
 
 
+def unknown_instruction(doc: Mapping[str, Any]) -> str | None:
+    """The first instruction of a doc that lm-eval has no checker for, if any; raises where `preflight` does."""
+    preflight()
+    from lm_eval.tasks.ifeval.instructions_registry import INSTRUCTION_DICT
+
+    return next((name for name in doc["instruction_id_list"] if name not in INSTRUCTION_DICT), None)
+
+
 def judge(doc: Mapping[str, Any], text: str) -> Verdict:
     """Check every instruction, strictly and loosely; raises UserError where `preflight` does."""
     preflight()

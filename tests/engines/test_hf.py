@@ -219,3 +219,19 @@ def test_a_missing_extra_is_named(tiny: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else real(name, *rest))
     with pytest.raises(UserError, match=r"needs torch, not installed here; pip install 'spot-eval\[hf\]'"):
         engine_facts("hf", tiny, {})
+
+
+def test_a_checkpoint_that_lacks_weights_is_refused_rather_than_filled_up(tiny: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    path = Path(shutil.copytree(tiny, tmp_path / "lacking"))
+    weights = load_file(path / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if "down_proj" not in name}
+    save_file(kept, path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"2 weights are missing .*layers\.0\.mlp\.down_proj"):
+        open_engine("hf", path, ChatTokenizer(path), {})
+    (path / "model.safetensors").write_bytes((tiny / "model.safetensors").read_bytes()[:100_000])
+    with pytest.raises(UserError, match="cannot load this checkpoint"):
+        open_engine("hf", path, ChatTokenizer(path), {})
