@@ -2,8 +2,9 @@
 
 Brackets of any kind, bold, spaces and line breaks are all read; but a list must hold the right cells and no
 other, an empty list must say "none", and silence is no answer. What counts is the last time the reply gives
-both lists one after the other, after any thinking; so a right draft does not save a wrong end. The headline
-is the joint score: both lists right. The move is judged for legality only, and beside the score, not in it.
+both lists one after the other, after any thinking, so a right draft does not save a wrong end; a part that is
+corrected alone after that counts as corrected, if the correction can be read. The headline is the joint
+score: both lists right. The move is judged for legality only, and beside the score, not in it.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from connect4.board import COLUMNS, ROWS, Board, Cell, immediate_wins
 
 _LABEL = re.compile(
     r"\b(?:(?P<theirs>opponent(?:['’]?s)?\s+winning\s+cells?)|(?P<mine>my\s+winning\s+cells?)|(?P<move>my\s+move))"
-    r"[\s*_`]*[:：=]",
+    r"[\s*_`]*(?:[:：=]|\|(?=[ \t*_`'\"$\\]{0,9}(?:[\[({]|none\b)))",  # a table's next field may hold the list
     re.IGNORECASE,
 )
 _TOKEN = re.compile(
     r"(?P<pair>[\[({]\s*(?:r(?:ow)?\s{0,9}[=:]?\s{0,9})?(?P<row>-?\d{1,3})\s*,"
     r"\s*(?:c(?:ol(?:umn)?)?\s{0,9}[=:]?\s{0,9})?(?P<column>-?\d{1,3})\s*[\])}])"
     r"|(?P<none>none\b)|(?P<open>[\[({])|(?P<close>[\])}])"
-    r"|(?P<noise>\\(?:boxed|text|mathrm)(?=\{)|\band\b|[\s,;.*_`'\"$\\•-])",
+    r"|(?P<noise>\\(?:boxed|text|mathrm)(?=\{)|\band\b|[\s,;.*_`'\"$\\•|-])",
     re.IGNORECASE,
 )
 
@@ -54,12 +55,16 @@ def parse_response(text: str) -> Answer:
     labels = [] if "<think>" in text else list(_LABEL.finditer(text))
     ends = [label.start() for label in labels[1:]] + [len(text)]
     parts = [(str(label.lastgroup), text[label.end() : end]) for label, end in zip(labels, ends, strict=False)]
-    chosen = dict(parts)  # the last statement of each part, where no answer is whole
+    chosen: dict[str, str] = {}
+    corrections = parts
     for i in reversed(range(len(parts) - 1)):
         if (parts[i][0], parts[i + 1][0]) == ("mine", "theirs"):
-            move_after = [part for part in parts[i + 2 : i + 3] if part[0] == "move"]
-            chosen = dict(parts[i : i + 2] + move_after)
+            whole = i + 3 if [part for part, _ in parts[i + 2 : i + 3]] == ["move"] else i + 2
+            chosen, corrections = dict(parts[i:whole]), parts[whole:]
             break
+    for part, said in corrections:
+        if part not in chosen or _cells(said, part, []) is not None:
+            chosen[part] = said
     errors: list[str] = []
     mine = _cells(chosen.get("mine"), "my winning cells", errors)
     theirs = _cells(chosen.get("theirs"), "opponent's winning cells", errors)
@@ -91,6 +96,8 @@ def _cells(said: str | None, part: str, errors: list[str]) -> frozenset[Cell] | 
         problem = f"the list breaks off at {said[at : at + 20]!r}"
     elif not cells and not none:
         problem = "neither cells nor the word none"
+    elif none > 1:
+        problem = "the word none is there twice"
     elif cells and none:
         problem = "cells and the word none together"
     elif outside:
@@ -103,18 +110,18 @@ def _cells(said: str | None, part: str, errors: list[str]) -> frozenset[Cell] | 
     return frozenset(cells)
 
 
-def _list(said: str) -> tuple[list[Cell], bool, bool, int]:
-    """Read a list as far as it goes: its cells, if it says none, if its brackets close, where it ends."""
+def _list(said: str) -> tuple[list[Cell], int, bool, int]:
+    """Read a list as far as it goes: its cells, how often it says none, if its brackets close, where it ends."""
     cells: list[Cell] = []
-    none, depth, at = False, 0, 0
+    none, depth, at = 0, 0, 0
     while token := _TOKEN.match(said, at):
-        begun = bool(cells) or none
+        begun = bool(cells or none)
         if depth == 0 and begun and (token["open"] or _new_line(said, at)):
             break
         at = token.end()
         if token["pair"]:
             cells.append((int(token["row"]), int(token["column"])))
-        none = none or bool(token["none"])
+        none += bool(token["none"])
         depth = max(0, depth + bool(token["open"]) - bool(token["close"]))
     return cells, none, depth == 0, at
 

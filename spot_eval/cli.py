@@ -95,7 +95,8 @@ def run_command(
     """Evaluate a checkpoint; the same command again resumes."""
     if model is None:
         raise UserError("no model given; name a checkpoint with --model PATH|HUB")
-    from spot_eval.run import RunOptions, run
+    from spot_eval.options import RunOptions
+    from spot_eval.run import run
 
     options = RunOptions(
         model=model,
@@ -128,24 +129,9 @@ def grade_command(
     as_json: Json = False,
 ) -> None:
     """Judge stored generations again, without a model."""
-    from spot_eval.baseline import load_baseline, refuse_incomparable
-    from spot_eval.grade import grade
-    from spot_eval.run import preflight, score
-    from spot_eval.store import RunDirectory
+    from spot_eval.run import grade_again
 
-    store = RunDirectory.at(run)
-    config = store.manifest["config"]
-    beside = load_baseline(baseline) if baseline else None
-    if beside:
-        for warning in refuse_incomparable(config, beside):
-            _say(f"beside the baseline: {warning}")
-    preflight((), {data["grader"] for data in config["data"].values()})
-    store.lock()
-    try:
-        store.generations.repair()
-        board = score(store, grade(store, workers=workers, again=True), beside)
-    finally:
-        store.close()
+    board = grade_again(run, baseline, workers, _say)
     _show(run, board, as_json)
 
 

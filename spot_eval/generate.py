@@ -6,26 +6,25 @@ waited for. What an earlier run of the command finished is not asked again.
 
 from __future__ import annotations
 
-import platform
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from spot_eval.checkpoint import ChatTokenizer
 from spot_eval.engines import Completion, Engine, Refusal, Request
 from spot_eval.errors import UserError
+from spot_eval.files import write_json
+from spot_eval.manifest import versions
 from spot_eval.progress import progress
 from spot_eval.records import Doc, Failure, Generation, record_key, request_seed
-from spot_eval.store import RunDirectory, reusable_generations, write_json
+from spot_eval.store import RunDirectory, reusable_generations
 from spot_eval.suite import Suite
 from spot_eval.task_docs import LoadedTask
 
 SESSION_EVERY_S = 5.0  # how much of a killed session's clock may be lost
-VERSIONED = ("spot-eval", "lm_eval", "torch", "transformers", "vllm", "datasets", "math-verify", "sympy")
 
 
 @dataclass(frozen=True)
@@ -157,17 +156,6 @@ class Session:
             "failures": self.failures,
         }
         write_json(self.path, {**self.facts, **counters})
-
-
-def versions() -> dict[str, str]:
-    """What is installed of the packages that can change a result."""
-    found = {"python": platform.python_version()}
-    for name in VERSIONED:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -> int:

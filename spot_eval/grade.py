@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.errors import UserError
+from spot_eval.files import write_atomically
 from spot_eval.graders import load_grader
 from spot_eval.graders.pool import Job, Pool
 from spot_eval.graders.verdict import Verdict
 from spot_eval.graders.votes import group_answers
 from spot_eval.progress import progress
 from spot_eval.records import Doc, Generation, Sample, digest, read_records, to_line
-from spot_eval.store import RunDirectory, write_atomically
+from spot_eval.store import RunDirectory
 
 Place = tuple[str, int, int]
 """(task, doc_id, repeat): where a sample stands in its run."""

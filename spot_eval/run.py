@@ -2,51 +2,27 @@
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from spot_eval.baseline import Baseline, difference, load_baseline, refuse_incomparable
 from spot_eval.checkpoint import NO_TEMPLATE, ChatTokenizer, fingerprint, locate, weight_files
-from spot_eval.engines import EngineFacts, check_engine, engine_facts, open_engine
+from spot_eval.engines import check_engine, engine_facts, open_engine
 from spot_eval.errors import UserError
-from spot_eval.generate import Plan, generate, make_plan, refuse_too_long, take_over, versions
+from spot_eval.files import write_atomically, write_json
+from spot_eval.generate import Plan, generate, make_plan, refuse_too_long, take_over
 from spot_eval.grade import grade
+from spot_eval.manifest import build_manifest, run_config, run_folder
+from spot_eval.options import RunOptions
 from spot_eval.progress import progress
-from spot_eval.records import Doc, Sample, digest, to_line
+from spot_eval.records import Doc, Sample, to_line
 from spot_eval.score import scoreboard
 from spot_eval.show import markdown
 from spot_eval.sources import data_directories
-from spot_eval.store import SCHEMA, RunDirectory, write_atomically, write_json
+from spot_eval.store import RunDirectory
 from spot_eval.suite import load_suite
 from spot_eval.task_docs import LoadedTask, load_tasks
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What the command line says; see `spot-eval run --help`."""
-
-    model: str
-    suite: str = "spot"
-    tasks: Sequence[str] = ()
-    engine: str = "hf"
-    engine_args: Mapping[str, str] = field(default_factory=dict)
-    data_dirs: Sequence[Path] = ()
-    data_files: Mapping[str, Path] = field(default_factory=dict)
-    limit: int | None = None
-    repeats: int | None = None
-    max_new_tokens: int | None = None
-    seed: int = 0
-    baseline: str | None = None
-    out: Path | None = None
-    chat_template: str | None = None
-    skip_too_long: bool = False
-    trust_remote_code: bool = False
-    workers: int | None = None
-
 
 Say = Callable[[str], None]
 
@@ -88,23 +64,13 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         refuse_too_long(plan.too_long, facts.context or 0)
     if plan.capped:
         say(f"{plan.capped} requests get a smaller budget: prompt and answer share {facts.context} tokens of context")
-    config = {
-        "schema": SCHEMA,
-        "context": facts.context,
-        "model": {"fingerprint": identity, "chat_template": _template_name(template)},
-        "engine": dict(facts.identity),
-        "suite": suite.resolved(),
-        "seed": options.seed,
-        "changes": _changes(options),
-        "skip_too_long": options.skip_too_long,
-        "data": {task.name: task.manifest() for task in tasks},
-    }
+    config = run_config(options, suite, facts=facts, fingerprint=identity, template=template, tasks=tasks)
     if baseline:
         for warning in refuse_incomparable(config, baseline):
             say(f"beside the baseline: {warning}")
-    out = options.out or Path("runs") / f"{_slug(path, options.model)}-{suite.name}-{digest(config)[:8]}"
+    out = run_folder(options, suite, path, config)
     fresh = not (out / "manifest.json").exists()
-    manifest = _manifest(options, path=path, facts=facts, tasks=tasks, left_out=left_out, config=config)
+    manifest = build_manifest(options, path=path, facts=facts, tasks=tasks, left_out=left_out, config=config)
     store = RunDirectory.create(out, manifest)
     try:
         _write_docs(store, tasks)
@@ -115,6 +81,23 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         if fresh and not store.generations.path.exists():
             store.discard()
         raise
+    finally:
+        store.close()
+
+
+def grade_again(path: Path, baseline_name: str | None, workers: int | None, say: Say) -> dict[str, Any]:
+    """Judges the stored generations of the run at `path` anew, without its model; returns the scoreboard."""
+    store = RunDirectory.at(path)
+    config = store.manifest["config"]
+    baseline = load_baseline(baseline_name) if baseline_name else None
+    if baseline:
+        for warning in refuse_incomparable(config, baseline):
+            say(f"beside the baseline: {warning}")
+    preflight((), {data["grader"] for data in config["data"].values()})
+    store.lock()
+    try:
+        store.generations.repair()
+        return score(store, grade(store, workers=workers, again=True), baseline)
     finally:
         store.close()
 
@@ -186,46 +169,6 @@ def _write_docs(store: RunDirectory, tasks: Sequence[LoadedTask]) -> None:
         write_atomically(store.path / "docs.jsonl", (to_line(doc) for task in tasks for doc in task.docs))
 
 
-def _changes(options: RunOptions) -> dict[str, Any]:
-    """What the command line changes of the suite: recorded, and said in the scoreboard's title."""
-    given = {
-        "tasks": ",".join(options.tasks),
-        "limit": options.limit,
-        "repeats": options.repeats,
-        "max_new_tokens": options.max_new_tokens,
-    }
-    return {name: value for name, value in given.items() if value}
-
-
-def _manifest(
-    options: RunOptions,
-    *,
-    path: Path,
-    facts: EngineFacts,
-    tasks: Sequence[LoadedTask],
-    left_out: Mapping[str, str],
-    config: Mapping[str, Any],
-) -> dict[str, Any]:
-    """What the run is started with; `config` is the part that decides results."""
-    return {
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "model": {
-            "name": _slug(path, options.model),
-            "path": str(path),
-            "dtype": facts.dtype,
-            "context": facts.context,
-        },
-        "engine_args": dict(options.engine_args),
-        "versions": versions(),
-        "data": {
-            task.name: {"origin": task.origin, "revision": task.revision, "content_hash": task.content_hash}
-            for task in tasks
-        },
-        "left_out": dict(left_out),
-        "config": dict(config),
-    }
-
-
 def _fingerprint(path: Path, dtype: str, template: str | None) -> str:
     size = sum(file.stat().st_size for file in weight_files(path))
     with progress("hashing the checkpoint (MB)", size >> 20) as advance:
@@ -247,18 +190,3 @@ def _read_template(given: str | None) -> str | None:
         return Path(given).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise UserError(f"--chat-template {given}: cannot be read ({problem}); give a file, or `none`") from problem
-
-
-def _template_name(template: str | None) -> str:
-    """How a manifest names the template in force."""
-    if template is None:
-        return "checkpoint"
-    return NO_TEMPLATE if template == NO_TEMPLATE else digest("template", template)
-
-
-def _slug(path: Path, model: str) -> str:
-    """A readable folder name: the checkpoint's own, with its parent where it is a numbered step."""
-    name = model if not Path(model).expanduser().is_dir() else path.resolve().name
-    if re.fullmatch(r"(checkpoint|step)[-_]?\d+", name):
-        name = f"{path.resolve().parent.name}-{name}"
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"

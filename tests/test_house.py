@@ -14,12 +14,14 @@ ROOT = Path(__file__).parent.parent
 
 # Each module may import those of earlier floors, and its own package's inner modules.
 FLOORS = [
-    {"errors", "resources"},
+    {"errors", "resources", "options"},
     {"records", "progress", "graders.verdict", "graders.thinking"},
-    {"store", "suite", "adapters", "stats"},
+    {"files", "suite", "adapters", "stats"},
+    {"store"},
     {"sources", "checkpoint"},
     {"graders", "engines", "catalogue"},
     {"lm_eval_bridge", "task_docs"},
+    {"manifest"},
     {"generate"},
     {"grade"},
     {"score"},
@@ -127,7 +129,7 @@ def test_a_wheel_finds_its_tasks_and_reports(tmp_path: Path) -> None:
         "assert 'connect4' in names and len(names) == 9, names"
     )
     python = tmp_path / "venv" / "bin" / "python"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert str(site) in done.stdout.split()[0]
     assert done.stdout.split()[1].startswith(str(site))

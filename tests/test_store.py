@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spot_eval.errors import UserError
+from spot_eval.files import JsonLog, write_atomically
 from spot_eval.records import Generation, read_lines, to_line
-from spot_eval.store import JsonLog, RunDirectory, differing, reusable_generations, write_atomically
+from spot_eval.store import RunDirectory, differing, reusable_generations
 
 MANIFEST: dict[str, Any] = {"config": {"schema": 1, "seed": 0, "model": {"fingerprint": "f"}}}
 

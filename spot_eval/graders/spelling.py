@@ -43,6 +43,12 @@ _OPEN_DECIMAL = re.compile(r"([0-9])\.(?=\s*(?:[-+*/)}]|$))")
 _ENDLESS = re.compile(r"(\.[0-9]{60})[0-9]+")
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})([ap])\.?m?\.*", re.IGNORECASE)
 
+_HEAD = re.compile(r"\s*(?:(?:\\(?:approx|sim|simeq)(?![A-Za-z])|≈|~)\s*|(minus|negative)\s+(?=\S))", re.IGNORECASE)
+_MIXED = re.compile(r"([+-]?[0-9]{1,9})\s+([0-9]{1,9})\s?/\s?([0-9]{1,9})")
+_REPEATING = re.compile(
+    r"(?<![0-9.])([0-9]{0,15})\.([0-9]{0,15})\\(?:overline|bar|dot)\s?(?:\{\s?([0-9]{1,15})\s?\}|([0-9]))"
+)
+
 _LAYOUT = re.compile(r"\\(?:left|right|displaystyle|limits|[bB]igg?[lr]?|q?quad)(?![A-Za-z])|\\[,;:! ]|(?<!\\)\$|[\s~]")
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm|textbf|textit|textrm|mathbf|operatorname)\s?\{([^{}]*)\}")
 _PERCENT = re.compile(
@@ -57,7 +63,11 @@ def to_latex(text: str) -> str:
     ('\\arcsin(10/13)', '4500000000000000000000000000000000', '-1 + \\sqrt{3}', '12345678')
     """
     text = re.sub(r"(?<!\\)\$|\\[()\[\]](?!pt)", " ", text.translate(_UNICODE))
-    text = " ".join(text.split())
+    text = " ".join(text.replace(r"\varnothing", r"\emptyset").split())
+    text = _REPEATING.sub(_as_fraction, _HEAD.sub(_sign, text, count=1) if _HEAD.match(text) else text)
+    mixed = _MIXED.fullmatch(text)
+    if mixed and int(mixed[2]) < int(mixed[3]):
+        text = rf"{mixed[1]}\frac{{{mixed[2]}}}{{{mixed[3]}}}"
     text = _ENDLESS.sub(r"\1", text)
     text = _POWER_OF_TEN.sub(_written_out, text)
     text = _NUMBER.sub(_written_out, text) if _NUMBER.match(text) else text
@@ -77,6 +87,17 @@ def _written_out(number: re.Match[str]) -> str:
         return rf"{number[1]} \cdot 10^{{{exponent}}}"
     value = f"{Decimal(number[1]).scaleb(exponent):f}"
     return value.rstrip("0").rstrip(".") if "." in value else value
+
+
+def _sign(head: re.Match[str]) -> str:
+    return "-" if head[1] else ""
+
+
+def _as_fraction(number: re.Match[str]) -> str:
+    r"""``0.1\overline{6}`` as a fraction, (16 - 1) / 90; Math-Verify reads the bar as none or as a factor."""
+    fixed, again = (number[1] or "0") + number[2], number[3] or number[4]
+    below = 10 ** len(number[2]) * (10 ** len(again) - 1)
+    return rf"\frac{{{int(fixed + again) - int(fixed)}}}{{{below}}}"
 
 
 def _braces_for_parentheses(text: str) -> str:
@@ -100,7 +121,9 @@ def plain(text: str) -> str:
     >>> plain(r"\left( 3, \dfrac{\pi}{2} \right)."), plain(r"\text{4:30 p.m.}"), plain(r"\text{ East}")
     ('(3,\\frac{\\pi}{2})', '4:30pm', 'east')
     """
-    text = _TEXT.sub(r"\1", text.replace("dfrac", "frac").replace("tfrac", "frac"))
+    text = text.replace("dfrac", "frac").replace("tfrac", "frac").replace(r"\varnothing", r"\emptyset")
+    text = _TEXT.sub(r"\1", text)
+    text = _HEAD.sub(_sign, text, count=1) if _HEAD.match(text) else text
     text = _LAYOUT.sub("", text).rstrip(".,;")
     clock = _CLOCK.fullmatch(text)
     if clock:

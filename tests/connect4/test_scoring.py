@@ -33,6 +33,9 @@ FORMS = [
     "My winning cells:\n- (0,2)\nOpponent’s winning cells:\n- (4,0)\nMy move: (0,2)",
     "```\nMy winning cells: ['(0,2)']\nOpponent's winning cells: ['(4,0)']\nMy move: ['(0,2)']\n```",
     "My winning cells: $\\{(0,2)\\}$\r\nOpponent's winning cells: $\\{(4,0)\\}$\r\nMy move: $(0,2)$",
+    "| Part | Cells |\n|---|---|\n"
+    "| My winning cells | [(0,2)] |\n| Opponent's winning cells | [(4,0)] |\n| My move | (0,2) |",
+    "| My winning cells: | (0,2) |\n| Opponent's winning cells: | (4,0) |\n| My move: | (0,2) |",
     "My winning cells: [(row 0, col 2)]; Opponent's winning cells: [(row 4, col 0)]; My move: [(r=0, c=2)]",
 ]
 
@@ -88,6 +91,20 @@ def test_a_last_answer_that_is_malformed_is_not_saved_by_the_draft():
     assert score_response(BOARD, RIGHT + "\n" + WRONG.replace("none", "")).joint == 0
 
 
+def test_a_later_correction_of_one_part_counts():
+    assert score_response(BOARD, RIGHT + "\nActually: My winning cells: [none]").mine == 0
+    score = score_response(BOARD, RIGHT.replace("(4,0)", "(4,1)") + "\nActually: Opponent's winning cells: [(4,0)]")
+    assert (score.joint, score.move_legal) == (1, 1)
+    assert score_response(BOARD, RIGHT + "\nNo. My move: [(5,5)]").move_legal == 0
+    lines = RIGHT.split("\n")
+    assert score_response(BOARD, "\n".join([lines[1], lines[0], lines[1], "My winning cells: none"])).mine == 0
+
+
+def test_a_table_with_a_heading_for_each_part_is_not_read():
+    text = "| My winning cells | Opponent's winning cells |\n|---|---|\n| [(0,2)] | [(4,0)] |"
+    assert score_response(BOARD, text).answer.errors[0] == "my winning cells: not stated"
+
+
 def test_any_order_of_the_lines_is_read():
     lines = RIGHT.split("\n")
     assert score_response(BOARD, "\n".join([lines[1], lines[0], lines[2]])).joint == 1
@@ -105,6 +122,7 @@ def test_any_order_of_the_lines_is_read():
         ("[(0,7)]", "outside the board"),
         ("[none, (0,2)]", "cells and the word none together"),
         ("[(0,2), none]", "cells and the word none together"),
+        ("[none, none]", "twice"),
         ("[(0,2)", "breaks off"),
         ("[(0,2), or maybe (0,4)]", "breaks off"),
         ("[0 2]", "breaks off"),
@@ -170,7 +188,7 @@ def test_no_text_raises(text):
     assert score_response(BOARD, text).joint == 0
 
 
-@pytest.mark.parametrize("piece", ["(", "(r ", "( ", " ", "[(1,2), ", "My move:", "none ", "9", "(9"])
+@pytest.mark.parametrize("piece", ["(", "(r ", "( ", " ", "[(1,2), ", "My move:", "none ", "9", "(9", "|", "My move|"])
 def test_hostile_repetition_is_read_in_linear_time(piece):
     before = time.process_time()
     assert score_response(BOARD, "My winning cells: " + piece * 50_000 + "x").joint == 0

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spot_eval.graders.boxed import bare, boxed_answer, boxes, is_expression, joins, stated_answer
+from spot_eval.graders.boxed import (
+    bare,
+    bold_line,
+    boxed_answer,
+    boxes,
+    correction,
+    is_expression,
+    joins,
+    stated_answer,
+    without_denials,
+)
 from spot_eval.graders.spelling import plain, to_latex, without_percent
 
 PIECES = st.lists(
@@ -59,6 +69,9 @@ def test_nothing_raises(text: str) -> None:
         boxes,
         boxed_answer,
         stated_answer,
+        without_denials,
+        bold_line,
+        lambda text: correction(text, "3"),
         is_expression,
         bare,
         joins,
@@ -113,6 +126,8 @@ def test_stated_answers(text: str, answer: str | None) -> None:
 HOSTILE = [
     r"\boxed{", r"\boxed{1}, ", "\\", "{", "$", "answer is ", "answer ", "final answer ", "A: ", "9", " ", "\n", "*",
     r"\( ", "$1$ and ", "answer is $1$,", "#### ", "é", r"\sqrt(", "1 000", r"\text{",
+    "not 2 ", "not ", "not $", r"not \(", "between 1 and ", "the answer is ", "the answer is 5 and ", "minus ",
+    "**a", "n't ", "isn't equal to ", "not $1",
 ]  # fmt: skip
 
 
@@ -120,6 +135,7 @@ HOSTILE = [
 def test_200_kilobytes_are_scanned_at_once(unit: str) -> None:
     text = unit * (200_000 // len(unit))
     started = time.process_time()
-    for function in (boxed_answer, stated_answer, is_expression, plain):
+    for function in (boxed_answer, stated_answer, without_denials, bold_line, is_expression, plain):
         function(text)  # type: ignore[operator]
+    correction(text, "3")
     assert time.process_time() - started < 0.5

@@ -49,6 +49,22 @@ def read(text):
         "(C)",
         "C) argon",
         "C. It cannot be A or B",
+        "I weighed them all.\n\n### Answer\nC",
+        "Answer: The answer is C",
+        "The answer is A? No, the answer is C",
+        "Answer: A. Wait, the correct answer is C",
+        "Answer: Ｃ",
+        "c",
+        "(c).",
+        "答案：C",
+        "答案是C",
+        "I choose C.",
+        "A is too small, so I'll go with option (C).",
+        "Option C is correct.",
+        "C is the correct answer.",
+        "B is too small.\nTherefore, (C).",
+        "Answer: C CO2",
+        "Answer: C\n\nI was to end with the line:\nAnswer: X",
     ],
 )
 def test_the_letter_is_read(reply):
@@ -68,6 +84,16 @@ def test_the_letter_is_read(reply):
         ("The answer is C or D", "two letters"),
         ("The answer is C\nAnswer: none of them", "no letter"),
         ("Answer: A strong acid", "set its letter apart"),
+        ("Answer: A DNA strand", "set its letter apart"),
+        ("The answer is A, the answer is B", "two letters"),
+        ("Answer: The answer is A. The answer is B", "two letters"),
+        ("Option A is correct. Option B is correct.", "two letters"),
+        ("Option A is not correct.", "no answer line"),
+        ("Neither A nor B is correct.", "no answer line"),
+        ("It isn't true that A is correct.", "no answer line"),
+        ("Answer: C? No, D", "two letters"),
+        ("Answer: X", "no answer line"),
+        ("### Answer\nCarbon", "no answer line"),
         ("Answer: Carbon", "no letter"),
         ("Answer:", "no letter"),
         ("<think>Answer: C", "never ended"),
@@ -85,6 +111,11 @@ def test_no_letter_can_be_read(reply, why):
 
 def test_the_last_asked_for_line_counts_even_if_wrong():
     assert GRADER.judge({"answer": "C"}, "Answer: C\nNo.\nAnswer: D").score == 0
+
+
+def test_the_letter_a_is_told_from_the_article():
+    assert read("Answer: A CO2") == "A"
+    assert read("Answer: A H2O molecule") == "A"
 
 
 @given(st.text())
@@ -118,7 +149,14 @@ def test_lighteval_cases_but_for_other_formats(mirror):
     assert agree == 4
 
 
-@pytest.mark.parametrize("piece", ["answer is ", "Answer: ", r"\boxed{(", "(", " ", "A ", "answer:\n", "**", "the "])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "answer is ", "Answer: ", r"\boxed{(", "(", " ", "A ", "answer:\n", "**", "the ", "答案是A? ",
+        "the answer is A? ",
+        "I choose A ", "A is correct ", "I will ", "Answer: X\n", "Answer\n",
+    ],
+)  # fmt: skip
 def test_hostile_repetition_is_read_in_linear_time(piece):
     """Each of these took minutes with a pattern that backtracks over runs."""
     before = time.process_time()

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from spot_eval.graders import boxed, limits, load_grader, maths, spelling, votes
+from spot_eval.graders import boxed, extract, limits, load_grader, maths, spelling, votes
 from spot_eval.graders.maths import judge, same
 
 
@@ -15,7 +15,7 @@ def score(gold: str, text: str, **doc: object) -> float | None:
     return judge({"answer": gold, **doc}, text).score
 
 
-@pytest.mark.parametrize("module", [boxed, limits, maths, spelling, votes])
+@pytest.mark.parametrize("module", [boxed, extract, limits, maths, spelling, votes])
 def test_examples_in_docstrings(module: object) -> None:
     failed, tried = doctest.testmod(module)  # type: ignore[arg-type]
     assert tried
@@ -59,6 +59,31 @@ def test_is_registered() -> None:
         ("12", "S = a + b = 12"),
         ("MR=SRMC", "SRMC=MR"),
         ("2024^{4046}", "2024^{4046}"),
+        ("17", r"\approx 17"),
+        ("17", "≈ 17"),
+        ("-7", r"\text{negative } 7"),
+        ("3", r"\text{(A) } 3"),
+        ("3", r"\textbf{(C)}\ 3"),
+        ("3", r"(C)\ 3"),
+        (r"\frac12", r"\textbf{(C)}\ \frac{1}{2}"),
+        (r"\text{(C)}", r"\textbf{(C)}\ 3"),
+        (r"\emptyset", r"\varnothing"),
+        (r"\frac{11}{2}", "5 1/2"),
+        (r"\frac{11}{2}", r"5\frac12"),
+        ("-11/2", r"-5\tfrac{1}{2}"),
+        ("5 1/2", "5.5"),
+        ("1/3", r"0.\overline{3}"),
+        (r"0.\overline{3}", r"\frac13"),
+        (r"\frac{4}{3}", r"1.\bar3"),
+        (r"\frac{1}{6}", r"0.1\overline{6}"),
+        ("[2,3]", r"2 \le x \le 3"),
+        ("2<x<3", "(2,3)"),
+        ("(2,3)", "2<x<3"),
+        (r"(-\infty,3)", "x<3"),
+        ("7", r"\text{seven}"),
+        (r"\text{twelve}", "12"),
+        ("04:30", "4:30"),
+        ("2:1", "4:2"),
     ],
 )
 def test_right_however_it_is_written(gold: str, answer: str) -> None:
@@ -84,6 +109,13 @@ def test_right_however_it_is_written(gold: str, answer: str) -> None:
         ("100000000001000000000", "100000000000000000000"),
         ("3", ""),
         ("3", "3!"),
+        (r"\frac{1}{6}", r"0.\overline{16}"),
+        ("0.3", r"0.\overline{3}"),
+        ("[2,3]", "2<x<3"),
+        (r"\{2,3\}", "2<x<3"),
+        (r"\text{(C)}", r"\textbf{(B)}\ 3"),
+        ("7", r"\text{eight}"),
+        ("4:30", "2:15"),  # times, not ratios
         ("1", "2^{2^{2^{49}}}"),  # certainly wrong, unevaluated
     ],
 )
@@ -108,6 +140,30 @@ def test_wrong(gold: str, answer: str) -> None:
         ("3,4", r"$\boxed{3}$ or $\boxed{4}$"),
         ("5", r"it is \boxed 5"),
         (r"\text{even}", "Answer: even"),
+        ("3", "\\boxed{3}\nAnswer key: B"),
+        ("3", r"\boxed{3}. So the final answer is $a+b$ = 3."),
+        ("3", r"\boxed{3}. The answer is $a+b+c$ where a=1."),
+        ("7", r"$$\boxed{7}$$ So the answer to part (a) is 7 and (b) 9"),
+        ("4", r"$\boxed{4}$. The answer is $2\theta$."),
+        ("4", r"$\boxed{4}$. The answer is not 5."),
+        ("4", r"$\boxed{4}$. Is it that the answer is 5?"),
+        ("5", r"\boxed{4}. No, wait: the answer is 5."),
+        ("5", r"\boxed{4}. No, the answer is $x = 5$."),
+        ("5", r"\boxed{4}. No, the answer is 5 cm."),
+        ("4", r"\boxed{4}. No, the answer is \boxed{5"),
+        (r"\pi", r"\boxed{4}. No, the answer is $\pi$."),
+        ("x+2", r"\boxed{x+1}. No, the answer is $x+2$."),
+        ("-7", "The answer is minus 7"),
+        ("-7", "The answer is negative $7$."),
+        ("5", "The answer is not 7 but 5."),
+        ("5", "The answer is 5, not 7."),
+        ("2", "It is 9 minus 7, which is 2"),
+        ("17", r"The answer is 17. \boxed{17"),
+        (r"\text{Navin}", "He has 3 dogs. So the answer is Navin."),
+        ("5", "x = 5. The answer is correct."),
+        (r"\text{Tuesday}", "In 3 days it is\n\n**Tuesday**"),
+        ("12", "So in all:\n\n**12**"),
+        ("7", "The answer is seven."),
     ],
 )
 def test_the_final_answer_is_found(gold: str, text: str) -> None:
@@ -118,6 +174,27 @@ def test_the_final_answer_is_found(gold: str, text: str) -> None:
 def test_a_hedge_is_neither_answer(text: str) -> None:
     assert score("3", text) == 0
     assert score("4", text) == 0
+
+
+@pytest.mark.parametrize(
+    ("gold", "text"),
+    [
+        ("2", "The answer is not 2."),
+        ("7", "The answer isn't 7."),
+        ("7", "The answer cannot be 7."),
+        ("7", "It is not equal to 7"),
+        ("4", "The answer is less than 4."),
+        ("4", "The answer is at least $4$."),
+        ("12", "The answer is no more than 12."),
+        ("3", "The answer is between 3 and 4."),
+        ("17", r"\boxed{17"),
+        ("17", r"So it is $\boxed{17"),
+        ("17", r"The answer is \boxed{17"),
+    ],
+)
+def test_what_is_denied_bounded_or_left_open_is_no_answer(gold: str, text: str) -> None:
+    verdict = judge({"answer": gold}, text)
+    assert (verdict.score, verdict.unparsed) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +235,9 @@ def test_olympiadbench_units_and_errors() -> None:
     assert score("4.2", r"\boxed{4.25\%}", unit="%", error=None) == 0
     assert score("8", r"\boxed{8\text{ min}}", unit="min") == 1
     assert score("166", r"\boxed{166\ cm^2}", unit="$cm^2$") == 1
+    assert score("5k", r"\boxed{5kN}", unit="N") == 0
+    assert score("5k", r"\boxed{5k\ N}", unit="N") == 1
+    assert score("5", r"\boxed{5\mathrm{~m}}", unit="m") == 1
 
 
 def test_precision_of_decimals() -> None:
@@ -210,3 +290,19 @@ def test_code_is_not_searched_for_an_answer(text: str) -> None:
 def test_same() -> None:
     assert same("1/2", "0.5")
     assert not same("1/2", "0.6")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "one"),
+    [
+        ("2<x<3", "(2,3)", True),
+        ("x<3", r"(-\infty,3)", True),
+        ("3", "x=2=3", False),
+        ("x=3", "3", True),
+        ("5", r"\textbf{(A)}\ 5", True),
+        (r"x \in [-2,7]", "[-2,7]", True),
+        (r"50\%", "50", True),
+    ],
+)
+def test_same_is_symmetric(first: str, second: str, one: bool) -> None:
+    assert same(first, second) == same(second, first) == one

@@ -1,0 +1,118 @@
+"""The manifest of a run: written first, it holds everything that decides a result, and where it came from.
+
+`config` is what decides; two runs with the same config hold the same records. The rest is for the reader.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import time
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from spot_eval.checkpoint import NO_TEMPLATE
+from spot_eval.engines import EngineFacts
+from spot_eval.options import RunOptions
+from spot_eval.records import digest
+from spot_eval.store import SCHEMA
+from spot_eval.suite import Suite
+from spot_eval.task_docs import LoadedTask
+
+VERSIONED = ("spot-eval", "lm_eval", "torch", "transformers", "vllm", "datasets", "math-verify", "sympy")
+
+
+def run_config(
+    options: RunOptions,
+    suite: Suite,
+    *,
+    facts: EngineFacts,
+    fingerprint: str,
+    template: str | None,
+    tasks: Sequence[LoadedTask],
+) -> dict[str, Any]:
+    """What decides a run's results; its hash names the run's directory."""
+    return {
+        "schema": SCHEMA,
+        "context": facts.context,
+        "model": {"fingerprint": fingerprint, "chat_template": _template_name(template)},
+        "engine": dict(facts.identity),
+        "suite": suite.resolved(),
+        "seed": options.seed,
+        "changes": _changes(options),
+        "skip_too_long": options.skip_too_long,
+        "data": {task.name: task.manifest() for task in tasks},
+    }
+
+
+def run_folder(options: RunOptions, suite: Suite, path: Path, config: Mapping[str, Any]) -> Path:
+    """Where a run lies unless `--out` says otherwise: runs/<model>-<suite>-<config hash>."""
+    return options.out or Path("runs") / f"{model_name(path, options.model)}-{suite.name}-{digest(config)[:8]}"
+
+
+def _changes(options: RunOptions) -> dict[str, Any]:
+    """What the command line changes of the suite: recorded, and said in the scoreboard's title."""
+    given = {
+        "tasks": ",".join(options.tasks),
+        "limit": options.limit,
+        "repeats": options.repeats,
+        "max_new_tokens": options.max_new_tokens,
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def build_manifest(
+    options: RunOptions,
+    *,
+    path: Path,
+    facts: EngineFacts,
+    tasks: Sequence[LoadedTask],
+    left_out: Mapping[str, str],
+    config: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What the run is started with; `config` is the part that decides results."""
+    return {
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "model": {
+            "name": model_name(path, options.model),
+            "path": str(path),
+            "dtype": facts.dtype,
+            "context": facts.context,
+        },
+        "engine_args": dict(options.engine_args),
+        "versions": versions(),
+        "data": {
+            task.name: {"origin": task.origin, "revision": task.revision, "content_hash": task.content_hash}
+            for task in tasks
+        },
+        "left_out": dict(left_out),
+        "config": dict(config),
+    }
+
+
+def _template_name(template: str | None) -> str:
+    """How a manifest names the template in force."""
+    if template is None:
+        return "checkpoint"
+    return NO_TEMPLATE if template == NO_TEMPLATE else digest("template", template)
+
+
+def model_name(path: Path, model: str) -> str:
+    """A readable folder name: the checkpoint's own, with its parent where it is a numbered step."""
+    name = model if not Path(model).expanduser().is_dir() else path.resolve().name
+    if re.fullmatch(r"(checkpoint|step)[-_]?\d+", name):
+        name = f"{path.resolve().parent.name}-{name}"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
+
+
+def versions() -> dict[str, str]:
+    """What is installed of the packages that can change a result."""
+    found = {"python": platform.python_version()}
+    for name in VERSIONED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

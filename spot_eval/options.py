@@ -1,0 +1,30 @@
+"""What the command line of `spot-eval run` says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line says; see `spot-eval run --help`."""
+
+    model: str
+    suite: str = "spot"
+    tasks: Sequence[str] = ()
+    engine: str = "hf"
+    engine_args: Mapping[str, str] = field(default_factory=dict)
+    data_dirs: Sequence[Path] = ()
+    data_files: Mapping[str, Path] = field(default_factory=dict)
+    limit: int | None = None
+    repeats: int | None = None
+    max_new_tokens: int | None = None
+    seed: int = 0
+    baseline: str | None = None
+    out: Path | None = None
+    chat_template: str | None = None
+    skip_too_long: bool = False
+    trust_remote_code: bool = False
+    workers: int | None = None
