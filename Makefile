@@ -16,9 +16,8 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e '.[hf,dev]'
 	touch $@
 
-demo: $(READY)  ## a tiny random model on Connect4 boards, from checkpoint to scoreboard
-	$(BIN)/python examples/tiny_model.py runs/tiny
-	$(BIN)/spot-eval run --model runs/tiny --tasks connect4 --data connect4=examples/connect4_boards.jsonl --max-new-tokens 64
+demo: $(READY)  ## the embedded miniature, from checkpoint to scoreboard
+	$(BIN)/spot-eval run
 
 test: $(READY)
 	$(BIN)/python -m pytest -q

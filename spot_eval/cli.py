@@ -61,8 +61,14 @@ def _root(
 @app.command("run")
 def run_command(
     *,
-    model: Annotated[str | None, typer.Option(metavar="PATH|HUB", help="Checkpoint folder or hub id.")] = None,
-    suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="See `spot-eval tasks list`.")] = "spot",
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="PATH|HUB", help="Checkpoint folder or hub id. [default: the embedded miniature]"),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="See `tasks list`. [default: spot; without a model: miniature]"),
+    ] = None,
     tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of the suite.")] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help="What generates: hf.")] = "hf",
     engine_arg: Annotated[
@@ -93,14 +99,13 @@ def run_command(
     as_json: Json = False,
 ) -> None:
     """Evaluate a checkpoint; the same command again resumes."""
-    if model is None:
-        raise UserError("no model given; name a checkpoint with --model PATH|HUB")
+    from spot_eval.miniature import BASE
     from spot_eval.options import RunOptions
     from spot_eval.run import run
 
     options = RunOptions(
-        model=model,
-        suite=suite,
+        model=model or str(BASE),
+        suite=suite or ("spot" if model else "miniature"),
         tasks=_names(tasks),
         engine=engine,
         engine_args=_pairs("--engine-arg", engine_arg),

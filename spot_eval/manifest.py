@@ -100,9 +100,9 @@ def _template_name(template: str | None) -> str:
 
 
 def model_name(path: Path, model: str) -> str:
-    """A readable folder name: the checkpoint's own, with its parent where it is a numbered step."""
+    """A readable name: the checkpoint's folder, with its parent's where it says little (`checkpoint-500`, `base`)."""
     name = model if not Path(model).expanduser().is_dir() else path.resolve().name
-    if re.fullmatch(r"(checkpoint|step)[-_]?\d+", name):
+    if re.fullmatch(r"(checkpoint|step)[-_]?\d+|base|final|last|best|model|ckpt", name):
         name = f"{path.resolve().parent.name}-{name}"
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
 

@@ -12,6 +12,7 @@ from hypothesis import settings
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "examples"))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests never ask the network
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, and before torch is loaded
 settings.register_profile("spot-eval", deadline=None)  # these machines share their cores
 settings.load_profile("spot-eval")
 MIRROR = os.environ.get("SPOT_EVAL_DATA")

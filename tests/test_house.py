@@ -14,13 +14,14 @@ ROOT = Path(__file__).parent.parent
 
 # Each module may import those of earlier floors, and its own package's inner modules.
 FLOORS = [
-    {"errors", "resources", "options"},
+    {"errors", "resources", "options", "miniature"},
     {"records", "progress", "graders.verdict", "graders.thinking"},
+    {"miniature.build"},
     {"files", "suite", "adapters", "stats"},
     {"store"},
     {"sources", "checkpoint"},
     {"graders", "engines", "catalogue"},
-    {"lm_eval_bridge", "task_docs"},
+    {"lm_eval_bridge", "task_docs", "miniature.profile"},
     {"manifest"},
     {"generate"},
     {"grade"},
@@ -126,7 +127,8 @@ def test_a_wheel_finds_its_tasks_and_reports(tmp_path: Path) -> None:
         "assert {'spot', 'spot-quick'} <= set(suite_names()); assert 'qwen3-8b' in published_baselines(); "
         "from lm_eval.tasks import TaskManager; "
         "names = TaskManager(include_defaults=False, include_path=str(folder('tasks'))).all_subtasks; "
-        "assert 'connect4' in names and len(names) == 9, names"
+        "assert {'connect4', 'mini_boards'} < set(names) and len(names) == 13, names; "
+        "from spot_eval.miniature import BASE; assert (BASE / 'model.safetensors').is_file()"
     )
     python = tmp_path / "venv" / "bin" / "python"
     done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)

@@ -289,7 +289,6 @@ def test_ctrl_c_keeps_what_is_finished_and_says_so(command: list[str], tmp_path:
 
 
 BAD: list[tuple[str, list[str], str]] = [
-    ("no model", ["run"], "no model given; name a checkpoint with --model"),
     ("no checkpoint", ["run", "--model", "./nowhere"], "'./nowhere' does not exist"),
     ("unknown suite", ["run", "--model", "TINY", "--suite", "spott"], "the nearest: spot"),
     (
@@ -493,6 +492,17 @@ metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}
     asked = [json.loads(line) for line in (tmp_path / "run" / "docs.jsonl").read_text().splitlines()]
     assert [message["role"] for message in asked[0]["messages"]] == ["system", "user", "assistant", "user"]
     assert asked[0]["messages"][-1]["content"] == "0 + 0 ="
+
+
+def test_without_a_model_the_embedded_miniature_runs(tmp_path: Path) -> None:
+    done = spot_eval("run", "--limit", 20, cwd=tmp_path, SPOT_EVAL_DATA="")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("miniature-base on miniature v1, limit 20 (%)")
+    (run,) = (tmp_path / "runs").iterdir()
+    board = json.loads((run / "scoreboard.json").read_text())
+    assert board["families"].keys() == {"in_domain", "ood", "general"}
+    assert board["families"]["general"]["mean"] > 0.5  # a world it knows
+    assert board["families"]["in_domain"]["mean"] < 0.9  # with mistakes left to make
 
 
 @pytest.mark.real

@@ -17,6 +17,7 @@ GRADERS = {
     "choice": "spot_eval.graders.choice",
     "ifeval": "spot_eval.graders.ifeval",
     "connect4": "spot_eval.graders.connect4",
+    "miniature": "spot_eval.graders.miniature",
     "lm_eval": "spot_eval.graders.lm_eval",
 }
 
@@ -25,6 +26,7 @@ GRADER_FIELDS = {
     "choice": ("answer",),
     "ifeval": ("key", "prompt", "instruction_id_list", "kwargs"),
     "connect4": ("state",),
+    "miniature": (),
 }
 """What each grader reads of a doc: a row without it is refused before anything is generated."""
 

@@ -1,0 +1,49 @@
+"""The miniature's items, made when they are asked for: no file, no network.
+
+    {"id": "1c0e…", "task": "mini_arithmetic", "kind": "mini_arithmetic",
+     "prompt": "Work out a: 37 + 8; b: 52 - 6; c: 14 + 29.", "answer": "a 45, b 46, c 43"}
+
+A fresh test set: `{"miniature_seed": 7}` in the task manager's metadata. Grader `miniature`.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from spot_eval.lm_eval_bridge import mean_of_judged, results
+from spot_eval.miniature import VERSION, items
+
+__all__ = ["dataset", "gold", "mean", "process_results", "prompt"]
+
+mean = mean_of_judged
+process_results = results("miniature")
+
+
+def dataset(source: str, docs: int, seed: int, miniature_seed: int | None = None, **metadata: Any) -> Any:
+    """lm-eval's `custom_dataset`: the split "test", `docs` items of the task called `source`."""
+    del metadata
+    import datasets
+
+    seed = seed if miniature_seed is None else miniature_seed
+    rows = [item.row() for item in items(source, "test", seed, docs)]
+    content = "\n".join(json.dumps(row, sort_keys=True) for row in rows)
+    split = datasets.Dataset.from_list(rows)
+    split.info.description = json.dumps(
+        {
+            "origin": f"miniature world {VERSION}, seed {seed}",
+            "revision": None,
+            "sha256": hashlib.sha256(content.encode()).hexdigest(),
+            "rows": len(rows),
+        }
+    )
+    return datasets.DatasetDict({"test": split})
+
+
+def prompt(doc: dict[str, Any]) -> str:
+    """What is asked, as it is."""
+    return doc["prompt"]
+
+
+def gold(doc: dict[str, Any]) -> str:
+    """The content of the answer line, or the whole reply."""
+    return doc["answer"]
