@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from spot_eval.resources import folder
 from spot_eval.sources import SOURCES, at_hand
-from spot_eval.suite import load_suite, suite_names
+from spot_eval.suite import Suite, load_suite, suite_names
 
 
 def catalogue(suite_name: str, data_dirs: Sequence[Path], data_files: Mapping[str, Path]) -> list[dict[str, Any]]:
@@ -18,20 +21,39 @@ def catalogue(suite_name: str, data_dirs: Sequence[Path], data_files: Mapping[st
     suite = load_suite(suite_name)
     suite.refuse_strangers(data_files)
     entries = []
+    embedded = _embedded()
     for task, family in suite.tasks.items():
         source = SOURCES.get(task)
         entries.append(
             {
                 "task": task,
                 "family": family,
-                "docs": source.docs if source else None,
+                "docs": source.docs if source else embedded.get(task),
                 "repeats": suite.repeats(task),
-                "source": source.hub if source else f"{suite.tasks_dir or 'tasks'}: {task}",
+                "source": source.hub if source else ("embedded" if task in embedded else str(suite.tasks_dir)),
                 "gated": source.gated if source else False,
-                "at_hand": at_hand(source, data_dirs, data_files.get(task)) if source else None,
+                "at_hand": at_hand(source, data_dirs, data_files.get(task)) if source else _own(task, embedded, suite),
             }
         )
     return entries
+
+
+def _embedded() -> dict[str, int]:
+    """The tasks of the miniature with their number of docs, as their files say."""
+    files = (folder("tasks") / "miniature").glob("*.yaml")
+    said = (yaml.load(file.read_text(encoding="utf-8"), Loader=_Unresolved) for file in files)  # noqa: S506 - a safe loader
+    return {task["task"]: task["metadata"]["docs"] for task in said}
+
+
+class _Unresolved(yaml.SafeLoader):
+    """YAML's safe loader, to which lm-eval's `!function` is a string: nothing is imported."""
+
+
+_Unresolved.add_constructor("!function", lambda loader, node: str(node.value))
+
+
+def _own(task: str, embedded: Mapping[str, int], suite: Suite) -> str | None:
+    return "in the package" if task in embedded else suite.tasks_dir
 
 
 def print_catalogue(suite_name: str, entries: Sequence[Mapping[str, Any]]) -> None:

@@ -49,7 +49,7 @@ def tasks(files):
 
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     manager = TaskManager(include_path=[str(TASKS)], include_defaults=False, metadata={"data_files": files})
-    assert manager.all_subtasks == sorted(SOURCES)
+    assert set(SOURCES) <= set(manager.all_subtasks)
     return manager.load(list(SOURCES))["tasks"]
 
 
