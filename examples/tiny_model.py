@@ -12,19 +12,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-CHAT_TEMPLATE = """{%- for message in messages -%}
-<|im_start|>{{ message.role }}
-{{ message.content }}<|im_end|>
-{% endfor -%}
-{%- if add_generation_prompt -%}
-<|im_start|>assistant
-{% if not enable_thinking | default(true) -%}
-<think>
-
-</think>
-
-{% endif -%}
-{%- endif -%}"""
+from spot_eval.miniature.tokenizer import CHAT_TEMPLATE
 
 # What its tokenizer learns its merges from; any text does.
 SENTENCES = [

@@ -158,18 +158,18 @@ class Session:
         write_json(self.path, {**self.facts, **counters})
 
 
-def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -> int:
-    """Copies what neighbouring runs of the same checkpoint have finished of `planned`; returns how many."""
+def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -> set[str]:
+    """Copies what neighbouring runs of the same checkpoint have finished of `planned`; returns their keys."""
     open_requests = {one.request.key: one for one in planned}
     if not open_requests:
-        return 0
-    taken = 0
+        return set()
+    taken = set()
     for found in reusable_generations(run.path.parent, fingerprint, set(open_requests)):
         if one := open_requests.pop(found.key, None):
             run.generations.append(
                 one.generation(found.text, found.finish_reason, found.prompt_tokens, found.output_tokens)
             )
-            taken += 1
+            taken.add(found.key)
     return taken
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +65,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     if plan.capped:
         say(f"{plan.capped} requests get a smaller budget: prompt and answer share {facts.context} tokens of context")
     config = run_config(options, suite, facts=facts, fingerprint=identity, template=template, tasks=tasks)
-    if baseline:
-        for warning in refuse_incomparable(config, baseline):
-            say(f"beside the baseline: {warning}")
+    _check_baseline(config, baseline, say)
     out = run_folder(options, suite, path, config)
     fresh = not (out / "manifest.json").exists()
     manifest = build_manifest(options, path=path, facts=facts, tasks=tasks, left_out=left_out, config=config)
@@ -90,9 +88,7 @@ def grade_again(path: Path, baseline_name: str | None, workers: int | None, say:
     store = RunDirectory.at(path)
     config = store.manifest["config"]
     baseline = load_baseline(baseline_name) if baseline_name else None
-    if baseline:
-        for warning in refuse_incomparable(config, baseline):
-            say(f"beside the baseline: {warning}")
+    _check_baseline(config, baseline, say)
     preflight((), {data["grader"] for data in config["data"].values()})
     store.lock()
     try:
@@ -100,6 +96,12 @@ def grade_again(path: Path, baseline_name: str | None, workers: int | None, say:
         return score(store, grade(store, workers=workers, again=True), baseline)
     finally:
         store.close()
+
+
+def _check_baseline(config: Mapping[str, Any], baseline: Baseline | None, say: Say) -> None:
+    """Says what makes a comparison weaker; raises NotComparableError for what makes it meaningless."""
+    for warning in refuse_incomparable(config, baseline) if baseline else ():
+        say(f"beside the baseline: {warning}")
 
 
 def preflight(ifeval_docs: Iterable[Doc], graders: set[str]) -> None:
@@ -149,9 +151,8 @@ def _generate_missing(
     finished = set(store.read_generations())
     missing = [planned for planned in requests if planned.request.key not in finished]
     if taken := take_over(store, missing, identity):
-        say(f"{taken} generations of this checkpoint were finished by neighbouring runs and are taken over")
-        finished = set(store.read_generations())
-        missing = [planned for planned in missing if planned.request.key not in finished]
+        say(f"{len(taken)} generations of this checkpoint were finished by neighbouring runs and are taken over")
+        missing = [planned for planned in missing if planned.request.key not in taken]
     if not missing:
         return
     say(f"{len(missing)} of {len(requests)} generations to do; records in {store.path}")

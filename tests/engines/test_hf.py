@@ -14,7 +14,8 @@ from scipy import stats
 
 from spot_eval.checkpoint import ChatTokenizer, Prompt
 from spot_eval.engines import Completion, Refusal, Request, engine_facts, open_engine
-from spot_eval.engines.hf import HfEngine, HfSettings, SeededSampling, gumbel
+from spot_eval.engines.hf import HfEngine, HfSettings
+from spot_eval.engines.sampling import SeededSampling, gumbel
 from spot_eval.errors import UserError
 from spot_eval.suite import Sampling
 

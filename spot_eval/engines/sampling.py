@@ -1,0 +1,62 @@
+"""Seeded sampling for transformers: a row's text depends on its own seed, and on no other row.
+
+Noise comes from a counter-based generator keyed by (seed, step, token). Knows logits; nothing of models or requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from transformers import LogitsProcessor
+
+SAMPLER_VERSION = 1  # goes up whenever the same seed would draw another text
+
+
+class SeededSampling(LogitsProcessor):
+    """Temperature, top-k and top-p, then a draw by Gumbel noise; leaves one token for greedy search to take.
+
+    The arg-max of log-probabilities plus independent Gumbel noise is a sample of the distribution (Gumbel 1954;
+    Maddison et al. 2014, section 2). The filters are those of transformers: the smallest set whose mass reaches
+    top_p, after top-k, after temperature.
+    """
+
+    def __init__(self, seeds: Sequence[int], width: int, temperature: float, top_p: float, top_k: int) -> None:
+        self.seeds = torch.tensor(seeds, dtype=torch.long)
+        self.width, self.temperature, self.top_p, self.top_k = width, temperature, top_p, top_k
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """`scores` of shape (batch, vocabulary) with all but the drawn token at minus infinity."""
+        vocabulary = scores.shape[-1]
+        kept = min(self.top_k, vocabulary) if self.top_k else vocabulary
+        logits, tokens = scores.float().topk(kept, dim=-1)  # sorted, so the top-p set is a prefix
+        if scores.device.type == "mps":  # which has no float64
+            logits, tokens = logits.cpu(), tokens.cpu()
+        self.seeds = self.seeds.to(tokens.device)
+        probabilities = torch.softmax(logits / self.temperature, dim=-1)
+        before = probabilities.cumsum(dim=-1) - probabilities
+        step = input_ids.shape[1] - self.width
+        noise = gumbel(self.seeds[:, None], step, tokens)
+        perturbed = probabilities.double().log() + noise
+        perturbed[before >= self.top_p] = -torch.inf
+        drawn = tokens.gather(-1, perturbed.argmax(dim=-1, keepdim=True))
+        return torch.full_like(scores, -torch.inf).scatter_(-1, drawn.to(scores.device), 0.0)
+
+
+def gumbel(seeds: torch.Tensor, step: int, tokens: torch.Tensor) -> torch.Tensor:
+    """Gumbel noise by counter: the same (seed, step, token) gives the same float64 on every device."""
+    state = _scramble(_scramble(_scramble(seeds) + step) + tokens)
+    # 53 random bits, centred in their cell, so that neither 0 nor 1 occurs
+    uniform = (((state >> 11) & ((1 << 53) - 1)).double() + 0.5) * 2.0**-53
+    return -torch.log(-torch.log(uniform))
+
+
+def _scramble(value: torch.Tensor) -> torch.Tensor:
+    """The output function of SplitMix64 (Steele, Lea & Flood 2014): a bijection of 64-bit integers.
+
+    Multiplication wraps around; torch shifts arithmetically, so masks make the shifts logical.
+    """
+    value = value + -7046029254386353131  # the golden ratio's odd integer, so that 0 is no fixed point
+    for shift, factor in ((30, -4658895280553007687), (27, -7723592293110705685)):
+        value = (value ^ ((value >> shift) & ((1 << (64 - shift)) - 1))) * factor
+    return value ^ ((value >> 31) & ((1 << 33) - 1))
