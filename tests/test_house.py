@@ -28,6 +28,7 @@ FLOORS = [
     {"score"},
     {"baseline", "show"},
     {"run"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 ]
