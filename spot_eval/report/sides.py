@@ -1,0 +1,130 @@
+"""The runs a report is about, read from their files: how each doc was judged, and where its texts lie."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from spot_eval.errors import UserError
+from spot_eval.records import Sample, read_records
+from spot_eval.score import docs_of, scoreboard
+from spot_eval.store import RunDirectory
+
+Docs = Mapping[str, Mapping[str, Sequence[Sample]]]
+"""Samples by task and doc_hash, repeats in order."""
+
+# The heads of lines as this project writes them; a line written elsewhere is parsed instead.
+_GENERATION = re.compile(rb'\{"key":("[^"\\]{1,200}")')
+_DOC = re.compile(rb'\{"task":("[^"\\]{1,200}"),"doc_id":\d+,"doc_hash":("[^"\\]{1,200}")')
+
+
+class Place(NamedTuple):
+    """Where a record lies in its file."""
+
+    line: int  # from 1
+    start: int
+    length: int  # bytes
+
+
+@dataclass(frozen=True)
+class Side:
+    """One run: the candidate, or one of its bases."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+    docs: Docs
+    board: Mapping[str, Any]
+    sessions: Sequence[Mapping[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return str(self.manifest["model"]["name"])
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What decides the run's results."""
+        return self.manifest["config"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def texts(self) -> dict[tuple[str, ...], Place]:
+        """Where each generation lies, by (key,); empty where the run keeps none (a saved baseline)."""
+        return _places(self.path / "generations.jsonl", _GENERATION, lambda row: (row["key"],))
+
+    @cached_property
+    def asked(self) -> dict[tuple[str, ...], Place]:
+        """Where each doc lies in docs.jsonl, by (task, doc_hash)."""
+        return _places(self.path / "docs.jsonl", _DOC, lambda row: (row["task"], row["doc_hash"]))
+
+
+def load_side(path: Path) -> Side:
+    """The run at `path`. Raises UserError where it holds none, or one that is not graded."""
+    store = RunDirectory.at(path)
+    manifest = store.manifest
+    if not (path / "samples.jsonl").is_file():
+        raise UserError(f"{path} has no samples.jsonl; finish it first: run it again, or `spot-eval grade {path}`")
+    suite = manifest["config"]["suite"]
+    by_task: dict[str, list[Sample]] = defaultdict(list)
+    for sample in read_records(path / "samples.jsonl", Sample):
+        by_task[sample.task].append(sample)
+    if not by_task:
+        raise UserError(f"{path / 'samples.jsonl'} is empty: there is nothing to report; run it again")
+    if strangers := sorted(by_task.keys() - suite["tasks"].keys()):
+        raise UserError(f"{path / 'samples.jsonl'}: task {strangers[0]!r} is not in the run's manifest; grade it again")
+    sessions = store.read_sessions()
+    samples = [sample for of_task in by_task.values() for sample in of_task]
+    board = {
+        "model": manifest["model"]["name"],
+        "changes": manifest["config"]["changes"],
+        **scoreboard(samples, suite=suite, sessions=sessions, left_out=manifest["left_out"]),
+    }
+    docs = {task: docs_of(by_task[task]) for task in suite["tasks"] if task in by_task}
+    return Side(path, manifest, docs, board, sessions)
+
+
+def _places(path: Path, pattern: re.Pattern[bytes], name: Callable[[Any], tuple[str, ...]]) -> dict[Any, Place]:
+    """Each record's place by its name; the last counts where a name stands twice."""
+    found: dict[tuple[str, ...], Place] = {}
+    if not path.exists():
+        return found
+    start = 0
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                head = pattern.match(line)
+                found[tuple(map(json.loads, head.groups())) if head else name(json.loads(line))] = Place(
+                    number, start, len(line)
+                )
+            except (ValueError, KeyError, TypeError):
+                pass  # cut short by a kill; the run's next start takes it out
+            start += len(line)
+    return found
+
+
+class RecordFile:
+    """Records read one at a time by their place; of a file that is gone, every record is None."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: IO[bytes] | None = path.open("rb") if path.exists() else None
+
+    def read(self, place: Place | None) -> dict[str, Any] | None:
+        """The record at `place`; None where there is none, or no object."""
+        if self._file is None or place is None:
+            return None
+        self._file.seek(place.start)
+        try:
+            row = json.loads(self._file.read(place.length))
+        except ValueError:
+            return None
+        return row if isinstance(row, dict) else None
+
+    def close(self) -> None:
+        """Lets the file go."""
+        if self._file is not None:
+            self._file.close()
