@@ -103,7 +103,7 @@ class DocView {
   }
 
   name(run) {
-    return this.index.labels[run];
+    return this.index.runs[run].name;
   }
 
   // The transcripts of this repeat, differences marked where both are whole.

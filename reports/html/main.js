@@ -24,14 +24,13 @@ function themeButton() {
 
 async function browser() {
   const index = await inflate(at("index").textContent);
-  index.labels = labelled(index.runs);
   const docs = docsOf(index);
   const view = new DocView(at("doc"), index);
   const state = { base: index.runs.length > 1 ? 1 : 0, outcome: "", matching: null, search: 0 };
   const list = new DocList(at("list"), at("rows"), (doc) => { location.hash = linkTo(doc); });
 
   for (const task of index.tasks) at("task").append(element("option", { value: task.name }, task.name));
-  index.labels.slice(1).forEach((name, i) => at("base").append(element("option", { value: i + 1 }, name)));
+  index.runs.slice(1).forEach(({ name }, i) => at("base").append(element("option", { value: i + 1 }, name)));
   at("base-field").hidden = index.runs.length < 3;
   at("browser").hidden = false;
 
@@ -116,13 +115,6 @@ async function browser() {
   const shown = refresh();
   if (route()) at("docs").scrollIntoView({ behavior: "instant" });
   else if (shown.length) { view.open(shown[0], state.base, null, null).then(() => list.select(shown[0])); }
-}
-
-// Names that tell runs of one model apart.
-function labelled(runs) {
-  const names = runs.map((run) => run.name);
-  return runs.map((run, i) => names.indexOf(run.name) !== names.lastIndexOf(run.name) ? run.path.split("/").pop() || run.name : run.name)
-    .map((name, i, all) => all.indexOf(name) !== all.lastIndexOf(name) ? (i ? `base ${i}` : "candidate") : name);
 }
 
 function decoded(part) {

@@ -77,6 +77,7 @@ def columns(
     rows: Sequence[DocRow],
     questions: Mapping[int, str],
     place: Mapping[int, tuple[int, int]],
+    labels: Sequence[str],
 ) -> dict[str, Any]:
     """The browser's index. `place` says in which block, and where in it, a doc's transcripts are."""
     words: dict[str, int] = {"": 0}
@@ -101,7 +102,7 @@ def columns(
             for name, make in column_makers.items():
                 task["runs"][run][name].append(None if samples is None else [make(run, one) for one in samples])
     return {
-        "runs": [{"name": side.name, "path": str(side.path)} for side in sides],
+        "runs": [{"name": label, "path": str(side.path)} for label, side in zip(labels, sides, strict=True)],
         "words": list(words),
         "tasks": list(tasks.values()),
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from spot_eval.errors import UserError
+from spot_eval.judged import JudgedDoc, JudgedRun, read_run
 from spot_eval.records import Sample, read_records
 from spot_eval.score import docs_of, scoreboard
 from spot_eval.store import RunDirectory
@@ -36,21 +37,25 @@ class Place(NamedTuple):
 class Side:
     """One run: the candidate, or one of its bases."""
 
-    path: Path
-    manifest: Mapping[str, Any]
+    judged: JudgedRun
     docs: Docs
     board: Mapping[str, Any]
     sessions: Sequence[Mapping[str, Any]]
 
     @property
-    def name(self) -> str:
-        """The model's name."""
-        return str(self.manifest["model"]["name"])
+    def path(self) -> Path:
+        """The run directory, or the saved baseline."""
+        return self.judged.path
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """What the run was started with."""
+        return self.judged.manifest
 
     @property
     def config(self) -> Mapping[str, Any]:
         """What decides the run's results."""
-        return self.manifest["config"]  # type: ignore[no-any-return]
+        return self.judged.config
 
     @cached_property
     def texts(self) -> dict[tuple[str, ...], Place]:
@@ -64,28 +69,57 @@ class Side:
 
 
 def load_side(path: Path) -> Side:
-    """The run at `path`. Raises UserError where it holds none, or one that is not graded."""
-    store = RunDirectory.at(path)
-    manifest = store.manifest
-    if not (path / "samples.jsonl").is_file():
-        raise UserError(f"{path} has no samples.jsonl; finish it first: run it again, or `spot-eval grade {path}`")
-    suite = manifest["config"]["suite"]
+    """The run or saved baseline at `path`. Raises UserError where there is none, or it is not graded."""
+    judged = read_run(path)
+    suite = judged.config["suite"]
+    if not judged.docs:
+        raise UserError(f"{path} holds no judged sample: there is nothing to report; run it again")
+    if strangers := sorted(judged.docs.keys() - suite["tasks"].keys()):
+        raise UserError(f"{path}: task {strangers[0]!r} is not in the run's manifest; grade it again")
+    if judged.saved:
+        samples = [
+            sample
+            for task, docs in judged.docs.items()
+            for doc in docs.values()
+            for sample in _without_texts(task, doc, judged.graders.get(task, ""))
+        ]
+    else:
+        samples = list(read_records(path / "samples.jsonl", Sample))
+    sessions = [] if judged.saved else RunDirectory.at(path).read_sessions()
     by_task: dict[str, list[Sample]] = defaultdict(list)
-    for sample in read_records(path / "samples.jsonl", Sample):
+    for sample in samples:
         by_task[sample.task].append(sample)
-    if not by_task:
-        raise UserError(f"{path / 'samples.jsonl'} is empty: there is nothing to report; run it again")
-    if strangers := sorted(by_task.keys() - suite["tasks"].keys()):
-        raise UserError(f"{path / 'samples.jsonl'}: task {strangers[0]!r} is not in the run's manifest; grade it again")
-    sessions = store.read_sessions()
-    samples = [sample for of_task in by_task.values() for sample in of_task]
     board = {
-        "model": manifest["model"]["name"],
-        "changes": manifest["config"]["changes"],
-        **scoreboard(samples, suite=suite, sessions=sessions, left_out=manifest["left_out"]),
+        "model": judged.name,
+        "changes": judged.config["changes"],
+        **scoreboard(samples, suite=suite, sessions=sessions, left_out=judged.manifest.get("left_out")),
     }
     docs = {task: docs_of(by_task[task]) for task in suite["tasks"] if task in by_task}
-    return Side(path, manifest, docs, board, sessions)
+    return Side(judged, docs, board, sessions)
+
+
+def _without_texts(task: str, doc: JudgedDoc, grader: str) -> list[Sample]:
+    """A saved baseline's scores as samples: what it does not keep is empty."""
+    return [
+        Sample(
+            key="",
+            task=task,
+            doc_id=doc.doc_id,
+            doc_hash=doc.doc_hash,
+            repeat=repeat,
+            score=score,
+            extracted=None,
+            why="",
+            truncated=doc.truncated[repeat],
+            unparsed=doc.unparsed[repeat],
+            not_judged=score is None,
+            prompt_tokens=None,
+            output_tokens=doc.output_tokens[repeat],
+            text_hash=doc.text_hashes[repeat],
+            grader=grader,
+        )
+        for repeat, score in enumerate(doc.scores)
+    ]
 
 
 def _places(path: Path, pattern: re.Pattern[bytes], name: Callable[[Any], tuple[str, ...]]) -> dict[Any, Place]:

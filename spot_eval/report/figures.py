@@ -1,0 +1,204 @@
+"""Numbers laid out on a page: bars with errors, intervals around a difference, histograms. Places are percentages.
+
+What is drawn from them stands in `reports/html/figures.html`. Fractions of 1 come in; every figure brings a sentence
+that says what it shows, for those who do not see it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from spot_eval.report import words
+from spot_eval.records import Sample
+from spot_eval.report.docs import mean_score
+
+HISTOGRAM_HEIGHT = 78  # pixels of the highest bar
+FLOOR_Y = 84
+BINS = 10  # of scores, where repeats would make more
+LENGTH_BINS = 18
+LEAST_SPAN = 0.01  # of a difference axis: identical runs get one, too
+
+
+def bar(name: str, mean: float | None, stderr: float | None, base: float | None) -> dict[str, Any] | None:
+    """A bar from 0 to 100 %, with one standard error either side and a tick where the base is."""
+    if mean is None:
+        return None
+    said = f"{name}: {words.score(mean, stderr)} percent"
+    return {
+        "at": _place(mean, 0, 1),
+        "low": None if not stderr else _place(mean - stderr, 0, 1),
+        "high": None if not stderr else _place(mean + stderr, 0, 1),
+        "base": None if base is None else _place(base, 0, 1),
+        "words": said if base is None else f"{said}; base {words.score(base)}",
+    }
+
+
+def forest(comparison: Mapping[str, Any], alpha: float, margins: Mapping[str, float] | None) -> dict[str, Any]:
+    """Every difference with its two-sided interval, families over their tasks, on one axis around zero."""
+    entries = [("overall", "overall", comparison["overall"])]
+    for family, whole in comparison["families"].items():
+        members = [task for task in whole["tasks"] if task in comparison["tasks"]]
+        if members:
+            entries.append(("family", words.family_title(family), whole))
+            entries += [("task", task, comparison["tasks"][task]) for task in members]
+    margin = max(margins.values()) if margins else None
+    low, high = _span([entry for *_, entry in entries], margin)
+    ticks = [
+        {"at": _place(value, low, high), "text": words.points(value).removesuffix(".0"), "anchor": "middle"}
+        for value in _round_values(low, high)
+    ]
+    level = f"{100 * (1 - alpha):g} %"
+    band = f" The band reaches to the margin, {words.points(-margin)} points." if margin else ""
+    return {
+        "rows": [_forest_row(*entry, low, high) for entry in entries],
+        "ticks": ticks,
+        "zero": _place(0, low, high),
+        "margin": None if margin is None else _place(-margin, low, high),
+        "hint": f"Candidate minus base on the docs both runs hold, in percentage points, with two-sided {level} intervals;"
+        f" p against no change, adjusted for the number of comparisons (Holm).{band}",
+        "words": f"Differences to the base with {level} intervals",
+    }
+
+
+def _forest_row(level: str, title: str, entry: Mapping[str, Any], low: float, high: float) -> dict[str, Any]:
+    mean, interval = entry["mean"], entry["interval"]
+    if mean is None:
+        row: dict[str, Any] = {"at": None, "low": None, "high": None, "tone": "", "value": None, "odds": ""}
+        return {**row, "level": level, "title": title, "words": f"{title}: the difference is not known"}
+    p = entry.get("p_holm", entry["p"])
+    return {
+        "level": level,
+        "title": title,
+        "at": _place(mean, low, high),
+        "low": _place(interval[0], low, high) if interval else None,
+        "high": _place(interval[1], low, high) if interval else None,
+        "tone": tone(entry),
+        "value": words.difference(mean, entry["stderr"]),
+        "odds": words.p_value(p),
+        "words": f"{title}: {words.difference(mean, entry['stderr'])} points"
+        + (f", from {words.points(interval[0])} to {words.points(interval[1])}" if interval else ""),
+    }
+
+
+def tone(entry: Mapping[str, Any]) -> str:
+    """`better` or `worse` where the interval leaves zero out, else nothing."""
+    if entry["mean"] is None or not entry["interval"]:
+        return ""
+    low, high = entry["interval"]
+    return "better" if low > 0 else "worse" if high < 0 else ""
+
+
+def _span(entries: Sequence[Mapping[str, Any]], margin: float | None) -> tuple[float, float]:
+    """The axis: all intervals, zero and the margin, with a little room."""
+    values = [0.0, *([-margin] if margin else [])]
+    for entry in entries:
+        if entry["mean"] is not None:
+            values += [entry["mean"], *(entry["interval"] or [])]
+    low, high = min(values), max(values)
+    if high - low < LEAST_SPAN:
+        low, high = low - LEAST_SPAN, high + LEAST_SPAN
+    room = 0.05 * (high - low)
+    return max(-1.0, low - room) - 1e-9, min(1.0, high + room) + 1e-9
+
+
+def _round_values(low: float, high: float, most: int = 7) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten between low and high, zero among them if it is there."""
+    step = 10.0 ** math.floor(math.log10((high - low) / most))
+    step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (factor * step) <= most)
+    return [round(number * step, 10) for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _place(value: float, low: float, high: float) -> float:
+    return round(100 * (min(max(value, low), high) - low) / (high - low), 2)
+
+
+def score_histogram(docs: Sequence[Sequence[Sequence[Sample]]], names: Sequence[str]) -> dict[str, Any] | None:
+    """How many docs have which mean score: `docs[run]` holds the samples of each doc; the candidate comes first."""
+    means = [[mean for samples in run if (mean := mean_score(samples)) is not None] for run in docs]
+    if not any(means):
+        return None
+    values = sorted({round(mean, 6) for run in means for mean in run})
+    repeats = max(len(samples) for run in docs for samples in run)
+    whole = all(abs(value * repeats - round(value * repeats)) < 1e-4 for value in values)
+    bins = repeats + 1 if whole and repeats < BINS else BINS
+    # k repeats have k + 1 possible means, each a bin of its own; finer scores share ten
+    places = [[round(mean * (bins - 1)) if whole and repeats < BINS else min(int(mean * bins), bins - 1) for mean in run]
+              for run in means]  # fmt: skip
+    labels = [
+        f"{words.score(number / (bins - 1))} %" if whole and repeats < BINS
+        else f"{100 * number // bins} to {100 * (number + 1) // bins} %"
+        for number in range(bins)
+    ]  # fmt: skip
+    ticks = [{"at": at, "text": text, "anchor": anchor}
+             for at, text, anchor in ((0, "0 %", "start"), (50, "score", "middle"), (100, "100 %", "end"))]  # fmt: skip
+    said = "; ".join(
+        f"{name}: {run.count(0)} docs at the lowest, {run.count(bins - 1)} at the highest of {bins} scores"
+        for name, run in zip(names, places, strict=True)
+    )
+    return {"bars": _bars(places, bins, labels, names), "ticks": ticks, "means": [], "words": f"Mean scores. {said}"}
+
+
+def length_histogram(lengths: Sequence[Sequence[int]], names: Sequence[str]) -> dict[str, Any] | None:
+    """How long the answers of each run are: tokens on a logarithmic axis, with a mark at each run's median."""
+    known = [max(1, tokens) for run in lengths for tokens in run]
+    if not known:
+        return None
+    low, high = math.log(min(known)), math.log(max(known))
+    if high - low < 0.2:
+        low, high = low - 0.1, high + 0.1
+    bins = LENGTH_BINS
+
+    def place(tokens: int) -> float:
+        return (math.log(max(1, tokens)) - low) / (high - low)
+
+    places = [[min(int(bins * place(tokens)), bins - 1) for tokens in run] for run in lengths]
+    edges = [math.exp(low + (high - low) * number / bins) for number in range(bins + 1)]
+    labels = [f"{a:,.0f} to {b:,.0f} tokens" for a, b in zip(edges, edges[1:], strict=False)]
+    medians = [sorted(run)[len(run) // 2] if run else None for run in lengths]
+    marks = [
+        {"at": round(100 * place(median), 2), "side": _SIDES[run]}
+        for run, median in enumerate(medians)
+        if median is not None
+    ]
+    middle = medians[0] if medians[0] is not None else known[0]
+    at = 100 * place(middle)
+    ticks = [{"at": 0, "text": f"{min(known):,}", "anchor": "start"}] if at > 25 else []
+    ticks.append({"at": round(at, 2), "text": f"{middle:,}", "anchor": "start" if at < 12 else "end" if at > 88 else "middle"})
+    ticks += [{"at": 100, "text": f"{max(known):,}", "anchor": "end"}] if at < 75 else []
+    said = "; ".join(f"{name}: median {median}" for name, median in zip(names, medians, strict=True) if median is not None)
+    return {
+        "bars": _bars(places, bins, labels, names),
+        "ticks": ticks,
+        "means": marks,
+        "words": f"Answer lengths in tokens, {min(known):,} to {max(known):,}. {said}",
+    }
+
+
+_SIDES = ("candidate", "base")
+
+
+def _bars(places: Sequence[Sequence[int]], bins: int, labels: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Runs beside each other in each bin, as shares of their run, so that runs of other sizes compare."""
+    counts = [[run.count(number) for number in range(bins)] for run in places]
+    totals = [max(1, len(run)) for run in places]
+    highest = max(count / total for run, total in zip(counts, totals, strict=True) for count in run) or 1
+    room = 100 / bins
+    width = 0.84 * room / len(places)
+    bars = []
+    # the base stands at the left, as it came first
+    for column, run in enumerate(reversed(range(len(places)))):
+        for number, count in enumerate(counts[run]):
+            if count:
+                share = count / totals[run]
+                height = max(1.0, HISTOGRAM_HEIGHT * share / highest)
+                bars.append({
+                    "side": _SIDES[run],
+                    "x": round(number * room + 0.08 * room + column * width, 3),
+                    "width": round(width, 3),
+                    "y": round(FLOOR_Y - height, 2),
+                    "height": round(height, 2),
+                    "words": f"{names[run]}: {count:,} ({100 * share:.1f} %), {labels[number]}",
+                })  # fmt: skip
+    return bars
