@@ -6,7 +6,7 @@ A run's scores can be saved as a small directory to commit; it stands wherever a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import yaml
 
 from spot_eval.comparable import refuse_other_settings
 from spot_eval.errors import UserError
-from spot_eval.judged import SAVED_FILE, JudgedRun, judged_docs, read_run
-from spot_eval.records import Sample
+from spot_eval.files import read_json, write_atomically, write_json, writing
+from spot_eval.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs, read_run
+from spot_eval.records import Sample, to_line
 from spot_eval.resources import folder
 from spot_eval.score import combined
 from spot_eval.stats import paired_difference
@@ -129,3 +130,43 @@ def _published_difference(board: Mapping[str, Any], baseline: PublishedBaseline)
         },
         "overall": minus(board["overall"], baseline.overall),
     }
+
+
+def save_baseline(run: JudgedRun, folder: Path) -> None:
+    """Writes `run` as a small directory to commit: who it was, its scoreboard, every doc's scores, texts by hash.
+
+        baseline.json     manifest (without this machine's paths), graders, cost
+        scoreboard.json   as the run's
+        scores.jsonl      a doc a line: task doc_id doc_hash scores truncated unparsed output_tokens text_hashes cluster
+
+    Raises UserError where `folder` holds something else.
+    """
+    if folder.exists() and not (folder / SAVED_FILE).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} exists and is no saved baseline; choose another directory")
+    board = read_json(run.path / "scoreboard.json")
+    board.pop("difference", None)  # against another base, which is not saved with it
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lines = (to_line({"task": task, **_without_cache(doc)}) for task, docs in run.docs.items() for doc in docs.values())
+    write_atomically(folder / SCORES_FILE, lines)
+    write_json(folder / "scoreboard.json", board)
+    head = {"manifest": _portable(run.manifest), "graders": dict(run.graders), "cost": dict(run.cost)}
+    write_json(folder / SAVED_FILE, head)
+
+
+def _without_cache(doc: JudgedDoc) -> dict[str, Any]:
+    row = {field.name: getattr(doc, field.name) for field in fields(doc)}
+    if row["cluster"] is None:
+        del row["cluster"]
+    return row
+
+
+def _portable(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest without paths of the machine it ran on."""
+    kept = {name: value for name, value in manifest.items() if name not in {"model", "data", "engine_args"}}
+    model = {name: value for name, value in manifest.get("model", {}).items() if name != "path"}
+    data = {
+        task: {name: value for name, value in about.items() if name != "origin"}
+        for task, about in manifest.get("data", {}).items()
+    }
+    return {**kept, "model": model, "data": data}

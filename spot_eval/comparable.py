@@ -9,7 +9,7 @@ from spot_eval.errors import NotComparableError
 from spot_eval.judged import JudgedRun
 from spot_eval.store import differing
 
-# The checkpoint differs, or there would be nothing to compare; what else of a run's configuration decides a task's scores.
+# What of a task's data decides its scores; the docs themselves are paired by hash.
 TASK_DATA = ("grader", "task_version", "until")
 
 

@@ -29,8 +29,8 @@
        "time": {"wall_time_s" | "output_tokens" | "tokens_per_s": {"candidate", "base"}}}],
      "curves": [{"training_run": "run7", "points": [{"step": 500, "comparison": 0}, …]}]}
 
-Fractions of 1; "bounds" of a family can also be "mixed". The statistics are paired.py's; docs/statistics.md says what they
-mean.
+Fractions of 1; "bounds" of a family can also be "mixed". The statistics are paired.py's; docs/statistics.md has what
+they mean.
 """
 
 from __future__ import annotations
@@ -132,9 +132,8 @@ def paired_docs(candidate: JudgedRun, base: JudgedRun) -> dict[str, list[DocPair
 
 def as_pairs(docs: Iterable[DocPair], imputed: Imputation = AS_JUDGED) -> Pairs:
     """The numbers the statistics need. A doc without a verdict in both runs is never imputed: it is left aside."""
-    differences, clusters, repeats, known = [], [], 0, True
+    differences, counted, repeats, known = [], [], 0, True
     identical = binary = True
-    names: dict[str, int] = {}
     for mine, other in docs:
         if mine.mean is None and other.mean is None:
             continue
@@ -143,17 +142,23 @@ def as_pairs(docs: Iterable[DocPair], imputed: Imputation = AS_JUDGED) -> Pairs:
             known = False
             continue
         differences.append(a - b)
-        name = mine.cluster or other.cluster
-        clusters.append(names.setdefault(f"c {name}" if name else f"d {mine.doc_hash}", len(names)))
+        counted.append((mine, other))
         repeats = max(repeats, len(mine.scores), len(other.scores))
         binary = binary and {a, b} <= {0.0, 1.0}
         identical = identical and _same_records(mine, other)
     return Pairs(
         differences=np.asarray(differences, dtype=float),
-        clusters=np.asarray(clusters) if len(names) < len(clusters) else None,
+        clusters=clusters_of(counted),
         binary=binary and repeats == 1,
         identical=identical and known and bool(differences),
     )
+
+
+def clusters_of(docs: Sequence[DocPair]) -> np.ndarray | None:
+    """The number of each doc's cluster; None where every doc stands alone."""
+    names = [f"cluster {a.cluster or b.cluster}" if a.cluster or b.cluster else f"doc {a.doc_hash}" for a, b in docs]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.asarray([numbers[name] for name in names]) if len(numbers) < len(names) else None
 
 
 def _same_records(a: JudgedDoc, b: JudgedDoc) -> bool:
@@ -218,7 +223,7 @@ def _repeats(docs: Mapping[str, JudgedDoc]) -> int:
 
 def _group(members: Sequence[str], pairs: Mapping[str, Sequence[DocPair]], found: dict[str, Any]) -> dict[str, Any]:
     """A family or the whole: its tasks, what is missing of them, and unweighted means over them."""
-    missing = [task for task in members if task not in pairs or found["mean"] is None and not _judged(pairs[task])]
+    missing = [task for task in members if task not in pairs or not _judged(pairs[task])]
     sides: dict[str, float | None] = {"candidate": None, "base": None}
     if not missing:
         means = [_means(pairs[task]) for task in members]

@@ -19,7 +19,7 @@ from typing import Any
 from spot_eval.errors import UserError
 from spot_eval.files import read_json
 from spot_eval.records import Sample, read_lines, read_records
-from spot_eval.store import SCHEMA, RunDirectory, read_manifest
+from spot_eval.store import SCHEMA, RunDirectory
 
 SAVED_FILE = "baseline.json"
 SCORES_FILE = "scores.jsonl"
@@ -166,14 +166,10 @@ def _read_saved(path: Path) -> JudgedRun:
     for number, row in enumerate(read_lines(path / SCORES_FILE), start=1):
         try:
             task = row.pop("task")
-            docs[task][row["doc_hash"]] = JudgedDoc(
-                **{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-            )
+            fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in row.items()}
+            docs[task][row["doc_hash"]] = JudgedDoc(**fields)
         except (KeyError, TypeError) as problem:
             raise UserError(
                 f"{path / SCORES_FILE}, line {number}: not a doc's scores ({problem}); save it again"
             ) from problem
     return JudgedRun(path, manifest, dict(docs), head.get("graders", {}), head.get("cost", {}), saved=True)
-
-
-__all__ = ["JudgedDoc", "JudgedRun", "judged_docs", "read_manifest", "read_run"]

@@ -32,6 +32,8 @@ FLOORS = [
     {"baseline", "show", "compare"},
     {"power", "policy", "show_comparison"},
     {"gate"},
+    {"gate_files"},
+    {"show_gate"},
     {"run"},
     {"commands"},
     {"cli"},

@@ -6,18 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from spot_eval.baseline import PublishedBaseline, load_baseline
-from spot_eval.compare import ALPHA, compare_one
+from spot_eval.compare import compare_one
 from spot_eval.errors import UserError
 from spot_eval.files import read_json
+from spot_eval.gate import gate
+from spot_eval.policy import Policy, load_policy
 from spot_eval.report.page import Story, html
 from spot_eval.report.sides import Side, load_side
 
 
-def load_story(run: Path, bases: Sequence[str]) -> Story:
+def load_story(run: Path, bases: Sequence[str], policy_file: Path | None = None) -> Story:
     """The story of `run` beside `bases` (run directories, saved baselines, names of published tables).
 
-    Raises UserError where one cannot be read, NotComparableError where one may not be compared.
+    The first base that is a run is the one the gate judges against, by `policy_file`, or by the policy of the run's last
+    gate, or by the default one. Raises UserError where one cannot be read, NotComparableError where one may not be
+    compared.
     """
     candidate = load_side(run)
     sides: list[Side] = []
@@ -31,18 +37,28 @@ def load_story(run: Path, bases: Sequence[str]) -> Story:
             baseline = load_baseline(name)  # raises for what is neither
             assert isinstance(baseline, PublishedBaseline)
             published.append(baseline)
-    comparisons = [compare_one(candidate.judged, side.judged) for side in sides]
-    return Story(candidate, sides, comparisons, published, _gate(run, sides), ALPHA)
+    if not sides:
+        return Story(candidate, published=published)
+    policy, source = load_policy(policy_file) if policy_file else _last_policy(run, sides[0]) or load_policy(None)
+    verdict, first = gate(candidate.judged, sides[0].judged, policy, source)
+    others = [compare_one(candidate.judged, side.judged, policy.alpha) for side in sides[1:]]
+    return Story(candidate, sides, [*first["comparisons"], *others], published, verdict, policy.alpha)
 
 
-def _gate(run: Path, bases: Sequence[Side]) -> dict[str, Any] | None:
-    """The gate's decision about this pair of runs, where one lies in the run's directory."""
+def _last_policy(run: Path, base: Side) -> tuple[Policy, str] | None:
+    """The policy by which the gate last judged this pair, so that the report and the gate do not disagree."""
     path = run / "gate.json"
-    if not bases or not path.is_file():
+    if not path.is_file():
         return None
-    gate = read_json(path)
-    decided_against = Path(gate.get("base", {}).get("path", ""))
-    return gate if decided_against.resolve() == bases[0].path.resolve() else None
+    decided: dict[str, Any] = read_json(path)
+    try:
+        if Path(decided["base"]["path"]).resolve() != base.path.resolve():
+            return None
+        settings = dict(decided["policy"])
+        source = str(settings.pop("source"))
+        return Policy.model_validate(settings), source
+    except (KeyError, TypeError, ValidationError) as problem:
+        raise UserError(f"{path} is not the gate's file as this version writes it; run the gate again") from problem
 
 
 def render(story: Story, form: str, budget: int) -> str:

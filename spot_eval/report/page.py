@@ -34,10 +34,10 @@ class Story:
     """What a report tells: a run, its bases (the first is the one that counts), and what was concluded."""
 
     candidate: Side
-    bases: Sequence[Side]
-    comparisons: Sequence[Mapping[str, Any]]  # one a base, as in comparison.json
+    bases: Sequence[Side] = ()
+    comparisons: Sequence[Mapping[str, Any]] = ()  # one a base, as in comparison.json
     published: Sequence[PublishedBaseline] = ()
-    gate: Mapping[str, Any] | None = None  # gate.json, against the first base
+    gate: Mapping[str, Any] | None = None  # as in gate.json, against the first base
     alpha: float = 0.05
 
     @property
@@ -62,11 +62,7 @@ class Story:
     @property
     def verdict(self) -> dict[str, Any]:
         """The verdict in words."""
-        if self.gate is not None:
-            return verdict.gated(self.gate)
-        if self.comparisons:
-            return verdict.compared(self.comparisons[0], self.alpha)
-        return verdict.alone(self.candidate.board)
+        return verdict.gated(self.gate, self.comparisons[0]) if self.gate else verdict.alone(self.candidate.board)
 
 
 def html(story: Story, budget: int) -> str:
@@ -142,10 +138,7 @@ def _margins(gate: Mapping[str, Any] | None) -> dict[str, float] | None:
 
 
 def _warnings(story: Story) -> list[str]:
-    found = [f"Note: {warning}." for warning in story.warnings]
-    if story.gate:
-        found += [str(note) for note in story.gate["notes"]]
-    return found
+    return [words.sentence(warning) for warning in [*story.warnings, *(story.gate["notes"] if story.gate else ())]]
 
 
 def _groups(story: Story) -> Any:

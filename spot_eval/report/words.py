@@ -63,3 +63,8 @@ def size(count: int) -> str:
 def several(count: int, one: str, many: str = "") -> str:
     """`1 doc`, `3,021 docs`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital and a full stop."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
