@@ -34,6 +34,10 @@ def report_command(
     form: Annotated[Format, typer.Option("--format", help="A page, a pull request's comment, a card's section.")] = (
         Format.html
     ),
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="gate.toml", help="[default: that of RUN's last gate against BASE, or the one in reports/]"),
+    ] = None,
     budget: Annotated[
         float, typer.Option("--budget", min=0, metavar="MB", help="Room for transcripts in the page.")
     ] = BUDGET_MB,
@@ -42,7 +46,7 @@ def report_command(
     from spot_eval.files import write_atomically
     from spot_eval.report.build import load_story, render
 
-    text = render(load_story(run, bases or []), form.value, int(budget * 1e6))
+    text = render(load_story(run, bases or [], policy), form.value, int(budget * 1e6))
     if output is None and form is not Format.html:
         print(text, end="")  # noqa: T201
         return

@@ -137,7 +137,7 @@ def score_histogram(docs: Sequence[Sequence[Sequence[Sample]]], names: Sequence[
         f"{name}: {run.count(0)} docs at the lowest, {run.count(bins - 1)} at the highest of {bins} scores"
         for name, run in zip(names, places, strict=True)
     )
-    return {"bars": _bars(places, bins, labels, names), "ticks": ticks, "means": [], "words": f"Mean scores. {said}"}
+    return {"bars": _bars(places, bins, labels, names), "edges": [], "ticks": ticks, "means": [], "words": f"Mean scores. {said}"}
 
 
 def length_histogram(lengths: Sequence[Sequence[int]], names: Sequence[str]) -> dict[str, Any] | None:
@@ -169,7 +169,7 @@ def length_histogram(lengths: Sequence[Sequence[int]], names: Sequence[str]) -> 
     ticks += [{"at": 100, "text": f"{max(known):,}", "anchor": "end"}] if at < 75 else []
     said = "; ".join(f"{name}: median {median}" for name, median in zip(names, medians, strict=True) if median is not None)
     return {
-        "bars": _bars(places, bins, labels, names),
+        **_outlines(places, bins, labels, names),
         "ticks": ticks,
         "means": marks,
         "words": f"Answer lengths in tokens, {min(known):,} to {max(known):,}. {said}",
@@ -179,26 +179,60 @@ def length_histogram(lengths: Sequence[Sequence[int]], names: Sequence[str]) -> 
 _SIDES = ("candidate", "base")
 
 
-def _bars(places: Sequence[Sequence[int]], bins: int, labels: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
-    """Runs beside each other in each bin, as shares of their run, so that runs of other sizes compare."""
+def _shares(places: Sequence[Sequence[int]], bins: int) -> tuple[list[list[int]], list[list[float]]]:
+    """(counts, heights in pixels) of every run's bins, as shares of the run, so that runs of other sizes compare."""
     counts = [[run.count(number) for number in range(bins)] for run in places]
-    totals = [max(1, len(run)) for run in places]
-    highest = max(count / total for run, total in zip(counts, totals, strict=True) for count in run) or 1
+    shares = [[count / max(1, len(run)) for count in of_run] for run, of_run in zip(places, counts, strict=True)]
+    highest = max(max(of_run) for of_run in shares) or 1
+    # one doc among thousands is still to be seen
+    return counts, [[max(1.0, HISTOGRAM_HEIGHT * share / highest) if share else 0.0 for share in of_run] for of_run in shares]
+
+
+def _bars(places: Sequence[Sequence[int]], bins: int, labels: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Runs beside each other in each bin, the base at the left, as it came first."""
+    counts, heights = _shares(places, bins)
     room = 100 / bins
     width = 0.84 * room / len(places)
-    bars = []
-    # the base stands at the left, as it came first
-    for column, run in enumerate(reversed(range(len(places)))):
-        for number, count in enumerate(counts[run]):
-            if count:
-                share = count / totals[run]
-                height = max(1.0, HISTOGRAM_HEIGHT * share / highest)
-                bars.append({
-                    "side": _SIDES[run],
-                    "x": round(number * room + 0.08 * room + column * width, 3),
-                    "width": round(width, 3),
-                    "y": round(FLOOR_Y - height, 2),
-                    "height": round(height, 2),
-                    "words": f"{names[run]}: {count:,} ({100 * share:.1f} %), {labels[number]}",
-                })  # fmt: skip
-    return bars
+    return [
+        {
+            **_box(number * room + 0.08 * room + column * width, width, heights[run][number]),
+            "side": _SIDES[run],
+            "words": f"{names[run]}: {counts[run][number]:,} of {len(places[run]):,}, {labels[number]}",
+        }
+        for column, run in enumerate(reversed(range(len(places))))
+        for number in range(bins)
+        if counts[run][number]
+    ]
+
+
+def _outlines(places: Sequence[Sequence[int]], bins: int, labels: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """The last run as filled bins, one before it as an outline over them: many bins, and both to be seen."""
+    counts, heights = _shares(places, bins)
+    room = 100 / bins
+    filled = len(places) - 1
+    bars = [
+        {
+            **_box(number * room, room, heights[filled][number]),
+            "side": _SIDES[filled],
+            "words": "; ".join(
+                f"{name}: {of_run[number]:,} of {len(run):,}" for name, of_run, run in zip(names, counts, places, strict=True)
+            )
+            + f", {labels[number]}",
+        }
+        for number in range(bins)
+    ]
+    edges = []
+    if filled:
+        before = 0.0
+        for number, height in enumerate([*heights[0], 0.0]):
+            x, y = round(number * room, 3), round(FLOOR_Y - height, 2)
+            edges.append({"x1": x, "x2": x, "y1": round(FLOOR_Y - before, 2), "y2": y})
+            if number < bins:
+                edges.append({"x1": x, "x2": round(x + room, 3), "y1": y, "y2": y})
+            before = height
+        edges = [edge for edge in edges if edge["y1"] < FLOOR_Y or edge["y2"] < FLOOR_Y]
+    return {"bars": bars, "edges": edges}
+
+
+def _box(x: float, width: float, height: float) -> dict[str, float]:
+    return {"x": round(x, 3), "width": round(width, 3), "y": round(FLOOR_Y - height, 2), "height": round(height, 2)}

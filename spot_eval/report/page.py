@@ -123,7 +123,7 @@ def _view(story: Story, texts: Texts) -> dict[str, Any]:
         "warnings": _warnings(story),
         "bases": [{"heading": label, "paired": True} for label in labels[1:]]
         + [{"heading": one.name, "paired": False} for one in story.published],
-        "board": list(_groups(story)),
+        "board": _without_still_columns(list(_groups(story))),
         "notes": [*footer(board), *(f"{one.name}: {one.source} ({one.note}); for display only" for one in story.published)],
         "changes": figures.forest(story.comparisons[0], story.alpha, margins) if story.comparisons else None,
         "cards": [_card(story, task) for task in board["tasks"]],
@@ -154,6 +154,16 @@ def _groups(story: Story) -> Any:
     yield {"level": "overall", "rows": [_row(story, "overall", "overall")]}
 
 
+def _without_still_columns(groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A count that changed nowhere needs no room for changes."""
+    rows = [row for group in groups for row in group["rows"]]
+    for at in range(len(rows[0]["counts"])):
+        if not any(row["counts"][at]["change"] for row in rows):
+            for row in rows:
+                row["counts"][at] = {**row["counts"][at], "change": None}
+    return list(groups)
+
+
 def _entry(board: Mapping[str, Any], level: str, name: str) -> Mapping[str, Any]:
     """One entry of a scoreboard or a comparison; empty where it has none."""
     if level == "overall":
@@ -175,15 +185,19 @@ def _row(story: Story, level: str, name: str) -> dict[str, Any]:
               for at, (side, one) in enumerate(zip(story.bases, story.comparisons, strict=True))),
             *(_published_cell(one, entry, level, name) for one in story.published),
         ],
-        "counts": _counts(story, entry, name) if level == "task" else [{"text": "", "change": ""}] * 5,
+        "counts": _counts(story, entry, name) if level == "task" else _no_counts(),
     }  # fmt: skip
+
+
+def _no_counts() -> list[dict[str, str | None]]:
+    return [{"text": "", "change": None}] * 5
 
 
 def _left_out(story: Story, name: str) -> dict[str, Any]:
     empty = {"score": None, "difference": None, "tone": "", "flips": None}
     bases = [{**empty, "flips": {"lost": "", "gained": ""} if at == 0 else None} for at in range(len(story.bases))]
     return {"level": "task", "title": f"{name} (left out)", "score": None, "bar": None,
-            "bases": bases + [empty] * len(story.published), "counts": [{"text": "", "change": ""}] * 5}  # fmt: skip
+            "bases": bases + [empty] * len(story.published), "counts": _no_counts()}  # fmt: skip
 
 
 def _base_cell(at: int, side: Side, comparison: Mapping[str, Any], level: str, name: str) -> dict[str, Any]:
@@ -214,16 +228,18 @@ def _published_cell(one: PublishedBaseline, entry: Mapping[str, Any], level: str
     }
 
 
-def _counts(story: Story, entry: Mapping[str, Any], name: str) -> list[dict[str, str]]:
+def _counts(story: Story, entry: Mapping[str, Any], name: str) -> list[dict[str, str | None]]:
+    """Docs and repeats, flags and lengths, each with how it changed."""
     found = _entry(story.comparisons[0], "task", name) if story.comparisons else {}
-    changes = found.get("changes") or {}
-    cells = [{"text": f"{entry['docs']:,} × {entry['repeats']}", "change": ""}]
+    changes = found.get("changes")
+    cells: list[dict[str, str | None]] = [{"text": f"{entry['docs']:,} × {entry['repeats']}", "change": None}]
     for flag in ("truncated", "unparsed", "not_judged"):
-        mean = changes.get(flag, {}).get("mean")
-        cells.append({"text": f"{100 * entry[flag]:.1f}", "change": words.points(mean) if mean and abs(mean) >= 0.0005 else ""})
-    tokens, mean = entry["output_tokens"], changes.get("output_tokens", {}).get("mean")
-    change = f"{mean:+,.0f}".replace("-", words.MINUS) if mean and abs(mean) >= 0.5 else ""
-    cells.append({"text": "–" if tokens is None else f"{tokens:,.0f}", "change": change})
+        mean = changes[flag]["mean"] if changes else None
+        shown = words.points(mean) if mean and abs(mean) >= 0.0005 else ""
+        cells.append({"text": f"{100 * entry[flag]:.1f}", "change": shown if changes else None})
+    tokens, mean = entry["output_tokens"], changes["output_tokens"]["mean"] if changes else None
+    shown = words.with_minus(f"{mean:+,.0f}") if mean and abs(mean) >= 0.5 else ""
+    cells.append({"text": "–" if tokens is None else f"{tokens:,.0f}", "change": shown if changes else None})
     return cells
 
 

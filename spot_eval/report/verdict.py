@@ -13,6 +13,7 @@ from spot_eval.report import words
 
 TONES = {"pass": "pass", "fail": "fail", "inconclusive": "doubt"}
 WORDS = {"pass": "Passed", "fail": "Failed", "inconclusive": "Inconclusive"}
+SEVERITY = ("fail", "doubt", "pass")
 MARKS = {"pass": "✓", "fail": "✕", "inconclusive": "≈"}
 
 Verdict = dict[str, Any]
@@ -27,25 +28,28 @@ def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> Verdict:
         "tone": TONES[gate["verdict"]],
         "mark": MARKS[gate["verdict"]],
         "word": WORDS[gate["verdict"]],
-        "sentence": f"{words.sentence(gate['summary'])} {flips}",
-        "points": list(_points(gate)),
+        "sentence": f"{words.with_minus(words.sentence(gate['summary']))} {flips}",
+        "points": sorted(_points(gate), key=lambda point: SEVERITY.index(point["tone"])),
     }
 
 
 def _points(gate: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Families, then guards and limits that did not pass."""
     for family, found in gate["families"].items():
-        yield _point(found, words.family_title(family))
+        yield _point(found, words.family_title(family), f"family {family}")
     for task, found in gate["guards"].items():
         if found["verdict"] != "pass":
-            yield _point(found, task)
+            yield _point(found, task, f"task {task}")
     for limit in gate["limits"]:
         if limit["verdict"] != "pass":
-            yield _point(limit, f"{words.family_title(limit['family'])}, {limit['flag'].replace('_', ' ')}")
+            name = f"{words.family_title(limit['family'])}, {limit['flag'].replace('_', ' ')}"
+            yield _point(limit, name, f"family {limit['family']}")
 
 
-def _point(found: Mapping[str, Any], name: str) -> dict[str, str]:
+def _point(found: Mapping[str, Any], name: str, of: str) -> dict[str, str]:
     verdict = found["verdict"]
-    return {"tone": TONES[verdict], "word": WORDS[verdict], "name": name, "why": found["reason"]}
+    why = found["reason"].removeprefix(of).lstrip(": ")
+    return {"tone": TONES[verdict], "word": WORDS[verdict], "name": name, "why": words.with_minus(why)}
 
 
 def alone(board: Mapping[str, Any]) -> Verdict:

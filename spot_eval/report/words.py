@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from spot_eval.show import TITLES
@@ -68,3 +69,8 @@ def several(count: int, one: str, many: str = "") -> str:
 def sentence(text: str) -> str:
     """`text` with a capital and a full stop."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def with_minus(text: str) -> str:
+    """`text` with true minus signs before its numbers, as wide as a plus."""
+    return re.sub(r"(?<![\w.])-(?=\d)", MINUS, text)
