@@ -14,6 +14,7 @@ from spot_eval.errors import UserError
 from spot_eval.files import read_json
 from spot_eval.gate import gate
 from spot_eval.policy import Policy, load_policy
+from spot_eval.report.brief import model_card, pull_request
 from spot_eval.report.page import Story, html
 from spot_eval.report.sides import Side, load_side
 
@@ -63,4 +64,6 @@ def _last_policy(run: Path, base: Side) -> tuple[Policy, str] | None:
 
 def render(story: Story, form: str, budget: int) -> str:
     """The story as `html`, `md` or `model-card`; `budget` is how many bytes the page's transcripts may take."""
-    return html(story, budget)
+    if form == "html":
+        return html(story, budget)
+    return pull_request(story) if form == "md" else model_card(story)
