@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -166,9 +166,8 @@ def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -
     taken = set()
     for found in reusable_generations(run.path.parent, fingerprint, set(open_requests)):
         if one := open_requests.pop(found.key, None):
-            run.generations.append(
-                one.generation(found.text, found.finish_reason, found.prompt_tokens, found.output_tokens)
-            )
+            doc = one.doc
+            run.generations.append(replace(found, task=doc.task, doc_id=doc.doc_id, doc_hash=doc.doc_hash))
             taken.add(found.key)
     return taken
 

@@ -104,6 +104,11 @@ def model_name(path: Path, model: str) -> str:
     name = model if not Path(model).expanduser().is_dir() else path.resolve().name
     if re.fullmatch(r"(checkpoint|step)[-_]?\d+|base|final|last|best|model|ckpt", name):
         name = f"{path.resolve().parent.name}-{name}"
+    return file_name(name)
+
+
+def file_name(name: str) -> str:
+    """`name` as part of a folder's name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
 
 

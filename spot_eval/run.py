@@ -65,7 +65,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     if plan.capped:
         say(f"{plan.capped} requests get a smaller budget: prompt and answer share {facts.context} tokens of context")
     config = run_config(options, suite, facts=facts, fingerprint=identity, template=template, tasks=tasks)
-    _check_baseline(config, baseline, say)
+    check_baseline(config, baseline, say)
     out = run_folder(options, suite, path, config)
     fresh = not (out / "manifest.json").exists()
     manifest = build_manifest(options, path=path, facts=facts, tasks=tasks, left_out=left_out, config=config)
@@ -88,7 +88,7 @@ def grade_again(path: Path, baseline_name: str | None, workers: int | None, say:
     store = RunDirectory.at(path)
     config = store.manifest["config"]
     baseline = load_baseline(baseline_name) if baseline_name else None
-    _check_baseline(config, baseline, say)
+    check_baseline(config, baseline, say)
     preflight((), {data["grader"] for data in config["data"].values()})
     store.lock()
     try:
@@ -98,7 +98,7 @@ def grade_again(path: Path, baseline_name: str | None, workers: int | None, say:
         store.close()
 
 
-def _check_baseline(config: Mapping[str, Any], baseline: Baseline | None, say: Say) -> None:
+def check_baseline(config: Mapping[str, Any], baseline: Baseline | None, say: Say) -> None:
     """Says what makes a comparison weaker; raises NotComparableError for what makes it meaningless."""
     for warning in refuse_incomparable(config, baseline) if baseline else ():
         say(f"beside the baseline: {warning}")
