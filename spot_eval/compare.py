@@ -261,7 +261,7 @@ def _changes(tasks: Sequence[Sequence[DocPair]]) -> dict[str, Any]:
         if any(not len(mine) for mine, _ in sides):
             found[name] = dict.fromkeys(("candidate", "base", "mean", "stderr"))
             continue
-        errors = [mean_over_docs(mine - other).stderr for mine, other in sides]  # type: ignore[arg-type]
+        errors = [mean_over_docs(mine - other).stderr for mine, other in sides]
         known = [error for error in errors if error is not None]
         count = len(sides)
         mine_mean, other_mean = (sum(float(pair[side].mean()) for pair in sides) / count for side in (0, 1))
