@@ -1,21 +1,25 @@
-"""What a run is set beside: another run, paired doc by doc, or a published table, for display only."""
+"""What a run is set beside: another run, paired doc by doc, or a published table, for display only.
+
+A run's scores can be saved as a small directory to commit; it stands wherever a base run does.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from spot_eval.errors import NotComparableError, UserError
-from spot_eval.records import Sample, read_records
+from spot_eval.comparable import refuse_other_settings
+from spot_eval.errors import UserError
+from spot_eval.files import read_json, write_atomically, write_json, writing
+from spot_eval.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs, read_run
+from spot_eval.records import Sample, to_line
 from spot_eval.resources import folder
-from spot_eval.score import combined, doc_means
+from spot_eval.score import combined
 from spot_eval.stats import paired_difference
-from spot_eval.store import differing, read_manifest
 from spot_eval.suite import nearest
 
 
@@ -31,16 +35,7 @@ class PublishedBaseline:
     overall: float | None
 
 
-@dataclass(frozen=True)
-class RunBaseline:
-    """Another run of the same suite, with its judged samples."""
-
-    path: Path
-    config: Mapping[str, Any]
-    samples: list[Sample]
-
-
-Baseline = PublishedBaseline | RunBaseline
+Baseline = PublishedBaseline | JudgedRun
 
 
 def published_baselines() -> dict[str, PublishedBaseline]:
@@ -64,53 +59,29 @@ def load_baseline(name: str) -> Baseline:
     """A baseline by its run directory or its published name; UserError (with the nearest) where there is neither."""
     path = Path(name)
     if path.is_dir():
-        if not (path / "samples.jsonl").is_file():
+        if not ((path / "samples.jsonl").is_file() or (path / SAVED_FILE).is_file()):
             raise UserError(f"baseline {path} has no samples.jsonl; finish it first: run or grade it again")
-        config = read_manifest(path)["config"]
-        return RunBaseline(path, config, list(read_records(path / "samples.jsonl", Sample)))
+        return read_run(path)
     published = published_baselines()
     if name not in published:
         raise UserError(f"baseline {name!r} is neither a run directory nor a published table{nearest(name, published)}")
     return published[name]
 
 
-def refuse_incomparable(config: Mapping[str, Any], baseline: Baseline) -> list[str]:
-    """Raises NotComparableError where the runs differ in what decides scores; returns what is only worth a warning.
+def load_base_run(name: str) -> JudgedRun:
+    """A baseline that docs can be paired with; UserError for a published table, which has no docs."""
+    found = load_baseline(name)
+    if isinstance(found, PublishedBaseline):
+        raise UserError(
+            f"{name} is a published table ({found.source}: {found.note}): it can be shown beside a run, never compared "
+            "doc by doc or gated against; name a run directory, or one made by `spot-eval baseline save`"
+        )
+    return found
 
-    Suite version and each shared task's sampling must agree. Docs are paired by hash later; repeats may differ.
-    """
-    if isinstance(baseline, PublishedBaseline):
-        return []
-    ours, theirs = config["suite"], baseline.config["suite"]
-    shared = ours["tasks"].keys() & theirs["tasks"].keys()
-    if not shared:
-        raise NotComparableError(f"this run and {baseline.path} have no task in common")
-    settled = {
-        "version": (theirs["version"] if theirs["name"] == ours["name"] else None, ours["version"]),
-        "thinking": (theirs["thinking"], ours["thinking"]),
-    }
-    for name, (there, here) in settled.items():
-        if there is not None and there != here:
-            raise NotComparableError(f"{baseline.path} is not comparable: its suite {name} is {there}, here {here}")
-    for task in sorted(shared):
-        for name, there, here in differing(theirs["tasks"][task]["sampling"], ours["tasks"][task]["sampling"]):
-            raise NotComparableError(
-                f"{baseline.path} is not comparable: {task}'s {name} is {there} there, {here} here"
-            )
-        for name in ("grader", "task_version", "until"):
-            mine, other = (one["data"].get(task, {}).get(name) for one in (config, baseline.config))
-            if mine is not None and other is not None and mine != other:
-                raise NotComparableError(
-                    f"{baseline.path} is not comparable: {task}'s {name} is {other} there, {mine} here"
-                )
-    warnings = []
-    if baseline.config["seed"] != config["seed"]:
-        warnings.append(f"the runs have other seeds ({baseline.config['seed']} and {config['seed']})")
-    if baseline.config["model"]["chat_template"] != config["model"]["chat_template"]:
-        warnings.append("the runs have other chat templates")
-    if baseline.config["engine"] != config["engine"]:
-        warnings.append("the runs were generated by other engines")
-    return warnings
+
+def refuse_incomparable(config: Mapping[str, Any], baseline: Baseline) -> list[str]:
+    """Raises NotComparableError where the runs differ in what decides scores; returns what is only worth a warning."""
+    return [] if isinstance(baseline, PublishedBaseline) else refuse_other_settings(config, baseline)
 
 
 def difference(
@@ -119,11 +90,14 @@ def difference(
     """Candidate minus baseline, for the scoreboard: per task, family and overall, fractions of 1."""
     if isinstance(baseline, PublishedBaseline):
         return _published_difference(board, baseline)
-    ours, theirs = _by_task(samples), _by_task(baseline.samples)
+    ours = judged_docs(samples)
     tasks: dict[str, dict[str, Any]] = {}
     for name in board["tasks"]:
-        if name in theirs:
-            candidate, base = doc_means(ours[name]), doc_means(theirs[name])
+        if name in baseline.docs:
+            candidate, base = (
+                {doc.doc_hash: doc.mean for doc in docs.values() if doc.mean is not None}
+                for docs in (ours[name], baseline.docs[name])
+            )
             estimate, docs = paired_difference(candidate, base)
             tasks[name] = {
                 **estimate._asdict(),
@@ -138,13 +112,6 @@ def difference(
         "families": {family: combined(names, tasks) for family, names in members.items()},
         "overall": combined([name for names in members.values() for name in names], tasks),
     }
-
-
-def _by_task(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
-    by_task: dict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        by_task[sample.task].append(sample)
-    return by_task
 
 
 def _published_difference(board: Mapping[str, Any], baseline: PublishedBaseline) -> dict[str, Any]:
@@ -163,3 +130,43 @@ def _published_difference(board: Mapping[str, Any], baseline: PublishedBaseline)
         },
         "overall": minus(board["overall"], baseline.overall),
     }
+
+
+def save_baseline(run: JudgedRun, folder: Path) -> None:
+    """Writes `run` as a small directory to commit: who it was, its scoreboard, every doc's scores, texts by hash.
+
+        baseline.json     manifest (without this machine's paths), graders, cost
+        scoreboard.json   as the run's
+        scores.jsonl      a doc a line: task doc_id doc_hash scores truncated unparsed output_tokens text_hashes cluster
+
+    Raises UserError where `folder` holds something else.
+    """
+    if folder.exists() and not (folder / SAVED_FILE).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} exists and is no saved baseline; choose another directory")
+    board = read_json(run.path / "scoreboard.json")
+    board.pop("difference", None)  # against another base, which is not saved with it
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lines = (to_line({"task": task, **_without_cache(doc)}) for task, docs in run.docs.items() for doc in docs.values())
+    write_atomically(folder / SCORES_FILE, lines)
+    write_json(folder / "scoreboard.json", board)
+    head = {"manifest": _portable(run.manifest), "graders": dict(run.graders), "cost": dict(run.cost)}
+    write_json(folder / SAVED_FILE, head)
+
+
+def _without_cache(doc: JudgedDoc) -> dict[str, Any]:
+    row = {field.name: getattr(doc, field.name) for field in fields(doc)}
+    if row["cluster"] is None:
+        del row["cluster"]
+    return row
+
+
+def _portable(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest without paths of the machine it ran on."""
+    kept = {name: value for name, value in manifest.items() if name not in {"model", "data", "engine_args"}}
+    model = {name: value for name, value in manifest.get("model", {}).items() if name != "path"}
+    data = {
+        task: {name: value for name, value in about.items() if name != "origin"}
+        for task, about in manifest.get("data", {}).items()
+    }
+    return {**kept, "model": model, "data": data}

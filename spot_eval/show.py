@@ -168,7 +168,7 @@ def markdown(board: Board) -> str:
     """The same as a Markdown document."""
     head = columns(board)
     lines = [
-        f"# {_inert(heading(board))}",
+        f"# {inert(heading(board))}",
         "",
         "Percent, ± one standard error over docs.",
         "",
@@ -178,10 +178,10 @@ def markdown(board: Board) -> str:
     for row in rows(board):
         name = row.name if row.level == "task" else f"**{row.name}**"
         lines.append(f"| {name} | {' | '.join(row.cells)} |")
-    lines += ["", *(f"- {_inert(line)}" for line in footer(board))]
+    lines += ["", *(f"- {inert(line)}" for line in footer(board))]
     return "\n".join(lines) + "\n"
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
     """Names and reasons are not ours: nothing of them may act as markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")

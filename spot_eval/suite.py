@@ -197,7 +197,7 @@ def load_suite(name: str) -> Suite:
     except (UnicodeDecodeError, yaml.YAMLError) as problem:
         raise UserError(f"{path}: not YAML in UTF-8 ({str(problem).splitlines()[0]})") from problem
     except ValidationError as problem:
-        raise UserError(f"{path}: {'; '.join(_readable(problem))}") from problem
+        raise UserError(f"{path}: {'; '.join(readable(problem))}") from problem
     if suite.tasks_dir is not None:
         place = (path.parent / suite.tasks_dir).resolve()
         if not place.is_dir():
@@ -206,7 +206,8 @@ def load_suite(name: str) -> Suite:
     return suite
 
 
-def _readable(problem: ValidationError) -> Iterator[str]:
+def readable(problem: ValidationError) -> Iterator[str]:
+    """What is wrong with a file a user wrote, a setting at a time."""
     for error in problem.errors():
         where = ".".join(str(part) for part in error["loc"]) or "the file"
         match error["type"]:

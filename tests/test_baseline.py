@@ -11,13 +11,13 @@ import pytest
 from test_score import SUITE, sample
 
 from spot_eval.baseline import (
-    RunBaseline,
     difference,
     load_baseline,
     published_baselines,
     refuse_incomparable,
 )
 from spot_eval.errors import NotComparableError, UserError
+from spot_eval.judged import JudgedRun, judged_docs
 from spot_eval.records import to_line
 from spot_eval.score import scoreboard
 
@@ -48,9 +48,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return config
 
 
-def base(config: dict[str, Any] = CONFIG) -> RunBaseline:
+def base(config: dict[str, Any] = CONFIG) -> JudgedRun:
     samples = [sample(task, doc, 0, 0.0) for task in "abc" for doc in range(4)]
-    return RunBaseline(Path("runs/base"), config, samples)
+    return JudgedRun(Path("runs/base"), {"config": config}, judged_docs(samples), {})
 
 
 def test_docs_are_paired_and_strangers_left_aside() -> None:
@@ -113,5 +113,5 @@ def test_a_run_is_read_from_its_directory(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps({"config": CONFIG}))
     (tmp_path / "samples.jsonl").write_bytes(to_line(sample("a", 0, 0, 1.0)))
     found = load_baseline(str(tmp_path))
-    assert isinstance(found, RunBaseline)
-    assert found.samples[0].score == 1.0
+    assert isinstance(found, JudgedRun)
+    assert found.docs["a"]["a0"].scores == (1.0,)

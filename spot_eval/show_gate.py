@@ -1,0 +1,63 @@
+"""The gate's verdict on a terminal. Knows numbers and layout only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spot_eval.gate_files import imputed_lines
+from spot_eval.show import TITLES, percent
+from spot_eval.show_comparison import p_value, signed
+
+FULL_WIDTH = 90
+STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
+
+
+def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> None:
+    """Verdict first, then why, then the numbers it stands on."""
+    style, word = STYLES[verdict["verdict"]], verdict["verdict"].upper()
+    console.print(f"[{style}]{word}[/]: {escape(verdict['summary'])}", soft_wrap=True, highlight=False)
+    for reason in verdict["reasons"]:
+        console.print(f"- {reason}", markup=False, highlight=False, soft_wrap=True)
+    title = f"{verdict['candidate']['model']} against {verdict['base']['model']} (%)"
+    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    shown = slice(None) if console.width >= FULL_WIDTH else slice(-1)
+    for name in ("base", "now", "difference", "at least", "margin", "p harm")[shown]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for family, one in verdict["families"].items():
+        table.add_row(TITLES.get(family, escape(family)), *_cells(one, one["margin"])[shown], style="bold")
+        for task in one["tasks"]:
+            if task in verdict["guards"]:
+                guard = verdict["guards"][task]
+                table.add_row(f"  {escape(task)}", *_cells(guard, guard["drop"])[shown])
+    console.print(table)
+    for note in [*imputed_lines(verdict), *verdict["notes"], *verdict["warnings"]]:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"{verdict['lost']} docs lost, {verdict['gained']} gained; at least: one-sided "
+        f"{100 * (1 - verdict['alpha']):g} %; p adjusted (Holm)\n"
+        f"written: {place}/gate.json, gate.md, junit.xml, regressions.jsonl, comparison.json",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+def _cells(one: Mapping[str, Any], limit: float) -> list[str]:
+    style = STYLES[one["verdict"]]
+    p = one["p_harm_holm"]
+    return [
+        f"[{style}]{one['verdict']}[/]",
+        percent(one["base"]),
+        percent(one["candidate"]),
+        signed(one["mean"], one["stderr"]),
+        signed(one["lower"]),
+        f"{-100 * limit:g}",
+        "" if p is None else p_value(p),
+    ]
