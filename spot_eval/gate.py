@@ -90,7 +90,11 @@ def gate(
             *(note for one in families.values() for note in one["notes"]),
             *(f"family {family} is not gated by this policy" for family in ungated),
             *(one["reason"] for one in judged if one["verdict"] == INCONCLUSIVE and verdict == FAIL),
-            *(one["reason"] for one in limits if one["verdict"] == PASS and one["mean"] > one["limit"] + 1e-12),
+            *(
+                one["reason"]
+                for one in limits
+                if one["verdict"] == PASS and (one["mean"] or 0.0) > one["limit"] + 1e-12
+            ),
         ],
         "candidate": entry["candidate"],
         "base": comparison["base"],

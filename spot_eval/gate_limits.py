@@ -19,12 +19,16 @@ def judge_limits(
     was not judged says nothing of the checkpoint: above its limit the gate is inconclusive.
     """
     limits = policy.limits.model_dump()
+    unknown: list[dict[str, Any]] = []
     effects: dict[tuple[str, str], Effect] = {}
     sides: dict[tuple[str, str], dict[str, float]] = {}
     for family, tasks in members.items():
         known = [pairs[task] for task in tasks if task in pairs]
         for flag in FLAGS if known else ():
             rates = [flag_rates(docs, flag) for docs in known]
+            if not all(len(mine) for mine, _ in rates):
+                unknown.append(_unknown(family, flag, limits[flag]))
+                continue
             effects[family, flag] = effect(
                 [Pairs(a - b, clusters_of(docs)) for docs, (a, b) in zip(known, rates, strict=True)], policy.alpha
             )
@@ -37,7 +41,18 @@ def judge_limits(
     return [
         _limit(which, limits[which[1]], one, adjusted.get(which), sides=sides[which], level=policy.share("limits"))
         for which, one in effects.items()
-    ]
+    ] + unknown
+
+
+def _unknown(family: str, flag: str, limit: float) -> dict[str, Any]:
+    """Answers made elsewhere may not say how they ended; what is unknown passes no limit but that of 100 points."""
+    reason = (
+        f"family {family}: it is not known which answers were {flag} (column finish_reason of the file), "
+        f"so the limit of {100 * limit:g} points more cannot be judged; {flag} = 1 under [limits] switches it off"
+    )
+    verdict = PASS if limit >= 1 else INCONCLUSIVE
+    numbers = dict.fromkeys(("candidate", "base", "mean", "stderr", "p", "p_holm"))
+    return {"family": family, "flag": flag, "verdict": verdict, "reason": reason, "limit": limit, **numbers}
 
 
 def _limit(
