@@ -242,7 +242,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def flag_rates(docs: Sequence[DocPair], flag: str) -> tuple[np.ndarray, np.ndarray]:
-    """(candidate's, base's) share of flagged repeats a doc, over all docs both runs hold."""
+    """(candidate's, base's) share of flagged repeats a doc, over docs both runs hold; empty where one is unknown."""
+    if any(None in getattr(one, flag) for pair in docs for one in pair):
+        return np.empty(0), np.empty(0)
     mine, other = ([float(np.mean(getattr(pair[side], flag))) for pair in docs] for side in (0, 1))
     return np.asarray(mine), np.asarray(other)
 
@@ -261,7 +263,7 @@ def _changes(tasks: Sequence[Sequence[DocPair]]) -> dict[str, Any]:
         if any(not len(mine) for mine, _ in sides):
             found[name] = dict.fromkeys(("candidate", "base", "mean", "stderr"))
             continue
-        errors = [mean_over_docs(mine - other).stderr for mine, other in sides]  # type: ignore[arg-type]
+        errors = [mean_over_docs(mine - other).stderr for mine, other in sides]
         known = [error for error in errors if error is not None]
         count = len(sides)
         mine_mean, other_mean = (sum(float(pair[side].mean()) for pair in sides) / count for side in (0, 1))

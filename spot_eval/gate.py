@@ -25,23 +25,20 @@ from typing import Any
 from spot_eval.compare import (
     AS_JUDGED,
     BEST,
-    FLAGS,
     WORST,
     DocPair,
     as_pairs,
-    clusters_of,
     compare,
     family_effects,
-    flag_rates,
     paired_docs,
     task_effects,
 )
+from spot_eval.gate_limits import judge_limits
 from spot_eval.judged import JudgedRun
-from spot_eval.paired import Effect, Pairs, effect, holm
-from spot_eval.policy import Policy
+from spot_eval.paired import Effect, Pairs, holm
+from spot_eval.policy import FAIL, INCONCLUSIVE, PASS, Policy
 
 SCHEMA = 1
-PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
 EXIT_CODES = {PASS: 0, FAIL: 3, INCONCLUSIVE: 4}
 
 
@@ -93,7 +90,11 @@ def gate(
             *(note for one in families.values() for note in one["notes"]),
             *(f"family {family} is not gated by this policy" for family in ungated),
             *(one["reason"] for one in judged if one["verdict"] == INCONCLUSIVE and verdict == FAIL),
-            *(f"limit passed but noted: {one['reason']}" for one in limits if one["verdict"] == PASS and one["above"]),
+            *(
+                one["reason"]
+                for one in limits
+                if one["verdict"] == PASS and (one["mean"] or 0.0) > one["limit"] + 1e-12
+            ),
         ],
         "candidate": entry["candidate"],
         "base": comparison["base"],
@@ -102,7 +103,7 @@ def gate(
         "policy": {"source": source, **policy.model_dump()},
         "families": families,
         "guards": guards,
-        "limits": [{name: value for name, value in one.items() if name != "above"} for one in limits],
+        "limits": limits,
         "lost": sum(flip["outcome"] == "lost" for flip in entry["flips"]),
         "gained": sum(flip["outcome"] == "gained" for flip in entry["flips"]),
     }
@@ -131,8 +132,8 @@ def judge_families(
             if room <= margins[family]:
                 verdict = INCONCLUSIVE
                 reason = (
-                    f"family {family}: the base scores {100 * room:.1f} points above the floor, which leaves no room to "
-                    f"lose more than the margin of {100 * margins[family]:g}"
+                    f"family {family}: the base scores {100 * room:.1f} points above the floor: there is no room "
+                    f"to lose more than the margin of {100 * margins[family]:g}"
                 )
             elif judgement.p_holm is not None and judgement.p_holm <= policy.share("families"):
                 notes.append(f"family {family} passes with a small but significant drop: {_points(judgement.effect)}")
@@ -160,12 +161,8 @@ def family_rule(family: str, one: Effect, p_holm: float | None, margin: float, p
     elif p_holm is not None and p_holm <= policy.share("families"):
         verdict, reason = FAIL, f"family {family} got worse: {_points(one)}, p {p_holm:.2g} after Holm"
     else:
-        verdict, reason = (
-            INCONCLUSIVE,
-            (
-                f"family {family}: a drop of more than {100 * margin:g} points is neither shown nor ruled out: {_points(one)}"
-            ),
-        )
+        verdict = INCONCLUSIVE
+        reason = f"family {family}: a drop beyond {100 * margin:g} points is neither shown nor excluded: {_points(one)}"
     return Judgement(verdict, reason, one, p_holm)
 
 
@@ -201,53 +198,6 @@ def task_rule(task: str, one: Effect, p_holm: float | None, drop: float, policy:
         reason = f"task {task} fell by more than {100 * drop:g} points: {_points(one)}, p {p_holm:.2g} after Holm"
         return Judgement(FAIL, reason, one, p_holm)
     return Judgement(PASS, f"task {task}: no fall of more than {100 * drop:g} points: {_points(one)}", one, p_holm)
-
-
-def judge_limits(
-    pairs: Mapping[str, Sequence[DocPair]], members: Mapping[str, Sequence[str]], policy: Policy
-) -> list[dict[str, Any]]:
-    """Each family's increase of truncated, unparsed and not judged answers.
-
-    Truncated and unparsed fail above their limit where the increase is significant after Holm over all of them. What
-    was not judged says nothing of the checkpoint: above its limit the gate is inconclusive.
-    """
-    limits = policy.limits.model_dump()
-    found = []
-    for family, tasks in members.items():
-        for flag in FLAGS:
-            known = [pairs[task] for task in tasks if task in pairs]
-            if not known:
-                continue
-            rates = [flag_rates(docs, flag) for docs in known]
-            one = effect(
-                [Pairs(a - b, clusters_of(docs)) for docs, (a, b) in zip(known, rates, strict=True)], policy.alpha
-            )
-            assert one.mean is not None
-            sides = {
-                side: sum(float(pair[at].mean()) for pair in rates) / len(rates)
-                for at, side in enumerate(("candidate", "base"))
-            }
-            found.append(
-                {"family": family, "flag": flag, "limit": limits[flag], **sides, "mean": one.mean,
-                 "stderr": one.stderr, "p": one.p_gain, "above": one.mean > limits[flag] + 1e-12}
-            )  # fmt: skip
-    tested = [one for one in found if one["flag"] != "not_judged"]
-    for one, adjusted in zip(tested, holm([one["p"] for one in tested]), strict=True):
-        one["p_holm"] = adjusted
-    for one in found:
-        what = one["flag"].replace("_", " ")
-        said = (
-            f"family {one['family']}: {what} went from {100 * one['base']:.1f} to {100 * one['candidate']:.1f} %, "
-            f"the limit is {100 * one['limit']:g} points more"
-        )
-        if one["flag"] == "not_judged":
-            one["p"] = one["p_holm"] = None
-            one["verdict"] = INCONCLUSIVE if one["above"] else PASS
-        else:
-            one["verdict"] = FAIL if one["above"] and one["p_holm"] <= policy.share("limits") else PASS
-            said += "" if one["verdict"] == FAIL or not one["above"] else f" (p {one['p_holm']:.2g}: may be chance)"
-        one["reason"] = said
-    return found
 
 
 def _in_all_cases(

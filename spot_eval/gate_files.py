@@ -85,10 +85,8 @@ def imputed_lines(verdict: Verdict) -> Iterator[str]:
     """What each family's verdict would be if all that was not judged were right, or wrong."""
     for name, one in verdict["families"].items():
         if one["imputed"]:
-            worst, best = (
-                f"{signed(one['imputed'][case]['mean'])} ({one['imputed'][case]['verdict']})"
-                for case in ("worst", "best")
-            )
+            cases = [one["imputed"][case] for case in ("worst", "best")]
+            worst, best = (f"{signed(case['mean'])} ({case['verdict']})" for case in cases)
             yield f"{name}: {worst} if all that was not judged goes against the candidate, {best} if for it"
 
 

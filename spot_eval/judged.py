@@ -36,7 +36,7 @@ class JudgedDoc:
     doc_id: int
     doc_hash: str
     scores: tuple[float | None, ...]
-    truncated: tuple[bool, ...]
+    truncated: tuple[bool | None, ...]
     unparsed: tuple[bool, ...]
     output_tokens: tuple[int | None, ...]
     text_hashes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What the command line of `spot-eval run` says."""
+"""What the command lines of `spot-eval run` and of `spot-eval grade FILE` say."""
 
 from __future__ import annotations
 
@@ -27,4 +27,20 @@ class RunOptions:
     chat_template: str | None = None
     skip_too_long: bool = False
     trust_remote_code: bool = False
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """Generations made elsewhere; see `spot-eval grade --help`."""
+
+    file: Path
+    suite: str = "spot"
+    tasks: Sequence[str] = ()
+    data_dirs: Sequence[Path] = ()
+    data_files: Mapping[str, Path] = field(default_factory=dict)
+    model: str | None = None
+    sampling: str | None = None
+    baseline: str | None = None
+    out: Path | None = None
     workers: int | None = None

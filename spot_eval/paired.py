@@ -121,7 +121,7 @@ def effect(parts: Sequence[Pairs], alpha: float = 0.05) -> Effect:
 
 def _stderr(part: Pairs) -> float | None:
     """Clustered where docs share a source: the sandwich with G / (G - 1), as for a regression on a constant."""
-    return 0.0 if part.identical else weighted_mean_over_docs(*part.units).stderr
+    return 0.0 if part.identical else weighted_mean_over_docs(*map(list, part.units)).stderr
 
 
 def _satterthwaite(parts: Sequence[Pairs]) -> float:
@@ -195,40 +195,34 @@ def mcnemar(differences: np.ndarray) -> tuple[float, float, float]:
 def sign_flip(values: np.ndarray) -> tuple[float, float, float]:
     """The sign-flip permutation test of a sum: (p of no harm, p of no gain, two-sided p).
 
-    Values of one size are flipped together: how many of them stay positive is binomial, which is the same distribution
-    as one flip each, drawn in a fraction of the time. The draws are the same in every call.
+    All flips are gone through where few values differ from 0. Else they are drawn, the same in every call: values of
+    one size are flipped together, for how many of them stay positive is binomial, which is the same distribution as
+    one flip each, in a fraction of the time.
     """
     values = values[np.abs(values) > 1e-12]
     if not len(values):
         return 1.0, 1.0, 1.0
     if len(values) <= EXACT_UP_TO:
-        found = [
-            stats.permutation_test(
-                (values,), _row_sums, permutation_type="samples", n_resamples=np.inf, alternative=side, vectorized=True
-            )
-            for side in ("less", "greater")
-        ]
+        exact = stats.permutation_test(
+            (values,), _row_sums, permutation_type="samples", n_resamples=np.inf, alternative="less", vectorized=True
+        )
+        null, observed, extra = exact.null_distribution, exact.statistic, 0
     else:
         sizes, index = np.unique(np.round(np.abs(values), 12), return_inverse=True)
         counts = np.bincount(index)
-        positive = np.bincount(index[values > 0], minlength=len(sizes))
         rng = np.random.default_rng(0)
-        null = stats.monte_carlo_test(
-            positive,
+        drawn = stats.monte_carlo_test(
+            np.bincount(index[values > 0], minlength=len(sizes)),
             lambda size: rng.binomial(counts, 0.5, size=size),
             lambda kept, axis: (sizes * (2 * kept - counts)).sum(axis=axis),
             n_resamples=RESAMPLES,
             batch=max(1, 4_000_000 // len(sizes)),
-            alternative="less",
             vectorized=True,
         )
-        # the same draws serve the other side: ties count on both
-        drawn = np.concatenate([null.null_distribution])
-        tolerance = 1e-12
-        harm = (1 + int((drawn <= null.statistic + tolerance).sum())) / (RESAMPLES + 1)
-        gain = (1 + int((drawn >= null.statistic - tolerance).sum())) / (RESAMPLES + 1)
-        return harm, gain, min(1.0, 2 * min(harm, gain))
-    harm, gain = (float(one.pvalue) for one in found)
+        null, observed, extra = drawn.null_distribution, drawn.statistic, 1  # the sample itself is one of the flips
+    harm, gain = (
+        (extra + int((side * null <= side * observed + 1e-12).sum())) / (extra + null.size) for side in (1, -1)
+    )
     return harm, gain, min(1.0, 2 * min(harm, gain))
 
 

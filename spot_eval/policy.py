@@ -13,6 +13,8 @@ from spot_eval.errors import UserError
 from spot_eval.resources import folder
 from spot_eval.suite import nearest, readable
 
+PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
+
 # The chance of a false FAIL is shared out, so that the whole gate keeps to alpha whatever the suite looks like.
 SHARES = {"families": 0.7, "guards": 0.2, "limits": 0.1}
 

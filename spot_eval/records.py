@@ -70,19 +70,19 @@ class Doc:
 
 @dataclass(frozen=True)
 class Generation:
-    """One finished request: a line of `generations.jsonl`."""
+    """One finished request: a line of `generations.jsonl`. None is what generations made elsewhere do not say."""
 
     key: str
     task: str
     doc_id: int
     doc_hash: str
     repeat: int
-    seed: int
+    seed: int | None
     text: str
-    finish_reason: str  # "stop" (the model ended its turn) or "length" (the budget did)
-    prompt_tokens: int
-    output_tokens: int
-    max_new_tokens: int  # the budget in force: the task's, or what the context left of it
+    finish_reason: str | None  # "stop" (the model ended its turn) or "length" (the budget did)
+    prompt_tokens: int | None
+    output_tokens: int | None
+    max_new_tokens: int | None  # the budget in force: the task's, or what the context left of it
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Sample:
     score: float | None
     extracted: str | None
     why: str
-    truncated: bool
+    truncated: bool | None  # None where nobody knows how the text ended
     unparsed: bool
     not_judged: bool
     prompt_tokens: int | None

@@ -84,7 +84,7 @@ def task_scores(samples: Sequence[Sample]) -> dict[str, Any]:
         "avg_at_k": {str(repeats): estimate.mean},
         "pass_at_k": _pass_at_k(judged.values(), repeats),
         "maj_at_k": _maj_at_k(docs, repeats),
-        "truncated": sum(sample.truncated for sample in samples) / count,
+        "truncated": _share([sample.truncated for sample in samples]),
         "unparsed": sum(sample.unparsed for sample in samples) / count,
         "not_judged": sum(sample.not_judged for sample in samples) / count,
         "output_tokens": _mean([float(sample.output_tokens or 0) for sample in with_text]),
@@ -141,6 +141,12 @@ def _metrics(docs: Mapping[str, Sequence[Sample]]) -> dict[str, dict[str, float 
 
 def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
+
+
+def _share(flags: Sequence[bool | None]) -> float | None:
+    """The share of flags that are set; None as soon as one is not known."""
+    known = [flag for flag in flags if flag is not None]
+    return sum(known) / len(known) if len(known) == len(flags) else None
 
 
 def cost(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -21,11 +21,8 @@ STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 
 def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> None:
     """Verdict first, then why, then the numbers it stands on."""
-    console.print(
-        f"[{STYLES[verdict['verdict']]}]{verdict['verdict'].upper()}[/]: {escape(verdict['summary'])}",
-        soft_wrap=True,
-        highlight=False,
-    )
+    style, word = STYLES[verdict["verdict"]], verdict["verdict"].upper()
+    console.print(f"[{style}]{word}[/]: {escape(verdict['summary'])}", soft_wrap=True, highlight=False)
     for reason in verdict["reasons"]:
         console.print(f"- {reason}", markup=False, highlight=False, soft_wrap=True)
     title = f"{verdict['candidate']['model']} against {verdict['base']['model']} (%)"

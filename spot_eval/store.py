@@ -113,7 +113,7 @@ class RunDirectory:
     def discard(self) -> None:
         """Takes away a run that has just been made and holds nothing yet."""
         self.close()
-        for name in ("docs.jsonl", "manifest.json", ".lock"):
+        for name in ("docs.jsonl", "failures.jsonl", "manifest.json", ".lock"):
             (self.path / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # something is in it after all
             self.path.rmdir()

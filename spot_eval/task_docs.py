@@ -10,6 +10,7 @@ import importlib
 import json
 import logging
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from spot_eval.records import Doc, digest, doc_hash
 from spot_eval.resources import folder
 from spot_eval.sources import SOURCES, MissingData
 from spot_eval.suite import Suite, nearest
+
+# What lm-eval, datasets and a task's own Python raise for a task that is wrong.
+TASK_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, AssertionError, TemplateError)
 
 
 @dataclass(frozen=True)
@@ -63,31 +67,85 @@ def load_tasks(
     Returns (tasks, left_out): a gated data set that is not at hand is left out with the reason, so that the rest can
     run; its family then has no mean. Any other missing or malformed data raises UserError.
     """
-    logging.getLogger("lm_eval").setLevel(logging.ERROR)  # lm-eval warns once for each custom_dataset it loads
-    from lm_eval.tasks import TaskManager
-
-    include = [str(folder("tasks")), *([suite.tasks_dir] if suite.tasks_dir else [])]
-    if not sys.stderr.isatty():
-        importlib.import_module("datasets").disable_progress_bars()
-    metadata = {
-        "data_dirs": [str(path) for path in data_dirs],
-        "data_files": {task: str(path) for task, path in (data_files or {}).items()},
-    }
-    manager = TaskManager(include_path=include, include_defaults=False, metadata=metadata)
-    known = manager.all_subtasks
-    own_code = _own_tasks(suite)
+    loader = TaskLoader(suite, data_dirs=data_dirs, data_files=data_files)
     loaded, left_out = [], {}
     for name in suite.tasks:
-        if name not in known:
-            raise UserError(f"suite {suite.name}: there is no task {name!r}{nearest(name, known)}")
         try:
-            loaded.append(_load_task(manager, name, include, limit, own_code))
+            loaded.append(loader.load(name, limit))
         except MissingData as problem:
-            gated = name in SOURCES and SOURCES[name].gated
-            if not gated or name in metadata["data_files"] or len(suite.tasks) == 1:
+            if not loader.may_be_left_out(name):
                 raise
             left_out[name] = str(problem)
     return loaded, left_out
+
+
+class TaskLoader:
+    """The tasks of a suite, loaded one at a time as they are asked for.
+
+    Raises UserError where the user's own task files cannot be read at all.
+    """
+
+    def __init__(
+        self, suite: Suite, *, data_dirs: Sequence[Path] = (), data_files: Mapping[str, Path] | None = None
+    ) -> None:
+        logging.getLogger("lm_eval").setLevel(logging.ERROR)  # lm-eval warns once for each custom_dataset it loads
+        from lm_eval.tasks import TaskManager
+
+        if not sys.stderr.isatty():
+            importlib.import_module("datasets").disable_progress_bars()
+        self.suite = suite
+        self._include = [str(folder("tasks")), *([suite.tasks_dir] if suite.tasks_dir else [])]
+        self._data_files = {task: str(path) for task, path in (data_files or {}).items()}
+        metadata = {"data_dirs": [str(path) for path in data_dirs], "data_files": self._data_files}
+        self._manager = TaskManager(include_path=self._include, include_defaults=False, metadata=metadata)
+        self._own_code = _own_tasks(suite)
+
+    def load(self, name: str, limit: int | None = None) -> LoadedTask:
+        """One task with its docs; whatever is wrong with a user's task is one sentence naming file and line.
+
+        Raises MissingData where its rows are not at hand, UserError for anything else.
+        """
+        known = self._manager.all_subtasks
+        if name not in known:
+            raise UserError(f"suite {self.suite.name}: there is no task {name!r}{nearest(name, known)}")
+        try:
+            task = self._manager.load([name])["tasks"][name]
+            return _read_task(task, name, self._include, limit, self._own_code)
+        except UserError:
+            raise
+        except Exception as problem:
+            place = own_place(problem, self.suite.tasks_dir)
+            if place is None and not isinstance(problem, TASK_ERRORS):
+                raise
+            file, line = place or (self.file(name), None)
+            where = f"{file}, line {line}" if line else str(file)
+            raise UserError(f"task {name} ({where}): {one_line(problem)}") from problem
+
+    def file(self, name: str) -> Path:
+        """The YAML file of a task."""
+        return Path(self._manager.task_index[name].yaml_path)
+
+    def may_be_left_out(self, name: str) -> bool:
+        """Whether a run can do without the task: its data set is gated, nobody named a file, and there are others."""
+        gated = name in SOURCES and SOURCES[name].gated
+        return gated and name not in self._data_files and len(self.suite.tasks) > 1
+
+
+def own_place(problem: BaseException, own: str | None) -> tuple[Path, int] | None:
+    """Where in the Python files under the folder `own` an exception came from: (file, line), the innermost."""
+    if own is None:
+        return None
+    root = Path(own).resolve()
+    if isinstance(problem, SyntaxError) and problem.filename and root in Path(problem.filename).resolve().parents:
+        return Path(problem.filename), problem.lineno or 1
+    frames = [(Path(frame.filename), frame.lineno or 1) for frame in traceback.extract_tb(problem.__traceback__)]
+    return next((place for place in reversed(frames) if root in place[0].resolve().parents), None)
+
+
+def one_line(problem: BaseException) -> str:
+    """An exception as `Type: message`, in at most 300 characters."""
+    said = problem.msg if isinstance(problem, SyntaxError) else str(problem)
+    return f"{type(problem).__name__}: {' '.join(said.split())[:300]}".removesuffix(": ")
 
 
 def _own_tasks(suite: Suite) -> str:
@@ -115,20 +173,6 @@ def _own_tasks(suite: Suite) -> str:
     if taken := sorted(ours & theirs):
         raise UserError(f"{suite.tasks_dir}: task {taken[0]!r} has the name of one of spot-eval's own; rename it")
     return digest([[path.name, path.read_text(encoding="utf-8", errors="replace")] for path in files])
-
-
-# What lm-eval, datasets and a task's own Python raise for a task that is wrong.
-TASK_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, AssertionError, TemplateError)
-
-
-def _load_task(manager: Any, name: str, include: list[str], limit: int | None, own_code: str) -> LoadedTask:
-    """One task with its docs; whatever is wrong with a user's task is one sentence naming its file."""
-    try:
-        return _read_task(manager.load([name])["tasks"][name], name, include, limit, own_code)
-    except TASK_ERRORS as problem:
-        entry = manager.task_index[name]
-        reason = " ".join(str(problem).split())[:300] or type(problem).__name__
-        raise UserError(f"task {name} ({entry.yaml_path}): {type(problem).__name__}: {reason}") from problem
 
 
 def _read_task(task: Any, name: str, include: list[str], limit: int | None, own_code: str) -> LoadedTask:

@@ -1,4 +1,4 @@
-"""`spot-eval grade`: stored generations, judged again."""
+"""`spot-eval grade`: stored generations judged again, or generations made elsewhere."""
 
 from __future__ import annotations
 
@@ -7,17 +7,57 @@ from typing import Annotated
 
 import typer
 
-from spot_eval.commands.common import BaselineOption, Json, Workers, say, show_board
+from spot_eval.commands.common import BaselineOption, DataDir, DataFile, Json, Workers, names, pairs, say, show_board
+from spot_eval.errors import UserError
 
 
 def grade_command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    *,
+    run: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run directory, or a .jsonl of generations.")],
+    suite: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="FILE's suite; see `tasks list`. [default: spot]")
+    ] = None,
+    tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of FILE.")] = None,
+    data_dir: DataDir = None,
+    data: DataFile = None,
+    model_id: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose answers FILE holds. [default: its column model, its name]")
+    ] = None,
+    sampling: Annotated[
+        str | None,
+        typer.Option(metavar="suite|K=V,…", help="How FILE was sampled: as the suite says, or temperature=0.7,…"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="FILE's run directory. [default: runs/…]")] = None,
     baseline: BaselineOption = None,
     workers: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Judge stored generations again, without a model."""
-    from spot_eval.run import grade_again
+    """Judge stored generations again, or a file of generations made elsewhere; no model is needed."""
+    if run.is_dir() or not (run.exists() or run.suffix in {".jsonl", ".gz"}):
+        of_file = {
+            "--suite": suite, "--tasks": tasks, "--data-dir": data_dir, "--data": data, "--model-id": model_id,
+            "--sampling": sampling, "--out": out,
+        }  # fmt: skip
+        if given := [name for name, value in of_file.items() if value]:
+            raise UserError(f"{given[0]} is for a FILE of generations; the run at {run} has its own")
+        from spot_eval.run import grade_again
 
-    board = grade_again(run, baseline, workers, say)
-    show_board(run, board, as_json)
+        show_board(run, grade_again(run, baseline, workers, say), as_json)
+        return
+    from spot_eval.elsewhere import grade_file
+    from spot_eval.options import FileOptions
+
+    options = FileOptions(
+        file=run,
+        suite=suite or "spot",
+        tasks=names(tasks),
+        data_dirs=data_dir or [],
+        data_files={task: Path(file) for task, file in pairs("--data", data).items()},
+        model=model_id,
+        sampling=sampling,
+        baseline=baseline,
+        out=out,
+        workers=workers,
+    )
+    path, board = grade_file(options, say)
+    show_board(path, board, as_json)
