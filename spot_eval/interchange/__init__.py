@@ -1,0 +1,10 @@
+"""Runs in other programs' words: out to lm-eval, Inspect and model cards, in from lm-eval's sample logs.
+
+    finished     a finished run, doc by doc, as every export reads it
+    to_lm_eval   results_….json and samples_….jsonl
+    to_inspect   one log a task
+    to_card      a model card's evaluation metadata
+    from_lm_eval sample logs into a run directory
+
+Nothing here imports those programs; tests do, and read with them what is written.
+"""

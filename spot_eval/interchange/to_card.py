@@ -1,0 +1,70 @@
+"""A run as a model card's evaluation metadata: the `model-index` of the hub's cards, YAML between two lines of dashes.
+
+Values are percent; what stands behind a number (docs, samples a doc, standard error, sampling) is in its `args`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from spot_eval.files import write_atomically
+from spot_eval.report.sides import Side, load_side
+from spot_eval.sources import SOURCES
+
+
+def export_card(run: Path, out: Path) -> list[Path]:
+    """Writes the metadata to the file `out`; returns it in a list."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, [card_metadata(load_side(run)).encode()])
+    return [out]
+
+
+def card_metadata(side: Side) -> str:
+    """The card's head. A task without a mean is left away: a card has no word for it."""
+    index = {
+        "name": side.judged.name,
+        "results": [_result(side, task, entry) for task, entry in side.board["tasks"].items() if entry["mean"] is not None],
+    }
+    return f"---\n{yaml.safe_dump({'model-index': [index]}, sort_keys=False, allow_unicode=True, width=100)}---\n"
+
+
+def _result(side: Side, task: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    settings = side.config["suite"]["tasks"][task]
+    known = {name: value for name, value in settings["sampling"].items() if value is not None}
+    return {
+        "task": {"type": "text-generation", "name": "Text Generation"},
+        "dataset": _dataset(side, task),
+        "metrics": [
+            {
+                "type": "accuracy",
+                "name": f"avg@{entry['repeats']}, percent",
+                "value": round(100 * entry["mean"], 2),
+                "args": {
+                    "stderr": None if entry["stderr"] is None else round(100 * entry["stderr"], 2),
+                    "docs": entry["docs_judged"],
+                    "samples_per_doc": entry["repeats"],
+                    "harness": f"spot-eval, suite {side.config['suite']['name']} v{side.config['suite']['version']}",
+                    **known,
+                },
+            }
+        ],
+    }
+
+
+def _dataset(side: Side, task: str) -> dict[str, Any]:
+    """The data set by its hub id; a revision only where the rows came from there."""
+    data = (side.manifest.get("data") or {}).get(task) or {}
+    source = SOURCES.get(task)
+    origin = str(data.get("origin") or task)
+    if not source:
+        return {"type": task, "name": task}
+    found: dict[str, Any] = {"type": source.hub, "name": task, "split": source.split}
+    if source.name:
+        found["config"] = source.name
+    if origin.startswith("hub:") and data.get("revision"):
+        found["revision"] = data["revision"]
+    return found
