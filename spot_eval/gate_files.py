@@ -66,7 +66,7 @@ def markdown(verdict: Verdict) -> str:
             if task in verdict["guards"]:
                 guard = verdict["guards"][task]
                 lines.append(_row(inert(task), guard, guard["drop"]))
-    shown = [limit for limit in verdict["limits"] if limit["mean"] > 0 or limit["verdict"] != "pass"]
+    shown = [limit for limit in verdict["limits"] if (limit["mean"] or 0) > 0 or limit["verdict"] != "pass"]
     if shown:
         lines += ["", "| more than in the base | verdict | base | now | limit |", "|---|---|---:|---:|---:|"]
         lines += [

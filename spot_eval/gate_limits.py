@@ -45,14 +45,13 @@ def judge_limits(
 
 
 def _unknown(family: str, flag: str, limit: float) -> dict[str, Any]:
-    """Answers made elsewhere may not say how they ended; what is unknown passes no limit but that of 100 points."""
+    """Answers made elsewhere may not say how they ended; what is unknown is within no limit."""
     reason = (
-        f"family {family}: it is not known which answers were {flag} (column finish_reason of the file), "
-        f"so the limit of {100 * limit:g} points more cannot be judged; {flag} = 1 under [limits] switches it off"
+        f"family {family}: it is not known which answers were {flag}, so the limit of {100 * limit:g} points more "
+        "cannot be judged; the column finish_reason of the file they came from tells"
     )
-    verdict = PASS if limit >= 1 else INCONCLUSIVE
     numbers = dict.fromkeys(("candidate", "base", "mean", "stderr", "p", "p_holm"))
-    return {"family": family, "flag": flag, "verdict": verdict, "reason": reason, "limit": limit, **numbers}
+    return {"family": family, "flag": flag, "verdict": INCONCLUSIVE, "reason": reason, "limit": limit, **numbers}
 
 
 def _limit(

@@ -79,14 +79,28 @@ def load_tasks(
     return loaded, left_out
 
 
+class BrokenTaskError(UserError):
+    """A task that cannot be loaded, with the file, and where known the line, that is to blame."""
+
+    def __init__(self, task: str, file: Path, line: int | None, why: str) -> None:
+        super().__init__(f"task {task} ({file}, line {line}): {why}" if line else f"task {task} ({file}): {why}")
+        self.file, self.line, self.why = file, line, why
+
+
 class TaskLoader:
     """The tasks of a suite, loaded one at a time as they are asked for.
 
-    Raises UserError where the user's own task files cannot be read at all.
+    Raises UserError where a file among the user's own tasks is broken or takes a name of ours; `unchecked` passes
+    over both.
     """
 
     def __init__(
-        self, suite: Suite, *, data_dirs: Sequence[Path] = (), data_files: Mapping[str, Path] | None = None
+        self,
+        suite: Suite,
+        *,
+        data_dirs: Sequence[Path] = (),
+        data_files: Mapping[str, Path] | None = None,
+        unchecked: bool = False,
     ) -> None:
         logging.getLogger("lm_eval").setLevel(logging.ERROR)  # lm-eval warns once for each custom_dataset it loads
         from lm_eval.tasks import TaskManager
@@ -98,7 +112,7 @@ class TaskLoader:
         self._data_files = {task: str(path) for task, path in (data_files or {}).items()}
         metadata = {"data_dirs": [str(path) for path in data_dirs], "data_files": self._data_files}
         self._manager = TaskManager(include_path=self._include, include_defaults=False, metadata=metadata)
-        self._own_code = _own_tasks(suite)
+        self._own_code = "" if unchecked else _own_tasks(suite)
 
     def load(self, name: str, limit: int | None = None) -> LoadedTask:
         """One task with its docs; whatever is wrong with a user's task is one sentence naming file and line.
@@ -118,8 +132,7 @@ class TaskLoader:
             if place is None and not isinstance(problem, TASK_ERRORS):
                 raise
             file, line = place or (self.file(name), None)
-            where = f"{file}, line {line}" if line else str(file)
-            raise UserError(f"task {name} ({where}): {one_line(problem)}") from problem
+            raise BrokenTaskError(name, file, line, one_line(problem)) from problem
 
     def file(self, name: str) -> Path:
         """The YAML file of a task."""
@@ -148,6 +161,13 @@ def one_line(problem: BaseException) -> str:
     return f"{type(problem).__name__}: {' '.join(said.split())[:300]}".removesuffix(": ")
 
 
+def names_of_ours() -> set[str]:
+    """The tasks that come with this installation."""
+    from lm_eval.tasks import TaskManager
+
+    return set(TaskManager(include_path=str(folder("tasks")), include_defaults=False).all_subtasks)
+
+
 def _own_tasks(suite: Suite) -> str:
     """A hash of the user's task files, which decide what is asked and how it is judged; empty where there are none.
 
@@ -168,9 +188,8 @@ def _own_tasks(suite: Suite) -> str:
                 raise UserError(f"{path}{line}: broken YAML ({problem.problem})") from problem
             except (ValueError, OSError, yaml.YAMLError) as problem:
                 raise UserError(f"{path}: no task file ({problem})") from problem
-    ours = set(TaskManager(include_path=str(folder("tasks")), include_defaults=False).all_subtasks)
     theirs = set(TaskManager(include_path=suite.tasks_dir, include_defaults=False).all_subtasks)
-    if taken := sorted(ours & theirs):
+    if taken := sorted(names_of_ours() & theirs):
         raise UserError(f"{suite.tasks_dir}: task {taken[0]!r} has the name of one of spot-eval's own; rename it")
     return digest([[path.name, path.read_text(encoding="utf-8", errors="replace")] for path in files])
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from spot_eval.commands.common import DataDir, DataFile, pairs, print_json
+from spot_eval.commands.common import DataDir, DataFile, names, pairs, print_json, say
 
 app = typer.Typer(help="The tasks and suites there are.", no_args_is_help=True)
 
@@ -28,3 +30,47 @@ def tasks_list(
         print_json(entries)
     else:
         print_catalogue(suite, entries)
+
+
+@app.command("check")
+def tasks_check(
+    what: Annotated[str, typer.Argument(metavar="DIR|SUITE", help="A folder of task files, or a suite.")],
+    data_dir: DataDir = None,
+    data: DataFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
+) -> None:
+    """Would your own tasks run: settings, imports, ten docs, and each gold against itself."""
+    from spot_eval.check_tasks import check_tasks, print_checked
+
+    files = {task: Path(file) for task, file in pairs("--data", data).items()}
+    checked = check_tasks(what, data_dir or [], files)
+    if as_json:
+        print_json([one.as_json() for one in checked])
+    else:
+        print_checked(checked)
+    if not all(one.ok for one in checked):
+        raise typer.Exit(2)
+
+
+@app.command("docs")
+def tasks_docs(
+    suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="The suite whose docs to print.")] = "spot",
+    tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of the suite.")] = None,
+    data_dir: DataDir = None,
+    data: DataFile = None,
+) -> None:
+    """Every doc a suite asks, a JSON object a line, to be answered elsewhere; see `grade FILE`."""
+    from spot_eval.records import to_line
+    from spot_eval.suite import load_suite
+    from spot_eval.task_docs import load_tasks
+
+    files = {task: Path(file) for task, file in pairs("--data", data).items()}
+    whole = load_suite(suite)
+    whole.refuse_strangers(files)
+    loaded, left_out = load_tasks(whole.narrowed(tasks=names(tasks)), data_dirs=data_dir or [], data_files=files)
+    for task, reason in left_out.items():
+        say(f"{task} is left out: {reason}")
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as for any program in front of `head`
+    for doc in (doc for task in loaded for doc in task.docs):
+        asked = {"task": doc.task, "doc_id": doc.doc_id, "doc_hash": doc.doc_hash, "messages": doc.messages}
+        sys.stdout.buffer.write(to_line(asked))

@@ -127,4 +127,10 @@ def same(a: str, b: str) -> bool:
     return a == b
 
 
-GRADER = Grader("choice", 1, judge, same)
+def perfect(row: Mapping[str, Any], gold: object) -> str:
+    """The line asked for."""
+    del gold
+    return f"Answer: {row['answer']}"
+
+
+GRADER = Grader("choice", 1, judge, same, perfect=perfect)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connect4 import Board, score_response
+from connect4 import Board, immediate_wins, score_response
 from spot_eval.graders.verdict import Grader, Verdict, no_answer
 
 
@@ -37,4 +37,13 @@ def same(a: str, b: str) -> bool:
     return a == b
 
 
-GRADER = Grader("connect4", 1, judge, same)
+def perfect(row: Mapping[str, Any], gold: object) -> str:
+    """The cells of the board itself: the grader looks at no other gold."""
+    del gold
+    board = Board.from_state(row["state"])
+    mine, theirs = (", ".join(f"({r},{c})" for r, c in sorted(cells)) or "none" for cells in immediate_wins(board))
+    r, c = min(board.landing_cells())
+    return f"My winning cells: [{mine}]\nOpponent's winning cells: [{theirs}]\nMy move: [({r},{c})]"
+
+
+GRADER = Grader("connect4", 1, judge, same, perfect)

@@ -58,4 +58,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not math.isnan(value)
 
 
-GRADER = Grader("lm_eval", 1, judge)
+def perfect(row: Mapping[str, Any], gold: Any) -> str | None:
+    """The bare gold (of several the first), which a task's filter may or may not read; None where it is no text."""
+    del row
+    first = gold[0] if isinstance(gold, list) and gold else gold
+    return str(first) if isinstance(first, str | int | float) else None
+
+
+GRADER = Grader("lm_eval", 1, judge, perfect=perfect)

@@ -126,4 +126,14 @@ def warm_up() -> None:
     judge({"answer": "7"}, "It was about 3 or 4, and 1,250.5 in the end.")
 
 
-GRADER = Grader("maths", 1, judge, same)
+def perfect(row: Mapping[str, Any], gold: object) -> str:
+    r"""The gold in a box.
+
+    >>> perfect({"answer": "4"}, "4")
+    '\\boxed{4}'
+    """
+    del gold
+    return rf"\boxed{{{row['answer']}}}"
+
+
+GRADER = Grader("maths", 1, judge, same, perfect)

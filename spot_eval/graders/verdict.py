@@ -47,10 +47,12 @@ class Grader:
 
     `judge(doc, text)` reads the whole generation (thinking included) and never raises on hostile text; `doc` is the
     task's row. `same(a, b)` says whether two extracted answers are one answer, for majority votes; None where a vote
-    makes no sense. `version` goes up whenever a verdict could change.
+    makes no sense. `version` goes up whenever a verdict could change. `perfect(row, gold)` is a reply that must score
+    1, made of the doc's own gold; None where a gold is no reply.
     """
 
     name: str
     version: int
     judge: Callable[[Mapping[str, Any], str], Verdict]
     same: Callable[[str, str], bool] | None = None
+    perfect: Callable[[Mapping[str, Any], Any], str | None] | None = None
