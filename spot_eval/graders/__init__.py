@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 
+from spot_eval.errors import UserError
 from spot_eval.graders.verdict import Grader, Verdict, no_answer, undecided
 
 __all__ = ["GRADERS", "Grader", "Verdict", "load_grader", "no_answer", "undecided"]
@@ -32,6 +33,11 @@ GRADER_FIELDS = {
 
 
 def load_grader(name: str) -> Grader:
-    """The grader called `name`; its module, and what that imports, is loaded now and not before."""
+    """The grader called `name`; its module, and what that imports, is loaded now and not before.
+
+    Raises UserError for the judge of a run that was made by another program.
+    """
+    if name not in GRADERS:
+        raise UserError(f"the verdicts of {name!r} came with the run; nothing here can judge its answers again")
     grader: Grader = importlib.import_module(GRADERS[name]).GRADER
     return grader

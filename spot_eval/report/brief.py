@@ -108,7 +108,7 @@ def _line(story: Story, title: str, level: str, name: str, entry: Mapping[str, A
         tokens = entry["output_tokens"]
         cells += [
             f"{entry['docs']:,} × {entry['repeats']}",
-            *(f"{100 * entry[flag]:.1f}" for flag in ("truncated", "unparsed", "not_judged")),
+            *(words.share(entry[flag]) for flag in ("truncated", "unparsed", "not_judged")),
             "–" if tokens is None else f"{tokens:,.0f}",
         ]
     else:

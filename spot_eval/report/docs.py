@@ -119,11 +119,13 @@ def _column_makers(sides: Sequence[Side], words: dict[str, int]) -> dict[str, Ca
         place = sides[run].texts.get((sample.key,))
         return place.line if place else None
 
+    def flags(run: int, sample: Sample) -> int:
+        missing = sample.not_judged and (sample.key,) not in sides[run].texts and not sides[run].judged.saved
+        return TRUNCATED * bool(sample.truncated) + UNPARSED * sample.unparsed + NO_TEXT * missing
+
     return {
         "score": lambda _, sample: _number(sample.score),
-        "flags": lambda _, sample: (
-            TRUNCATED * sample.truncated + UNPARSED * sample.unparsed + NO_TEXT * (sample.output_tokens is None)
-        ),
+        "flags": flags,
         "tokens": lambda _, sample: sample.output_tokens,
         "answer": lambda _, sample: None if sample.extracted is None else word(sample.extracted),
         "why": lambda _, sample: word(sample.why),

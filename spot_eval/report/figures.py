@@ -146,7 +146,7 @@ def length_histogram(lengths: Sequence[Sequence[int]], names: Sequence[str]) -> 
     if not known:
         return None
     low, high = math.log(min(known)), math.log(max(known))
-    if high - low < 0.2:
+    if high - low < 0.2:  # all of one length
         low, high = low - 0.1, high + 0.1
     bins = LENGTH_BINS
 

@@ -236,7 +236,7 @@ def _counts(story: Story, entry: Mapping[str, Any], name: str) -> list[dict[str,
     for flag in ("truncated", "unparsed", "not_judged"):
         mean = changes[flag]["mean"] if changes else None
         shown = words.points(mean) if mean and abs(mean) >= 0.0005 else ""
-        cells.append({"text": f"{100 * entry[flag]:.1f}", "change": shown if changes else None})
+        cells.append({"text": words.share(entry[flag]), "change": shown if changes else None})
     tokens, mean = entry["output_tokens"], changes["output_tokens"]["mean"] if changes else None
     shown = words.with_minus(f"{mean:+,.0f}") if mean and abs(mean) >= 0.5 else ""
     cells.append({"text": "–" if tokens is None else f"{tokens:,.0f}", "change": shown if changes else None})

@@ -34,6 +34,11 @@ def difference(mean: float | None, stderr: float | None = None) -> Said | None:
     return Said(points(mean), "" if stderr is None else f"± {100 * stderr:.1f}")
 
 
+def share(value: float | None) -> str:
+    """`0.3`: percent without an error; a dash where it is not known."""
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
 def points(value: float) -> str:
     """`+2.1` or `−0.4`; a zero has no sign."""
     shown = f"{100 * abs(value):.1f}"

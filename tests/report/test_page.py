@@ -1,0 +1,266 @@
+"""The report in a real browser: what a reader sees and does, and what hostile text does not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up_runs import write_run
+from report_pages import Page, candidate_answer, write_report
+
+from spot_eval.report.build import load_story
+
+
+
+def items(tab: Any) -> list[str]:
+    """The docs the list shows, as `task / id`."""
+    return tab.locator(".item .where").all_inner_texts()  # type: ignore[no-any-return]
+
+
+def choose(tab: Any, outcome: str) -> None:
+    tab.locator(f"#outcomes label:has-text('{outcome}')").click()
+
+
+def test_the_verdict_comes_first_and_the_page_is_quiet(page: Page, report: Path, candidate: Path, base: Path) -> None:
+    tab = page.open(report)
+    story = load_story(candidate, [str(base)])
+    assert story.gate is not None
+    assert story.verdict["word"] in tab.locator("h1").inner_text()
+    assert tab.locator(".points li").count() == len(story.verdict["points"]) >= 2
+    assert "tiny-sft against tiny" in tab.locator(".eyebrow").inner_text()
+    page.assert_quiet(report)
+
+
+def test_the_scoreboard_has_a_row_a_task_and_numbers_of_the_run(page: Page, report: Path) -> None:
+    tab = page.open(report)
+    rows = {row.split("\t")[0].strip(): row for row in tab.locator(".board tbody tr").all_inner_texts()}
+    assert list(rows) == ["in-domain", "sums", "general", "orders", "overall"]
+    assert "6 × 4" in rows["sums"]
+    assert tab.locator(".forest .row svg").count() == 6  # overall, two families, two tasks, the scale
+    assert tab.locator(".card").count() == 2
+
+
+def test_filters(page: Page, report: Path) -> None:
+    tab = page.open(report)
+    assert tab.locator("#count").inner_text() == "All 11 docs"
+    choose(tab, "Lost")
+    assert items(tab) == ["orders / 3", "sums / 0"]  # the largest loss first
+    choose(tab, "Gained")
+    assert items(tab) == ["sums / 1"]
+    choose(tab, "Not judged")
+    assert items(tab) == ["orders / 4"]
+    choose(tab, "All")
+    tab.check("#truncated")
+    assert items(tab) == ["sums / 2"]
+    tab.uncheck("#truncated")
+    tab.check("#unparsed")
+    assert sorted(items(tab)) == ["orders / 3", "sums / 2"]
+    tab.select_option("#task", "orders")
+    assert items(tab) == ["orders / 3"]
+    tab.uncheck("#unparsed")
+    assert len(items(tab)) == 5
+    page.assert_quiet(report)
+
+
+def test_text_is_found_in_transcripts_and_marked(page: Page, report: Path) -> None:
+    tab = page.open(report)
+    tab.fill("#text", "zebra counts")
+    tab.wait_for_function("document.querySelectorAll('.item').length === 1")
+    assert items(tab) == ["sums / 1"]
+    tab.click(".item")
+    tab.click(".marks button >> nth=1")  # the base's second repeat
+    assert tab.locator("mark").first.inner_text().lower() == "zebra counts"
+    tab.fill("#text", "no such words anywhere")
+    tab.wait_for_function("document.querySelectorAll('.item').length === 0")
+    assert tab.locator("#count").inner_text() == "0 of 11 docs"
+
+
+def test_a_permalink_opens_its_doc(page: Page, report: Path) -> None:
+    tab = page.open(report, "#sums/1/2")
+    assert tab.locator("#doc h3").inner_text() == "sums / 1"
+    assert tab.locator(".marks button[aria-pressed=true]").first.get_attribute("title") == "repeat 2: wrong"
+    assert tab.locator(".item[aria-selected=true] .where").inner_text() == "sums / 1"
+    href = tab.locator(".permalink").get_attribute("href")
+    assert href == "#sums/1/2"
+    tab.click(".item >> nth=0")
+    tab.wait_for_function("document.querySelector('#doc h3').innerText === 'orders / 3'")
+    assert tab.url.endswith("#orders/3")
+    tab.goto(report.as_uri() + "#sums/99")
+    tab.wait_for_selector("#doc .empty")
+    assert "no doc sums/99" in tab.locator("#doc").inner_text()
+    page.assert_quiet(report)
+
+
+def test_both_transcripts_stand_side_by_side_with_their_differences(page: Page, report: Path) -> None:
+    tab = page.open(report, "#sums/0")
+    assert tab.locator(".side .who").all_inner_texts() == ["tiny\nright", "tiny-sft\nwrong"]
+    assert tab.locator(".side del").all_inner_texts() == ["1"]
+    assert "".join(tab.locator(".side ins").all_inner_texts()).startswith("First I think of a number.")
+    tab.click("text=Hide differences")
+    assert tab.locator(".side ins, .side del").count() == 0
+    assert tab.locator(".side .text").nth(0).inner_text() == "It is \\boxed{1}."
+    assert "generations.jsonl:1" in tab.locator(".remark").inner_text()
+
+
+def test_what_has_no_text_says_why(page: Page, report: Path) -> None:
+    tab = page.open(report, "#orders/4")
+    shown = tab.locator(".side").nth(1).inner_text()
+    assert "not judged" in shown
+    assert "the engine gave up" in shown
+    assert "the request gave none" in shown
+
+
+def test_keys(page: Page, report: Path) -> None:
+    tab = page.open(report)
+    tab.wait_for_selector(".item[aria-selected=true]")
+    tab.keyboard.press("j")
+    tab.wait_for_function("location.hash === '#sums/0'")
+    pressed = tab.locator(".marks button[aria-pressed=true]").first
+    before = pressed.get_attribute("title")
+    tab.keyboard.press("]")
+    tab.wait_for_function(f"document.querySelector('.marks button[aria-pressed=true]').title !== {before!r}")
+    tab.keyboard.press("k")
+    tab.wait_for_function("location.hash === '#orders/3'")
+    tab.keyboard.press("/")
+    tab.keyboard.type("jjj")
+    assert tab.input_value("#text") == "jjj"
+    assert tab.url.endswith("#orders/3")  # what is typed moves nothing
+    page.assert_quiet(report)
+
+
+def test_themes(chromium: Any, report: Path) -> None:
+    def paper(tab: Any) -> str:
+        return tab.evaluate("getComputedStyle(document.body).backgroundColor")  # type: ignore[no-any-return]
+
+    dark = chromium.new_context(color_scheme="dark")
+    tab = Page(dark).open(report)
+    assert paper(tab) == "rgb(19, 22, 25)"
+    tab.click("#theme")
+    assert tab.locator("#theme").inner_text() == "Theme: light"
+    assert paper(tab) == "rgb(251, 250, 247)"
+    tab.emulate_media(media="print")
+    assert not tab.locator("#filters").is_visible()
+    assert not tab.locator(".listing").is_visible()
+    assert tab.locator("h1").is_visible()
+    dark.close()
+
+
+def test_a_phone_needs_no_sideways_scrolling(chromium: Any, report: Path) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 740})
+    page = Page(context)
+    tab = page.open(report)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 360
+    tab.locator(".item").first.click()
+    page.assert_quiet(report)
+    context.close()
+
+
+def test_without_scripts_everything_but_the_docs_is_there(chromium: Any, report: Path) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(report.as_uri())
+    assert tab.locator("h1").is_visible()
+    assert tab.locator(".board tbody tr").count() == 5
+    assert tab.locator("noscript").inner_text()
+    assert not tab.locator("#browser").is_visible()
+    context.close()
+
+
+def test_one_run_alone(page: Page, candidate: Path, tmp_path: Path) -> None:
+    path = write_report(tmp_path / "alone.html", candidate)
+    tab = page.open(path)
+    assert re.fullmatch(r"\d+\.\d %", tab.locator("h1").inner_text())
+    assert tab.locator("#differences").count() == 0
+    choose(tab, "Sometimes right")
+    assert items(tab) == ["sums / 0"]
+    assert tab.locator(".side").count() == 1
+    page.assert_quiet(path)
+
+
+def test_several_bases_can_be_chosen(page: Page, candidate: Path, base: Path, tmp_path: Path) -> None:
+    third = write_run(tmp_path / "third", candidate_answer, model="tiny-dpo")
+    path = write_report(tmp_path / "three.html", candidate, base, third)
+    tab = page.open(path)
+    assert tab.locator("#outcomes label:has-text('Lost')").inner_text() == "Lost2"
+    tab.select_option("#base", label="tiny-dpo")
+    assert tab.locator("#outcomes label:has-text('Lost')").inner_text() == "Lost0"
+    assert tab.locator(".board thead th").filter(has_text="tiny-dpo").count() == 1
+    page.assert_quiet(path)
+
+
+HOSTILE = {
+    "script": "<script>window.hacked = 1; alert(1)</script>",
+    "close": "</script></div></template><script>window.hacked = 2</script><!-- <script> ",
+    "handler": '"><img src=x onerror="window.hacked = 3"><svg onload=alert(4)>',
+    "jinja": "{{ 7 * 7 }} {% raw %} ${7*7} `",
+    "markdown": "[a link](javascript:alert(5)) ![](http://localhost:1/x.png) **bold**",
+    "escapes": "\x1b[31mred\x1b[0m \x00 \x07 bell",
+    "direction": "user\u202etxt.exe\u2066 \u200f\U000e0041",
+    "long": "A" * 1_000_000,
+    "surrogate": "half \ud83d of a pair",
+}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report in which everything a model, a task's author or a folder can name is hostile."""
+    folder = tmp_path_factory.mktemp("hostile")
+    texts = list(HOSTILE.values())
+    family = "<b onclick=alert(6)>family"
+    suite = {family: {"<i>task</i>/x": (len(texts), 1)}}
+
+    def answer(task: str, doc_id: int, repeat: int) -> dict[str, Any]:
+        short = texts[doc_id][:300]
+        return {"text": f"before {texts[doc_id]} after", "score": 0.0, "extracted": short, "why": short}
+
+    def question(task: str, doc_id: int) -> str:
+        return texts[doc_id][:5000]
+
+    candidate = write_run(folder / "<img src=x onerror=alert(7)>", answer, suite=suite, model=HOSTILE["handler"],
+                          question=question)  # fmt: skip
+    base = write_run(folder / "base", suite=suite, model="</title><script>alert(8)</script>", question=question)
+    return write_report(folder / "hostile.html", candidate, base)
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_text_is_text(page: Page, hostile: Path, kind: str) -> None:
+    number = list(HOSTILE).index(kind)
+    tab = page.open(hostile, f"#%3Ci%3Etask%3C%2Fi%3E%2Fx/{number}")
+    assert tab.locator("#doc h3").inner_text() == f"<i>task</i>/x / {number}"
+    text = tab.locator(".side .text").nth(1)
+    content = text.inner_text()
+    assert content.startswith("before ")
+    if kind in {"script", "close", "handler", "jinja", "markdown"}:
+        assert HOSTILE[kind] in content.replace("\n", " ")
+    if kind == "escapes":
+        assert [chip for chip in text.locator(".odd").all_inner_texts()] == ["ESC", "ESC", "NUL", "BEL"]
+    if kind == "direction":
+        assert text.locator(".odd").all_inner_texts() == ["U+202E", "U+2066", "U+200F", "U+E0041"]
+        assert "\u202e" not in content
+    if kind == "surrogate":
+        assert text.locator(".odd").all_inner_texts() == ["U+D83D"]
+    if kind == "long":
+        assert len(content) < 50_000
+        text.locator("button").click()
+        assert "characters are left out here" in text.inner_text()
+        assert "generations.jsonl, line" in text.inner_text()
+    assert tab.evaluate("window.hacked") is None
+    assert tab.locator("main img, main b[onclick], main i:not(.axis i):not(.key i), article script, iframe").count() == 0
+    assert tab.evaluate("[...document.links].every((link) => link.getAttribute('href').startsWith('#'))")
+    assert tab.evaluate("[...document.querySelectorAll('*')].every((e) => ![...e.attributes].some((a) => a.name.startsWith('on')))")
+    page.assert_quiet(hostile)
+
+
+def test_the_policy_lets_nothing_run_or_load(page: Page, report: Path) -> None:
+    tab = page.open(report)
+    tab.evaluate("""() => {
+        const script = document.createElement('script');
+        script.textContent = 'window.hacked = true';
+        document.body.append(script);
+        document.body.insertAdjacentHTML('beforeend', '<img src="http://localhost:1/x.png" onerror="window.hacked = true">');
+    }""")
+    assert tab.evaluate("fetch('http://localhost:1/').then(() => 'loaded', () => 'refused')") == "refused"
+    assert tab.evaluate("window.hacked") is None
+    assert any("Content Security Policy" in error for error in page.errors)
