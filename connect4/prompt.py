@@ -9,7 +9,7 @@ The reply ends with three lines that `scoring.parse_response` reads:
 
 from __future__ import annotations
 
-from connect4.board import Board
+from connect4.position import Position
 
 _TEXT = """\
 We are in the middle of a game of Connect 4, on 6 rows and 7 columns. The players X and O take turns; X \
@@ -38,7 +38,7 @@ Opponent's winning cells: [(row,column), ...]
 My move: [(row,column)]"""
 
 
-def render(board: Board) -> str:
+def render(board: Position) -> str:
     """The prompt for one board."""
     moves = ", ".join(f"({r},{c})" for r, c in board.landing_cells())
     return _TEXT.format(grid=board.grid(), player=board.player, opponent=board.opponent, moves=moves)

@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from connect4.board import COLUMNS, ROWS, Board, Cell, immediate_wins
+from connect4.game import COLUMNS, ROWS, Cell
+from connect4.position import Position, immediate_wins
 
 _LABEL = re.compile(
     r"\b(?:(?P<theirs>opponent(?:['’]?s)?\s+winning\s+cells?)|(?P<mine>my\s+winning\s+cells?)|(?P<move>my\s+move))"
@@ -75,7 +76,7 @@ def parse_response(text: str) -> Answer:
     return Answer(mine, theirs, next(iter(move)) if move else None, tuple(errors))
 
 
-def score_response(board: Board, text: str) -> Score:
+def score_response(board: Position, text: str) -> Score:
     """Judge a reply to `prompt.render(board)` against the true cells."""
     answer = parse_response(text)
     mine, theirs = immediate_wins(board)
