@@ -44,7 +44,7 @@ FORMS = [
 def test_a_perfect_answer_scores_in_every_surface_form(text):
     score = score_response(BOARD, text)
     assert score.answer.errors == ()
-    assert (score.joint, score.mine, score.theirs, score.move_legal) == (1, 1, 1, 1)
+    assert (score.joint, *score.parts.values(), score.move_legal) == (1, 1, 1, 1)
 
 
 @pytest.mark.parametrize("none", ["[none]", "[None]", "none", "[NONE].", "**none**", "(none)", r"[\text{none}]"])
@@ -58,20 +58,20 @@ def test_none_is_an_answer_where_there_is_no_cell(none):
 def test_silence_is_no_answer_even_where_none_is_right(empty):
     text = f"My winning cells: {empty}\nOpponent's winning cells: {empty}\nMy move: [(0,3)]"
     score = score_response(QUIET, text)
-    assert (score.joint, score.mine, score.theirs) == (0, 0, 0)
+    assert (score.joint, *score.parts.values()) == (0, 0, 0)
     assert any("neither cells nor the word none" in error or "breaks off" in error for error in score.answer.errors)
 
 
 def test_a_reply_without_any_list_scores_nothing():
     score = score_response(QUIET, "I play in the middle.")
-    assert (score.joint, score.mine, score.theirs, score.move_legal) == (0, 0, 0, 0)
+    assert (score.joint, *score.parts.values(), score.move_legal) == (0, 0, 0, 0)
     assert len(score.answer.errors) == 3
 
 
 @pytest.mark.parametrize("between", ["\n\nWait, that is not so.\n\n", "\n</think>\n", "\n"])
 def test_the_last_whole_answer_counts(between):
     assert score_response(BOARD, RIGHT + between + WRONG).joint == 0
-    assert score_response(BOARD, RIGHT + between + WRONG).mine == 0
+    assert score_response(BOARD, RIGHT + between + WRONG).parts["mine"] == 0
     assert score_response(BOARD, WRONG + between + RIGHT).joint == 1
 
 
@@ -92,12 +92,12 @@ def test_a_last_answer_that_is_malformed_is_not_saved_by_the_draft():
 
 
 def test_a_later_correction_of_one_part_counts():
-    assert score_response(BOARD, RIGHT + "\nActually: My winning cells: [none]").mine == 0
+    assert score_response(BOARD, RIGHT + "\nActually: My winning cells: [none]").parts["mine"] == 0
     score = score_response(BOARD, RIGHT.replace("(4,0)", "(4,1)") + "\nActually: Opponent's winning cells: [(4,0)]")
     assert (score.joint, score.move_legal) == (1, 1)
     assert score_response(BOARD, RIGHT + "\nNo. My move: [(5,5)]").move_legal == 0
     lines = RIGHT.split("\n")
-    assert score_response(BOARD, "\n".join([lines[1], lines[0], lines[1], "My winning cells: none"])).mine == 0
+    assert score_response(BOARD, "\n".join([lines[1], lines[0], lines[1], "My winning cells: none"])).parts["mine"] == 0
 
 
 def test_a_table_with_a_heading_for_each_part_is_not_read():
@@ -130,7 +130,7 @@ def test_any_order_of_the_lines_is_read():
 )
 def test_a_malformed_list_is_an_error_and_wrong(cells, error):
     score = score_response(BOARD, RIGHT.replace("My winning cells: [(0,2)]", f"My winning cells: {cells}"))
-    assert (score.joint, score.mine, score.theirs) == (0, 0, 1)
+    assert (score.joint, *score.parts.values()) == (0, 0, 1)
     assert len(score.answer.errors) == 1
     assert error in score.answer.errors[0]
 
@@ -138,7 +138,7 @@ def test_a_malformed_list_is_an_error_and_wrong(cells, error):
 @pytest.mark.parametrize("cells", ["[(0,2), (0,4)]", "[(0,4)]", "[none]", "[(2,0)]"])
 def test_only_the_exact_cells_are_right(cells):
     score = score_response(BOARD, RIGHT.replace("My winning cells: [(0,2)]", f"My winning cells: {cells}"))
-    assert (score.joint, score.mine, score.theirs) == (0, 0, 1)
+    assert (score.joint, *score.parts.values()) == (0, 0, 1)
     assert score.answer.errors == ()
 
 
@@ -177,7 +177,7 @@ def test_whatever_is_written_as_asked_is_read_back(mine, theirs, move, comma):
 
     text = f"My winning cells: {told(mine)}\nOpponent's winning cells: {told(theirs)}\nMy move: {told([move])}"
     answer = parse_response(text)
-    assert (answer.mine, answer.theirs, answer.move, answer.errors) == (mine, theirs, move, ())
+    assert (answer.parts, answer.move, answer.errors) == ({"mine": mine, "theirs": theirs}, move, ())
 
 
 @given(

@@ -13,7 +13,7 @@ RIGHT = "My winning cells: [(0,3)]\nOpponent's winning cells: [none]\nMy move: [
 def test_a_right_reply_scores_in_every_part():
     verdict = GRADER.judge(DOC, RIGHT)
     assert verdict.score == 1
-    assert verdict.metrics == {"mine": 1, "theirs": 1, "move_legal": 1, "format_ok": 1}
+    assert verdict.metrics == {"mine": 1, "theirs": 1, "move_legal": 1, "move_good": 1, "format_ok": 1}
     assert not verdict.unparsed
 
 
