@@ -27,7 +27,7 @@ VERSION = 1
 """Of the boards a seed names; goes up whenever they change."""
 
 BATCH = 16_384
-PATIENCE = 16 * BATCH  # walks without one board that was wanted, after which a stratum counts as empty
+PATIENCE = 8 * BATCH  # walks without one board that was wanted, after which a stratum counts as empty
 SOLVED_TOGETHER = 64
 ORDER = 0xB0A2D5  # names the stream that shuffles the set
 
