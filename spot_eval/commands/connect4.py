@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spot_eval.commands.common import print_json
+from spot_eval.commands.common import DataDir, DataFile, Json, Workers, pairs, print_json, say, show_board
 from spot_eval.errors import UserError
 
 app = typer.Typer(help="Connect4: boards with exact labels.", no_args_is_help=True)
@@ -106,6 +106,49 @@ def check_command(
         raise UserError(f"{file}: {'; '.join(report.problems[:5])}{more}")
     if not as_json:
         typer.echo("every label is right, every board can be reached, no board is there twice")
+
+
+@app.command("probe")
+def probe_command(
+    *,
+    model: Annotated[str, typer.Option(metavar="PATH|HUB", help="Checkpoint folder or hub id.")],
+    engine: Annotated[str, typer.Option(metavar="NAME", help="What generates.")] = "hf",
+    engine_arg: Annotated[list[str] | None, typer.Option(metavar="K=V", help="See `run --help`.")] = None,
+    data_dir: DataDir = None,
+    data: DataFile = None,
+    connect4_seed: Annotated[
+        int | None, typer.Option(min=0, metavar="S", help="Seed of the fresh boards. [default: one is drawn]")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only the first N boards and their twins.")
+    ] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples a board.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Token budget of an answer.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory. [default: runs/<model>-…]")] = None,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Has a checkpoint seen the published boards? Ask them, and a fresh twin of each: `run --suite connect4-probe`."""
+    from spot_eval.options import RunOptions
+    from spot_eval.run import run
+
+    options = RunOptions(
+        model=model,
+        suite="connect4-probe",
+        engine=engine,
+        engine_args=pairs("--engine-arg", engine_arg),
+        data_dirs=data_dir or [],
+        data_files={task: Path(file) for task, file in pairs("--data", data).items()},
+        limit=limit,
+        repeats=repeats,
+        max_new_tokens=max_new_tokens,
+        fresh=connect4_seed is None,
+        connect4_seed=connect4_seed,
+        out=out,
+        workers=workers,
+    )
+    path, board = run(options, say)
+    show_board(path, board, as_json)
 
 
 def _lines(file: Path) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -96,8 +97,6 @@ def test_a_file_without_boards(tmp_path, content, message):
 
 def test_no_file():
     with pytest.raises(SetError, match=r"nowhere\.jsonl: cannot be read"):
-        from pathlib import Path
-
         read_set(Path("nowhere.jsonl"))
 
 
