@@ -1,26 +1,52 @@
-"""Connect4 as a test of reading a board: positions, immediate wins, a prompt, and a score for the reply.
+"""Connect4 as a test of reading and thinking: fresh boards with exact labels, a prompt, a score for the reply.
 
-Knows nothing of models, runs or files, and imports nothing of `spot_eval`. Cells are (row, column), row 0 at
-the bottom; X moves first.
+Knows nothing of models and runs, and imports nothing of `spot_eval`. Cells are (row, column), row 0 at the bottom; X
+moves first.
 
->>> board = Board.from_rows(["_______"] * 4 + ["OO_____", "XXX_O__"])
->>> immediate_wins(board)
+>>> position = Position.from_rows(["_______"] * 4 + ["OO_____", "XXX_O__"])
+>>> immediate_wins(position)
 (frozenset({(0, 3)}), frozenset())
+>>> [puzzle.truth for puzzle in generate_boards(500, seed=7)][:1]
+[{'mine': frozenset({(3, 5)}), 'theirs': frozenset({(3, 5), (4, 2), (4, 3)})}]
 """
 
-from connect4.board import COLUMNS, ROWS, Board, Cell, immediate_wins
-from connect4.prompt import render
-from connect4.scoring import Answer, Score, parse_response, score_response
+from connect4.game import COLUMNS, ROWS, STANDARD, Cell, Game, winning_drops
+from connect4.generator import Puzzle, generate_boards, generate_like
+from connect4.guessing import guesses
+from connect4.labels import Result, Truth, truth
+from connect4.position import Position, immediate_wins
+from connect4.prompt import render, reply
+from connect4.reading import Answer, parse_response
+from connect4.scoring import Score, score_response
+from connect4.sets import Item, SetError, read_row, read_set
+
+Board = Position  # a position read from text is a board to those who score replies
 
 __all__ = [
     "COLUMNS",
     "ROWS",
+    "STANDARD",
     "Answer",
     "Board",
     "Cell",
+    "Game",
+    "Item",
+    "Position",
+    "Puzzle",
+    "Result",
     "Score",
+    "SetError",
+    "Truth",
+    "generate_boards",
+    "generate_like",
+    "guesses",
     "immediate_wins",
     "parse_response",
+    "read_row",
+    "read_set",
     "render",
+    "reply",
     "score_response",
+    "truth",
+    "winning_drops",
 ]

@@ -9,12 +9,14 @@ from typing import Any
 from spot_eval.baseline import Baseline, difference, load_baseline, refuse_incomparable
 from spot_eval.errors import UserError
 from spot_eval.files import write_atomically, write_json
+from spot_eval.floors import contamination, guessing
+from spot_eval.fresh import with_boards
 from spot_eval.generate import Plan, generate, make_plan, refuse_too_long, take_over
 from spot_eval.grade import grade
 from spot_eval.manifest import build_manifest, run_config, run_folder
 from spot_eval.model import Model, check_options, find_model
 from spot_eval.options import RunOptions
-from spot_eval.records import Doc, Sample, to_line
+from spot_eval.records import Doc, Sample, read_records, to_line
 from spot_eval.score import scoreboard
 from spot_eval.show import markdown
 from spot_eval.sources import data_directories
@@ -37,8 +39,15 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     suite = whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
     data_directories(options.data_dirs)  # a folder that is none is said at once
     baseline = load_baseline(options.baseline) if options.baseline else None
+    options = with_boards(options, suite, baseline, say)
     model = find_model(options, thinking=suite.thinking)
-    tasks, left_out = load_tasks(suite, data_dirs=options.data_dirs, data_files=options.data_files, limit=options.limit)
+    tasks, left_out = load_tasks(
+        suite,
+        data_dirs=options.data_dirs,
+        data_files=options.data_files,
+        limit=options.limit,
+        connect4_seed=options.connect4_seed,
+    )
     preflight((doc for task in tasks for doc in task.docs if task.grader == "ifeval"), {task.grader for task in tasks})
     for name, reason in left_out.items():
         say(f"{name} is left out, and its family has no mean: {reason}")
@@ -117,11 +126,20 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
         "changes": manifest["config"]["changes"],
         **scoreboard(samples, suite=suite, sessions=store.read_sessions(), left_out=manifest["left_out"]),
     }
+    boards = (doc for doc in read_records(store.path / "docs.jsonl", Doc) if _is_board(manifest, doc.task))
+    if guessed := guessing(boards):
+        board["guessing"] = guessed
+    if probe := contamination(samples):
+        board["contamination"] = probe
     if baseline:
         board["difference"] = difference(board, samples, suite, baseline)
     write_json(store.path / "scoreboard.json", board)
     write_atomically(store.path / "scoreboard.md", [markdown(board).encode()])
     return board
+
+
+def _is_board(manifest: Mapping[str, Any], task: str) -> bool:
+    return manifest["config"]["data"][task]["grader"] == "connect4"
 
 
 def _generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) -> None:

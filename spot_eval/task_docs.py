@@ -43,6 +43,7 @@ class LoadedTask:
     revision: str | None
     content_hash: str  # of messages, gold and rows of the docs that are asked
     task_version: str
+    drawn: dict[str, Any] | None = None  # seed and generator, where the rows were made and not read
 
     def manifest(self) -> dict[str, Any]:
         """What decides scores: goes into the run's configuration."""
@@ -52,6 +53,7 @@ class LoadedTask:
             "grader": self.grader,
             "until": list(self.until),
             "task_version": self.task_version,
+            **({"drawn": self.drawn} if self.drawn else {}),
         }
 
 
@@ -61,13 +63,14 @@ def load_tasks(
     data_dirs: Sequence[Path] = (),
     data_files: Mapping[str, Path] | None = None,
     limit: int | None = None,
+    connect4_seed: int | None = None,
 ) -> tuple[list[LoadedTask], dict[str, str]]:
-    """The suite's tasks with their docs, the first `limit` of each where given.
+    """The suite's tasks with their docs, the first `limit` of each where given; `connect4_seed` draws other boards.
 
     Returns (tasks, left_out): a gated data set that is not at hand is left out with the reason, so that the rest can
     run; its family then has no mean. Any other missing or malformed data raises UserError.
     """
-    loader = TaskLoader(suite, data_dirs=data_dirs, data_files=data_files)
+    loader = TaskLoader(suite, data_dirs=data_dirs, data_files=data_files, connect4_seed=connect4_seed)
     loaded, left_out = [], {}
     for name in suite.tasks:
         try:
@@ -100,6 +103,7 @@ class TaskLoader:
         *,
         data_dirs: Sequence[Path] = (),
         data_files: Mapping[str, Path] | None = None,
+        connect4_seed: int | None = None,
         unchecked: bool = False,
     ) -> None:
         logging.getLogger("lm_eval").setLevel(logging.ERROR)  # lm-eval warns once for each custom_dataset it loads
@@ -110,7 +114,11 @@ class TaskLoader:
         self.suite = suite
         self._include = [str(folder("tasks")), *([suite.tasks_dir] if suite.tasks_dir else [])]
         self._data_files = {task: str(path) for task, path in (data_files or {}).items()}
-        metadata = {"data_dirs": [str(path) for path in data_dirs], "data_files": self._data_files}
+        metadata: dict[str, Any] = {
+            "data_dirs": [str(path) for path in data_dirs],
+            "data_files": self._data_files,
+            **({} if connect4_seed is None else {"connect4_seed": connect4_seed}),
+        }
         self._manager = TaskManager(include_path=self._include, include_defaults=False, metadata=metadata)
         self._own_code = "" if unchecked else _own_tasks(suite)
 
@@ -236,6 +244,7 @@ def _read_task(task: Any, name: str, include: list[str], limit: int | None, own_
         revision=origin.get("revision"),
         content_hash=digest(asked),
         task_version=str(metadata.get("version", "")) if name in SOURCES or not own_code else own_code,
+        drawn=origin.get("drawn"),
     )
 
 
