@@ -40,7 +40,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     data_directories(options.data_dirs)  # a folder that is none is said at once
     baseline = load_baseline(options.baseline) if options.baseline else None
     path = locate(options.model)
-    facts = engine_facts(options.engine, path, options.engine_args)
+    facts = engine_facts(options.engine, path, options.engine_args, trust_remote_code=options.trust_remote_code)
     template = _read_template(options.chat_template)
     tokenizer = ChatTokenizer(
         path, chat_template=template, thinking=suite.thinking, trust_remote_code=options.trust_remote_code

@@ -23,17 +23,23 @@ __all__ = [
     "open_engine",
 ]
 
-ENGINES = {"hf": ("torch", "transformers")}
+ENGINES = {"hf": ("torch", "transformers"), "vllm": ("vllm", "transformers")}
 """Name to the modules of its extra, which has the engine's name."""
 
 
-def engine_facts(name: str, path: Path, arguments: Mapping[str, str]) -> EngineFacts:
+def engine_facts(
+    name: str, path: Path, arguments: Mapping[str, str], *, trust_remote_code: bool = False
+) -> EngineFacts:
     """What the engine called `name` would make of the checkpoint at `path`.
 
     `arguments` are the `--engine-arg K=V` of the command line. Raises UserError for an unknown engine or argument, and
     where the engine's extra is not installed.
     """
     check_engine(name)
+    if name == "vllm":
+        from spot_eval.engines import vllm
+
+        return vllm.facts(path, vllm.VllmSettings.parse(arguments), trust_remote_code=trust_remote_code)
     from spot_eval.engines import hf
 
     return hf.facts(path, hf.HfSettings.parse(arguments))
@@ -49,6 +55,11 @@ def open_engine(
 ) -> Engine:
     """Loads the checkpoint at `path` into the engine called `name`; raises UserError as `engine_facts` does."""
     check_engine(name)
+    if name == "vllm":
+        from spot_eval.engines import vllm
+
+        settings = vllm.VllmSettings.parse(arguments)
+        return vllm.VllmEngine(path, tokenizer, settings, trust_remote_code=trust_remote_code)
     from spot_eval.engines import hf
 
     return hf.HfEngine(path, tokenizer, hf.HfSettings.parse(arguments), trust_remote_code=trust_remote_code)
