@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from pydantic import ValidationError
+
+from spot_eval.engines.causes import LONGEST
 from spot_eval.suite import nearest
 
 CPU_CACHE_BYTES = 4 << 30  # vLLM's own default is nearly all memory of the machine
@@ -20,7 +24,7 @@ class RefusedArgumentError(Exception):
 
 
 def engine_config(model: str, arguments: Mapping[str, str], *, trust_remote_code: bool) -> Any:
-    """vLLM's configuration for the checkpoint at `model`. Raises RefusedArgumentError for an argument it has not."""
+    """vLLM's configuration for the checkpoint at `model`. Raises RefusedArgumentError where vLLM refuses it."""
     from vllm import EngineArgs
     from vllm.platforms import current_platform
     from vllm.usage.usage_lib import UsageContext
@@ -37,7 +41,10 @@ def engine_config(model: str, arguments: Mapping[str, str], *, trust_remote_code
         ours["enable_chunked_prefill"] = False
         if "VLLM_CPU_KVCACHE_SPACE" not in os.environ and "gpu_memory_utilization" not in given:
             ours["kv_cache_memory_bytes"] = min(CPU_CACHE_BYTES, _free_memory() // 4)
-    return EngineArgs(**{**ours, **given}).create_engine_config(UsageContext.LLM_CLASS)
+    try:
+        return EngineArgs(**{**ours, **given}).create_engine_config(UsageContext.LLM_CLASS)
+    except ValueError as problem:  # pydantic's among them
+        raise RefusedArgumentError(f"vLLM refuses this configuration: {said_by(problem)}") from problem
 
 
 def parsed(arguments: Mapping[str, str]) -> dict[str, Any]:
@@ -67,9 +74,21 @@ def parsed(arguments: Mapping[str, str]) -> dict[str, Any]:
         try:
             values[action.dest] = getattr(parser.parse_args(words), action.dest)
         except RefusedArgumentError as problem:
-            said = str(problem).rpartition(f"{option}: ")[2].strip()
+            said = re.sub(r"^argument \S+: ", "", str(problem))
+            said = re.sub(r"<function loads at \w+>", "JSON", said)
             raise RefusedArgumentError(f"--engine-arg {name}={text}: {said}") from problem
     return values
+
+
+def said_by(problem: ValueError) -> str:
+    """What an error says, without pydantic's wrapping, and not at more length than a sentence bears."""
+    if isinstance(problem, ValidationError):
+        first = problem.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        said = ": ".join(filter(None, [where, first["msg"].removeprefix("Value error, ")]))
+    else:
+        said = " ".join(str(problem).split())
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
 
 
 def facts(config: Any) -> dict[str, Any]:
