@@ -24,7 +24,10 @@ def run_command(
     engine: Annotated[str, typer.Option(metavar="NAME", help="What generates: hf, vllm.")] = "hf",
     engine_arg: Annotated[
         list[str] | None,
-        typer.Option(metavar="K=V", help="For hf: batch_size, device, dtype, max_model_len, attn_implementation; for vllm: its own."),
+        typer.Option(
+            metavar="K=V",
+            help="For hf: batch_size, device, dtype, max_model_len, attn_implementation; for vllm: vLLM's own.",
+        ),
     ] = None,
     data_dir: DataDir = None,
     data: DataFile = None,

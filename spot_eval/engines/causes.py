@@ -16,7 +16,9 @@ LONGEST = 400  # characters of a cause
 
 _PREFIX = re.compile(r"^(?:\([^()]*\)\s*)?(?:(?:ERROR|CRITICAL|WARNING|INFO)\s+\d\d-\d\d [\d:]+ \[[^\]]*\] ?)?")
 _ERROR = re.compile(r"^(?:\w+\.)*(?P<name>\w*(?:Error|Exception|Fault)): ?(?P<what>.*)$")
-_CRASH = re.compile(r"^(?:Fatal Python error:|terminate called|Segmentation fault|.*CUDA error:|.*out of memory).*", re.I)
+_CRASH = re.compile(
+    r"^(?:Fatal Python error:|terminate called|Segmentation fault|.*CUDA error:|.*out of memory).*", re.I
+)
 _FOLLOWS_ANOTHER = re.compile(
     r"EngineDeadError|EngineGenerateError|BrokenPipeError|ConnectionResetError|EOFError|ZMQError|"
     r"initialization failed|see (?:the )?(?:stack trace|root cause|above)|cancelled",

@@ -79,7 +79,9 @@ class Shard:
 
     def flush(self) -> None:
         """Sends what the socket takes now."""
-        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):  # its end is seen in `receive`
+        with contextlib.suppress(
+            BlockingIOError, BrokenPipeError, ConnectionResetError
+        ):  # its end is seen in `receive`
             while self._outbox:
                 del self._outbox[: self._socket.send(memoryview(bytes(self._outbox[: 1 << 16])))]
 

@@ -24,6 +24,8 @@ from spot_eval.engines.shards import Message, Shard, ask, stream
 from spot_eval.errors import UserError
 from spot_eval.progress import progress
 
+# -P: a folder called vllm where the command is typed is not the package
+PROGRAM = ["-P", "-m", "spot_eval.engines.vllm_process"]
 STEP_TIMEOUT_S = 600.0  # vLLM's own limit of one step on its workers is 300
 OURS = {
     "model": "the checkpoint is --model",
@@ -139,8 +141,7 @@ def _start(name: str, devices: Mapping[str, str] | None = None) -> Shard:
         **(devices or {}),
         "PYTHONPATH": os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")])),
     }
-    # -P: a folder called vllm where the command is typed is not the package
-    return Shard([sys.executable, "-P", "-m", "spot_eval.engines.vllm_process"], environment=environment, name=name)
+    return Shard([sys.executable, *PROGRAM], environment=environment, name=name)
 
 
 def _shares(settings: VllmSettings, told: Message) -> list[dict[str, str]]:
@@ -175,12 +176,15 @@ class VllmEngine:
         self.shards = [scout.shard]
         try:
             shares = _shares(settings, scout.told)
-            if len(shares) > 1:
+            if shares[0]:
                 scout.shard.close()  # it has seen all devices
                 self.shards = []
-                for number, share in enumerate(shares):
-                    self.shards.append(_start(f"vLLM engine {number} of {len(shares)}", share))
-                ask(self.shards, _order(path, settings, trust_remote_code))
+            started = [
+                _start(f"the vLLM engine {number + 1} of {len(shares)}", share)
+                for number, share in list(enumerate(shares))[len(self.shards) :]
+            ]
+            self.shards += started
+            ask(started, _order(path, settings, trust_remote_code))
             with progress("loading into vLLM", len(shares)) as loaded:
                 ask(self.shards, {"stop_ids": sorted(self.stop_ids)}, loaded)
         except BaseException:
