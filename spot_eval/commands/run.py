@@ -21,10 +21,13 @@ def run_command(
         typer.Option(metavar="NAME|FILE", help="See `tasks list`. [default: spot; without a model: miniature]"),
     ] = None,
     tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of the suite.")] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="What generates: hf.")] = "hf",
+    engine: Annotated[str, typer.Option(metavar="NAME", help="What generates: hf, vllm.")] = "hf",
     engine_arg: Annotated[
         list[str] | None,
-        typer.Option(metavar="K=V", help="For hf: batch_size, device, dtype, max_model_len, attn_implementation."),
+        typer.Option(
+            metavar="K=V",
+            help="For hf: batch_size, device, dtype, max_model_len, attn_implementation; for vllm: vLLM's own.",
+        ),
     ] = None,
     data_dir: DataDir = None,
     data: DataFile = None,

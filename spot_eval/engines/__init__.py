@@ -40,6 +40,7 @@ class Entry(NamedTuple):
 
 ENGINES = {
     "hf": Entry("spot_eval.engines.hf", "HfSettings", "HfEngine", needs=("torch", "transformers")),
+    "vllm": Entry("spot_eval.engines.vllm", "VllmSettings", "VllmEngine", needs=("vllm", "transformers")),
 }
 
 

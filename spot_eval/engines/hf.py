@@ -28,6 +28,7 @@ from transformers.utils import logging as transformers_logging
 
 from spot_eval.checkpoint import ChatTokenizer, context_length, read_config
 from spot_eval.engines.base import Completion, Emit, EngineFacts, Refusal, Request
+from spot_eval.engines.ending import ended_text
 from spot_eval.engines.sampling import SAMPLER_VERSION, SeededSampling
 from spot_eval.errors import UserError
 from spot_eval.suite import Sampling
@@ -264,11 +265,10 @@ class FinishedRows(StoppingCriteria):
         # a stop string is in the newest tokens or it was found before
         if not ended and not any(stop in self.decode(tokens[-TAIL_TOKENS:]) for stop in self.until):
             return
-        text = self.decode(tokens[:-1] if stopped else tokens)
-        cut = min((at for stop in self.until if (at := text.find(stop)) >= 0), default=None)
-        request = self.requests[row]
-        if cut is None and not stopped and len(tokens) < request.sampling.max_new_tokens:
+        text, cut = ended_text(tokens, stopped=stopped, until=self.until, decode=self.decode)
+        if not cut and not ended:
             return
-        reason = "stop" if stopped or cut is not None else "length"
+        request = self.requests[row]
+        reason = "stop" if stopped or cut else "length"
         self.done[row] = True
-        self.emit(Completion(request.key, text[:cut], reason, len(request.prompt.token_ids), len(tokens)))
+        self.emit(Completion(request.key, text, reason, len(request.prompt.token_ids), len(tokens)))
