@@ -21,6 +21,7 @@ TOKENIZER = ("tokenizer*", "special_tokens_map.json", "chat_template*", "vocab*"
              "*.model", "*.tiktoken", "generation_config.json", "additional_chat_templates")  # fmt: skip
 
 
+@torch.no_grad()
 def survival(engine: Engine, dtype: torch.dtype) -> dict[str, float]:
     """How much of the update is left when weights are rounded to `dtype`; fractions of 1, over all processes.
 
@@ -67,6 +68,8 @@ def export(engine: Engine, out: Path, base: Path, dtype: torch.dtype) -> dict[st
                 for file in sorted(part.iterdir()):
                     if file.is_dir():
                         shutil.rmtree(out / file.name, ignore_errors=True)
+                    else:
+                        file.chmod(0o644)  # weights are written for their owner's eyes only
                     file.replace(out / file.name)
         except TrainError as refused:
             problem = str(refused)
@@ -77,6 +80,7 @@ def export(engine: Engine, out: Path, base: Path, dtype: torch.dtype) -> dict[st
     return found
 
 
+@torch.no_grad()
 def _whole(engine: Engine, dtype: torch.dtype) -> dict[str, Tensor]:
     """All weights under the names they were loaded by, on the first process's CPU."""
     found: dict[str, Tensor] = {}
