@@ -5,6 +5,8 @@ FSDP2 shards each decoder layer and the rest; one process takes the same path as
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -24,7 +26,8 @@ class Engine:
     """A causal model made ready to be trained by `settings`.
 
     `causal` is taken over: its parameters become sharded fp32 masters (with LoRA: frozen in the dtype they have, with
-    fp32 adapters). `kind` is the layout that the model can do, and `why` the reason if it is less than was wished.
+    fp32 adapters). `trainable` holds the trained ones by name, as sharded DTensors; `initial` what they were, on the
+    CPU in the stored dtype (not with LoRA). `kind` is the layout that the model can do, and `why` the reason if it is less than was wished.
     """
 
     def __init__(self, causal: Any, settings: Settings, processes: Processes) -> None:
@@ -37,7 +40,8 @@ class Engine:
         self.policy = Policy(causal).train()
         self._shard()
         wanted = Kind(settings.layout)
-        found = probe(self.policy, processes.device, wanted, DTYPES[settings.dtype])
+        with self.looking():
+            found = probe(self.policy, processes.device, wanted, DTYPES[settings.dtype])
         self.kind, self.why = processes.of_first(found)
         self.policy.use(self.kind)
         decayed = [each for each in self.trainable.values() if each.ndim > 1]
@@ -53,10 +57,13 @@ class Engine:
             fused=True,
         )
 
-    @property
-    def trainable(self) -> dict[str, nn.Parameter]:
-        """The trained parameters by name, as sharded DTensors."""
-        return {name: each for name, each in self.policy.named_parameters() if each.requires_grad}
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[None]:
+        """Forward passes without gradient. After one FSDP keeps a whole copy of what no layer owns (embedding, head),
+        which would hide the sharded weights, and later changes to them, from all that follows; here it is let go."""
+        with torch.no_grad():
+            yield
+        self.policy.reshard()  # type: ignore[operator]
 
     def _shard(self) -> None:
         from torch.distributed.device_mesh import init_device_mesh
@@ -77,6 +84,7 @@ class Engine:
                 if parameter.requires_grad and parameter.dtype != torch.float32:
                     parameter.data = parameter.data.float()
             fully_shard(module, mesh=mesh, mp_policy=precision)
+        self.trainable = {name: each for name, each in self.policy.named_parameters() if each.requires_grad}
         # buffers are not sharded
         self.policy.to(self.processes.device)
         if not self.adapters:

@@ -154,7 +154,8 @@ def _problem(
     policy: Policy, made_up: list[Example], kind: Kind, device: torch.device, separate: Batch, truth: Tensor, most: float
 ) -> str:
     """Why the model cannot do a layout; empty if it can."""
-    kinds = getattr(policy.causal.config.get_text_config(), "layer_types", None) or []
+    config = policy.causal.config.get_text_config()
+    kinds = getattr(config, "layer_types", None) or []
     if odd := sorted(set(kinds) - {"full_attention", "sliding_attention"}):
         return f"it has layers of {', '.join(odd)}"
     policy.use(kind)
@@ -166,8 +167,10 @@ def _problem(
         return str(reason)
     if not batch.trees.windows:
         return f"{type(policy.causal).__name__} does not ask transformers' interface for its attention"
-    sliding = kinds.count("sliding_attention")
-    if kinds and sliding != sum(window is not None for window in batch.trees.windows):
+    windows = batch.trees.windows
+    everywhere = len(windows) if getattr(config, "sliding_window", None) else 0
+    sliding = kinds.count("sliding_attention") if kinds else everywhere
+    if sliding != sum(window is not None for window in windows):
         return f"{type(policy.causal).__name__} does not tell its attention of its sliding window"
     expected, got = (_by_side(each, log_probs) for each, log_probs in ((separate, truth), (batch, found)))
     if (off := _distance(got, expected)) >= most:

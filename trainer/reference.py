@@ -41,7 +41,7 @@ def reference_sums(
         advance(len(plan.steps))
         return processes.of_first(kept)
     sums = torch.zeros(2, len(plan.examples), dtype=torch.float64)
-    with torch.no_grad():
+    with engine.looking():
         for step in range(len(plan.steps)):
             for number in range(engine.batches(plan, step)):
                 batch, counts = engine.batch(plan, step, number)
