@@ -4,8 +4,9 @@
     index.add("math500/17", "How many positive integers less than …")
     index.hits("… how many positive integers less than …")   # {"math500/17": 0.8}: the share of the doc's n-grams
 
-Words are compared without case and punctuation. N-grams that many docs of a benchmark have in common are its wording (how
-to answer, say) and not its content: they do not count. A doc shorter than n words counts as one n-gram of its own length.
+Words are compared without case and punctuation. N-grams that many docs of a benchmark have in common are its wording
+(how to answer, say) and not its content: they do not count. A doc shorter than n words counts as one n-gram of its own
+length.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 REPAIR = """\
-A student has answered the question below, and the final answer is wrong. Put the student's answer right by changing as \
-little of it as possible.
+A student has answered the question below, and the final answer is wrong. Put the student's answer right by changing \
+as little of it as possible.
 
 - Solve the question on your own first, so that you know where the student's answer goes wrong.
 - Keep every sentence and every formula up to the first mistake exactly as the student wrote them.
