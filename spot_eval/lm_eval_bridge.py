@@ -12,7 +12,7 @@ from typing import Any
 
 from spot_eval.errors import UserError
 from spot_eval.graders import load_grader
-from spot_eval.sources import SOURCES, load_rows
+from spot_eval.sources import ALL_SOURCES, load_rows
 
 
 def dataset(
@@ -23,14 +23,14 @@ def dataset(
 ) -> Any:
     """lm-eval's `custom_dataset`: called with the task's metadata, joined with the TaskManager's.
 
-    `source` names an entry of SOURCES. Returns a `datasets.DatasetDict` with the one split "test"; its
+    `source` names an entry of ALL_SOURCES. Returns a `datasets.DatasetDict` with the one split "test"; its
     `info.description` is JSON: origin, revision, sha256, rows. Raises what `load_rows` raises.
     """
     del metadata
     import datasets
     from pyarrow import ArrowException
 
-    found = load_rows(SOURCES[source], data_dirs, (data_files or {}).get(source))
+    found = load_rows(ALL_SOURCES[source], data_dirs, (data_files or {}).get(source))
     where = {
         "origin": found.origin,
         "revision": found.revision,

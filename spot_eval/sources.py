@@ -37,10 +37,10 @@ class Source:
     """One task's data set: on the hub, and as files relative to a data directory, the first that exists."""
 
     task: str
-    hub: str
+    hub: str | None  # None: the user's own file
     adapter: Callable[[RawRow], Doc]
     mirror: tuple[str, ...]
-    docs: int  # as published; another number is no error (a file may hold a selection)
+    docs: int | None  # as published; another number is no error (a file may hold a selection)
     name: str | None = None  # the hub data set's configuration
     split: str = "test"  # where the hub has a single split, that one
     gated: bool = False
@@ -103,16 +103,35 @@ SOURCES: dict[str, Source] = {
 }
 
 
+TRAINING: dict[str, Source] = {
+    "problems": Source("problems", None, adapters.training_problem, ("problems.jsonl",), None, split="train"),
+    "dapo_math": Source(
+        "dapo_math",
+        "open-r1/DAPO-Math-17k-Processed",
+        adapters.training_problem,
+        ("dapo_math/dapo_math.jsonl", "dapo_math.jsonl"),
+        None,
+        name="en",
+        split="train",
+    ),
+}
+"""Problems to train on, no benchmarks."""
+
+ALL_SOURCES = {**SOURCES, **TRAINING}
+
+
 def load_rows(source: Source, data_dirs: Sequence[str | Path] = (), file: str | Path | None = None) -> Rows:
     """The docs of `source`. Raises UserError for a bad file or row, MissingData where nothing is at hand."""
     path = _file(source, data_dirs, file)
     if path:
         raw, origin, revision = list(_read(path)), str(path), None
+    elif source.hub is None:
+        raise MissingData(f"{source.task}: no rows at hand; give your own: --data {source.task}=FILE (JSONL or CSV)")
     else:
-        raw, revision = _from_hub(source, data_dirs)
+        raw, revision = _from_hub(source, source.hub, data_dirs)
         origin = f"hub:{source.hub}" + (f"/{source.name}" if source.name else "")
     if not raw:
-        raise UserError(f"{origin}: no rows, though {source.task} has {source.docs}")
+        raise UserError(f"{origin}: no rows" + (f", though {source.task} has {source.docs}" if source.docs else ""))
     docs = [source.adapter(row) for row in raw]
     seen: dict[str, int] = {}
     for doc in docs:
@@ -128,6 +147,8 @@ def at_hand(source: Source, data_dirs: Sequence[str | Path] = (), file: str | Pa
     path = _file(source, data_dirs, file)
     if path:
         return str(path)
+    if source.hub is None:
+        return None
     hub, prepared = _cache_folders()
     repo = hub / f"datasets--{source.hub.replace('/', '--')}"
     if (repo / "snapshots").is_dir():
@@ -210,23 +231,23 @@ def _cache_folders() -> tuple[Path, Path]:
     return Path(hub).expanduser(), Path(os.environ.get("HF_DATASETS_CACHE") or home / "datasets").expanduser()
 
 
-def _from_hub(source: Source, data_dirs: Sequence[str | Path]) -> tuple[list[RawRow], str]:
+def _from_hub(source: Source, hub: str, data_dirs: Sequence[str | Path]) -> tuple[list[RawRow], str]:
     import datasets
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
     unreachable: tuple[type[Exception], ...] = (OSError, *_transport_errors())  # offline mode is an OSError
-    place = source.hub
+    place = hub
     try:
-        revision = HfApi().dataset_info(source.hub, timeout=15).sha
+        revision = HfApi().dataset_info(hub, timeout=15).sha
     except HfHubHTTPError as problem:
         raise _missing(source, data_dirs, f"answered {_one_line(problem)}") from problem
     except unreachable as problem:
-        snapshot = _cached_snapshot(source)
+        snapshot = _cached_snapshot(hub)
         if snapshot is None:
             raise _missing(source, data_dirs, f"cannot be reached ({_one_line(problem)})") from problem
         place, revision = str(snapshot), snapshot.name
-    at = {"revision": revision} if place == source.hub else {}
+    at = {"revision": revision} if place == hub else {}
     failing = (*unreachable, ValueError, HfHubHTTPError, datasets.exceptions.DatasetsError)
     try:
         loaded = datasets.load_dataset(place, source.name, **at)
@@ -234,14 +255,14 @@ def _from_hub(source: Source, data_dirs: Sequence[str | Path]) -> tuple[list[Raw
         raise _missing(source, data_dirs, f"gave no rows ({_one_line(problem)})") from problem
     split = source.split if source.split in loaded else next(iter(loaded))
     if split != source.split and len(loaded) > 1:
-        raise UserError(f"hub:{source.hub}: no split {source.split!r} among {', '.join(loaded)}")
-    where = f"hub:{source.hub}@{revision[:8]}, row"
+        raise UserError(f"hub:{hub}: no split {source.split!r} among {', '.join(loaded)}")
+    where = f"hub:{hub}@{revision[:8]}, row"
     return [RawRow(dict(row), f"{where} {number}") for number, row in enumerate(loaded[split], 1)], revision
 
 
-def _cached_snapshot(source: Source) -> Path | None:
+def _cached_snapshot(hub: str) -> Path | None:
     """The hub's cached copy: the one its ref names, else the newest (a load by revision writes no ref)."""
-    repo = _cache_folders()[0] / f"datasets--{source.hub.replace('/', '--')}"
+    repo = _cache_folders()[0] / f"datasets--{hub.replace('/', '--')}"
     ref = repo / "refs" / "main"
     if ref.is_file() and (named := repo / "snapshots" / ref.read_text().strip()).is_dir():
         return named

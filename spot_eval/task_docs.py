@@ -23,7 +23,7 @@ from spot_eval.errors import UserError
 from spot_eval.graders import GRADER_FIELDS
 from spot_eval.records import Doc, digest, doc_hash
 from spot_eval.resources import folder
-from spot_eval.sources import SOURCES, MissingData
+from spot_eval.sources import ALL_SOURCES, MissingData
 from spot_eval.suite import Suite, nearest
 
 
@@ -83,7 +83,7 @@ def load_tasks(
         try:
             loaded.append(_load_task(manager, name, include, limit, own_code))
         except MissingData as problem:
-            gated = name in SOURCES and SOURCES[name].gated
+            gated = name in ALL_SOURCES and ALL_SOURCES[name].gated
             if not gated or name in metadata["data_files"] or len(suite.tasks) == 1:
                 raise
             left_out[name] = str(problem)
@@ -172,7 +172,7 @@ def _read_task(task: Any, name: str, include: list[str], limit: int | None, own_
         origin=origin.get("origin") or str(task.config.dataset_path or "custom"),
         revision=origin.get("revision"),
         content_hash=digest(asked),
-        task_version=str(metadata.get("version", "")) if name in SOURCES or not own_code else own_code,
+        task_version=str(metadata.get("version", "")) if name in ALL_SOURCES or not own_code else own_code,
     )
 
 
