@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from spot_eval.resources import folder
-from spot_eval.sources import ALL_SOURCES, at_hand
+from spot_eval.sources import ALL_SOURCES, Source, at_hand
 from spot_eval.suite import Suite, load_suite, suite_names
 
 
@@ -30,7 +30,9 @@ def catalogue(suite_name: str, data_dirs: Sequence[Path], data_files: Mapping[st
                 "family": family,
                 "docs": source.docs if source else embedded.get(task),
                 "repeats": suite.repeats(task),
-                "source": (source.hub or "your own file") if source else ("embedded" if task in embedded else str(suite.tasks_dir)),
+                "source": (source.hub or "your own file")
+                if source
+                else ("embedded" if task in embedded else str(suite.tasks_dir)),
                 "gated": source.gated if source else False,
                 "at_hand": at_hand(source, data_dirs, data_files.get(task)) if source else _own(task, embedded, suite),
             }
@@ -50,6 +52,10 @@ class _Unresolved(yaml.SafeLoader):
 
 
 _Unresolved.add_constructor("!function", lambda loader, node: str(node.value))
+
+
+def _whence(source: Source) -> str:
+    return source.hub or "a file of yours"
 
 
 def _own(task: str, embedded: Mapping[str, int], suite: Suite) -> str | None:
