@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spot_eval.commands.common import DataDir, DataFile, pairs, print_json
+from spot_eval.commands.common import DataDir, DataFile, pairs, print_json, say
 
 app = typer.Typer(help="Pairs of a wrong and a right answer, to train on.", no_args_is_help=True)
 
@@ -32,6 +32,59 @@ def elicit_command(
 
     counts = elicit_run(run, out, right=right, per_doc=per_doc, keep_truncated=keep_truncated)
     _report(out, counts, as_json)
+
+
+@app.command("rectify")
+def rectify_command(
+    file: Annotated[Path, typer.Argument(metavar="ERRORS", help="Rows of `pairs elicit`.")],
+    out: Out,
+    oracle: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL|FILE|miniature",
+            help="Who mends them: a model as in `run` (folder, hub id, URL), a file of corrections (id, chosen), or the "
+            "embedded world's oracle.",
+        ),
+    ],
+    *,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="An answer of its own, without seeing the wrong one: SFT's data.")
+    ] = False,
+    hint: Annotated[bool, typer.Option("--hint", help="Tell the oracle the right final answer.")] = False,
+    prompt: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your wording; it may name {question}, {answer} and {hint}.")
+    ] = None,
+    verifier: Annotated[
+        str | None,
+        typer.Option(metavar="GRADER|MODULE:FUNCTION", help="Who says what is right. [default: the rows' own grader]"),
+    ] = None,
+    attempts: Annotated[int, typer.Option(min=1, metavar="N", help="Replies a row; the first right one counts.")] = 1,
+    temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.7,
+    top_p: Annotated[float, typer.Option(min=0, max=1)] = 0.95,
+    max_new_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Token budget of a reply.")] = 32768,
+    thinking: Annotated[bool, typer.Option("--thinking/--no-thinking", help="May the oracle think first?")] = True,
+    engine: Annotated[str, typer.Option(metavar="NAME", help="What runs a model: see `run`.")] = "hf",
+    engine_arg: Annotated[list[str] | None, typer.Option(metavar="K=V", help="For the engine.")] = None,
+    model_id: Annotated[str | None, typer.Option(metavar="NAME", help="The model's name at an endpoint.")] = None,
+    seed: Annotated[int, typer.Option(metavar="S", help="Another seed draws other replies.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Have an oracle mend wrong answers; only verified ones are kept. The same command again resumes."""
+    from spot_eval.options import RunOptions
+    from spot_eval.oracles import Asking
+    from spot_eval.rectify import read_wording, rectify
+
+    options = RunOptions(
+        model=oracle,
+        engine=engine,
+        engine_args=pairs("--engine-arg", engine_arg),
+        model_id=model_id,
+        repeats=attempts,
+        seed=seed,
+    )
+    sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens}
+    asking = Asking(options, sampling, thinking=thinking, direct=direct, hint=hint, template=read_wording(prompt))
+    _report(out, rectify(file, out, oracle, asking, verifier, say), as_json)
 
 
 @app.command("filter")
