@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +24,21 @@ NO_TEMPLATE = "none"  # the value of --chat-template that asks for plain text pr
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt as the model reads it: `text` is what the token ids spell."""
+    """A prompt as the model reads it: `text` is what the token ids spell.
+
+    Where the chat template is applied elsewhere, there are `messages` and no token ids; `text` is their JSON, and
+    `counted` the number of tokens if that was asked for.
+    """
 
     text: str
-    token_ids: tuple[int, ...]
+    token_ids: tuple[int, ...] = ()
+    messages: tuple[Mapping[str, str], ...] = ()
+    counted: int | None = None
+
+    @property
+    def length(self) -> int | None:
+        """Its tokens; None where nobody here can count them."""
+        return len(self.token_ids) or self.counted
 
 
 def locate(model: str) -> Path:
@@ -173,6 +184,10 @@ class ChatTokenizer:
         text = self._apply(messages, add_generation_prompt=not open_turn, continue_final_message=open_turn)
         # the template has written the special tokens (BOS among them) into the text already
         return Prompt(text, tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
+
+    def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
+        """The prompt of each conversation."""
+        return [self.render(messages) for messages in conversations]
 
     def _apply(self, messages: list[dict[str, str]], **options: bool) -> str:
         from jinja2 import TemplateError

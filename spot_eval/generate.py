@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from spot_eval.checkpoint import ChatTokenizer
+from spot_eval.checkpoint import Prompt
 from spot_eval.engines import Completion, Engine, Refusal, Request
 from spot_eval.errors import UserError
 from spot_eval.files import write_json
@@ -66,10 +66,18 @@ class Plan:
     """Requests whose budget was cut to what the context leaves."""
 
 
+class Renderer(Protocol):
+    """What makes prompts: a model, or its tokenizer."""
+
+    def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
+        """The prompt of each conversation."""
+        ...
+
+
 def make_plan(
     tasks: Sequence[LoadedTask],
     suite: Suite,
-    tokenizer: ChatTokenizer,
+    prompts: Renderer,
     *,
     fingerprint: str,
     engine: Mapping[str, Any],
@@ -83,9 +91,8 @@ def make_plan(
     for task in tasks:
         sampling = suite.sampling_of(task.name)
         seen = Counter[str]()
-        for doc in task.docs:
-            prompt = tokenizer.render(doc.messages)
-            room = None if context is None else context - len(prompt.token_ids)
+        for doc, prompt in zip(task.docs, prompts.render_many([doc.messages for doc in task.docs]), strict=True):
+            room = None if context is None or prompt.length is None else context - prompt.length
             budget = sampling.max_new_tokens if room is None else min(sampling.max_new_tokens, room)
             in_force = sampling.model_copy(update={"max_new_tokens": max(budget, 0)})
             for repeat in range(suite.repeats(task.name)):
@@ -118,12 +125,13 @@ def make_plan(
 def _order(planned: Planned, suite: Suite) -> tuple[Any, ...]:
     sampling, request = suite.sampling_of(planned.doc.task), planned.request
     draw = (sampling.temperature, sampling.top_p, sampling.top_k)
-    return (-sampling.max_new_tokens, draw, request.until, -len(request.prompt.token_ids), request.key)
+    length = request.prompt.length or len(request.prompt.text)
+    return (-sampling.max_new_tokens, draw, request.until, -length, request.key)
 
 
 def refuse_too_long(too_long: Sequence[Planned], context: int) -> None:
     """Raises UserError listing every doc whose prompt fills the context."""
-    docs = {(planned.doc.task, planned.doc.doc_id): len(planned.request.prompt.token_ids) for planned in too_long}
+    docs = {(planned.doc.task, planned.doc.doc_id): planned.request.prompt.length for planned in too_long}
     listed = ", ".join(f"{task}/{doc_id} ({tokens} tokens)" for (task, doc_id), tokens in docs.items())
     raise UserError(
         f"{len(docs)} prompts do not fit the model's context of {context} tokens: {listed}; "

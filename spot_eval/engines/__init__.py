@@ -1,10 +1,15 @@
-"""Engines by name. Each is loaded only when a run asks for it."""
+"""Engines by name. Each is loaded only when a run asks for it.
+
+An engine that loads a checkpoint is three names in a module: settings with `parse`, a class, and a function `facts`.
+"""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from spot_eval.checkpoint import ChatTokenizer
 from spot_eval.engines.base import Completion, Emit, Engine, EngineFacts, Refusal, Request
@@ -23,20 +28,31 @@ __all__ = [
     "open_engine",
 ]
 
-ENGINES = {"hf": ("torch", "transformers")}
-"""Name to the modules of its extra, which has the engine's name."""
+
+class Entry(NamedTuple):
+    """Where an engine of checkpoints is, and the modules of its extra (which has the engine's name)."""
+
+    module: str
+    settings: str
+    engine: str
+    needs: tuple[str, ...]
 
 
-def engine_facts(name: str, path: Path, arguments: Mapping[str, str]) -> EngineFacts:
+ENGINES = {
+    "hf": Entry("spot_eval.engines.hf", "HfSettings", "HfEngine", needs=("torch", "transformers")),
+}
+
+
+def engine_facts(
+    name: str, path: Path, arguments: Mapping[str, str], *, trust_remote_code: bool = False
+) -> EngineFacts:
     """What the engine called `name` would make of the checkpoint at `path`.
 
     `arguments` are the `--engine-arg K=V` of the command line. Raises UserError for an unknown engine or argument, and
     where the engine's extra is not installed.
     """
-    check_engine(name)
-    from spot_eval.engines import hf
-
-    return hf.facts(path, hf.HfSettings.parse(arguments))
+    module, settings = _load(name, arguments)
+    return module.facts(path, settings, trust_remote_code=trust_remote_code)
 
 
 def open_engine(
@@ -48,18 +64,23 @@ def open_engine(
     trust_remote_code: bool = False,
 ) -> Engine:
     """Loads the checkpoint at `path` into the engine called `name`; raises UserError as `engine_facts` does."""
-    check_engine(name)
-    from spot_eval.engines import hf
-
-    return hf.HfEngine(path, tokenizer, hf.HfSettings.parse(arguments), trust_remote_code=trust_remote_code)
+    module, settings = _load(name, arguments)
+    return getattr(module, ENGINES[name].engine)(path, tokenizer, settings, trust_remote_code=trust_remote_code)
 
 
 def check_engine(name: str) -> None:
     """Raises UserError where no engine is called `name`, or what it needs is not installed."""
     if name not in ENGINES:
         raise UserError(f"there is no engine {name!r}{nearest(name, ENGINES)}")
-    missing = [module for module in ENGINES[name] if importlib.util.find_spec(module) is None]
+    missing = [module for module in ENGINES[name].needs if importlib.util.find_spec(module) is None]
     if missing:
         raise UserError(
             f"the {name} engine needs {' and '.join(missing)}, not installed here; pip install 'spot-eval[{name}]'"
         )
+
+
+def _load(name: str, arguments: Mapping[str, str]) -> tuple[Any, Any]:
+    """The module of the engine called `name`, and its settings."""
+    check_engine(name)
+    module = importlib.import_module(ENGINES[name].module)
+    return module, getattr(module, ENGINES[name].settings).parse(arguments)

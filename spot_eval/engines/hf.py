@@ -89,8 +89,9 @@ class HfSettings(BaseModel):
         return dtype
 
 
-def facts(path: Path, settings: HfSettings) -> EngineFacts:
+def facts(path: Path, settings: HfSettings, *, trust_remote_code: bool = False) -> EngineFacts:
     """See `EngineFacts`; reads the checkpoint's config only."""
+    del trust_remote_code  # nothing is run for it
     return EngineFacts(
         identity={"name": "hf", "sampler": SAMPLER_VERSION, "attention": settings.attn_implementation or "default"},
         dtype=settings.resolved_dtype(path),

@@ -1,0 +1,159 @@
+"""What a run evaluates: who it is, how it is prompted, and what answers for it.
+
+A run needs no more of a model than `Model` says. A checkpoint is one kind; what answers over the network, where no
+weights can be seen, is another. Knows nothing of tasks, records or grading.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from spot_eval.checkpoint import NO_TEMPLATE, ChatTokenizer, Prompt, fingerprint, locate, weight_files
+from spot_eval.engines import check_engine, engine_facts, open_engine
+from spot_eval.engines.base import Engine, EngineFacts
+from spot_eval.errors import UserError
+from spot_eval.options import RunOptions
+from spot_eval.progress import progress
+from spot_eval.records import digest
+
+
+class Model(Protocol):
+    """The model of a run, before it is loaded."""
+
+    @property
+    def name(self) -> str:
+        """For people: in the scoreboard's title and the run folder's name."""
+        ...
+
+    @property
+    def facts(self) -> EngineFacts:
+        """See `EngineFacts`."""
+        ...
+
+    @property
+    def fingerprint(self) -> str | None:
+        """A hash of all that decides its texts; None where that cannot be seen, and records are never shared."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What record keys hold for it: the fingerprint, or the name the user vouches for."""
+        ...
+
+    def config(self) -> dict[str, Any]:
+        """What of it decides results, for the manifest: `fingerprint` and `chat_template` at least."""
+        ...
+
+    def origin(self) -> dict[str, Any]:
+        """Where it was found, for the manifest's reader."""
+        ...
+
+    def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
+        """The prompt of each conversation; a last assistant turn is left open for the model to go on with."""
+        ...
+
+    def open(self) -> Engine:
+        """Loads it. Raises UserError where that fails."""
+        ...
+
+
+def check_options(options: RunOptions) -> None:
+    """Raises UserError where the engine is unknown or not installed, before anything is read."""
+    check_engine(options.engine)
+
+
+def find_model(options: RunOptions, *, thinking: bool) -> Model:
+    """The model that the command line names. Raises UserError for what is wrong with it or its engine's arguments."""
+    return CheckpointModel(options, thinking=thinking)
+
+
+class CheckpointModel:
+    """A checkpoint, loaded by one of the engines for checkpoints."""
+
+    def __init__(self, options: RunOptions, *, thinking: bool) -> None:
+        self.path = locate(options.model)
+        self.name = readable_name(self.path, options.model)
+        self._options = options
+        self.facts = engine_facts(
+            options.engine, self.path, options.engine_args, trust_remote_code=options.trust_remote_code
+        )
+        self.template = read_template(options.chat_template)
+        self.tokenizer = ChatTokenizer(
+            self.path, chat_template=self.template, thinking=thinking, trust_remote_code=options.trust_remote_code
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Reads the whole checkpoint, under a progress bar."""
+        size = sum(file.stat().st_size for file in weight_files(self.path))
+        with progress("hashing the checkpoint (MB)", size >> 20) as advance:
+            rest = 0
+
+            def hashed(count: int) -> None:
+                nonlocal rest
+                rest += count
+                advance(rest >> 20)
+                rest &= (1 << 20) - 1
+
+            return fingerprint(self.path, str(self.facts.dtype), self.template, hashed)
+
+    @property
+    def identity(self) -> str:
+        """The fingerprint."""
+        return self.fingerprint
+
+    def config(self) -> dict[str, Any]:
+        """Fingerprint, and the template in force."""
+        return {"fingerprint": self.fingerprint, "chat_template": template_name(self.template)}
+
+    def origin(self) -> dict[str, Any]:
+        """Its folder."""
+        return {"path": str(self.path)}
+
+    def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
+        """By the checkpoint's own tokenizer and template."""
+        return self.tokenizer.render_many(conversations)
+
+    def open(self) -> Engine:
+        """Loads the weights."""
+        return open_engine(
+            self._options.engine,
+            self.path,
+            self.tokenizer,
+            self._options.engine_args,
+            trust_remote_code=self._options.trust_remote_code,
+        )
+
+
+def readable_name(path: Path, model: str) -> str:
+    """A checkpoint's folder, with its parent's where that says little (`checkpoint-500`, `base`)."""
+    name = model if not Path(model).expanduser().is_dir() else path.resolve().name
+    if re.fullmatch(r"(checkpoint|step)[-_]?\d+|base|final|last|best|model|ckpt", name):
+        name = f"{path.resolve().parent.name}-{name}"
+    return file_name(name)
+
+
+def file_name(name: str) -> str:
+    """`name` as part of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
+
+
+def read_template(given: str | None) -> str | None:
+    """The text of a `--chat-template FILE`; `none` stays what it is. Raises UserError where it cannot be read."""
+    if given is None or given == NO_TEMPLATE:
+        return given
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserError(f"--chat-template {given}: cannot be read ({problem}); give a file, or `none`") from problem
+
+
+def template_name(template: str | None, default: str = "checkpoint") -> str:
+    """How a manifest names the template in force."""
+    if template is None:
+        return default
+    return NO_TEMPLATE if template == NO_TEMPLATE else digest("template", template)
