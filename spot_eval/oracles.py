@@ -155,7 +155,9 @@ def _reply(said: Mapping[int, tuple[str, str]], failure: str, name: str) -> Repl
     for _, (text, finish_reason) in sorted(said.items()):
         corrected = corrected_text(text)
         if corrected is None:
-            reason = "cut off by the token budget" if finish_reason == "length" else "no <corrected> answer in the reply"
+            reason = (
+                "cut off by the token budget" if finish_reason == "length" else "no <corrected> answer in the reply"
+            )
         else:
             texts.append(corrected)
     return Reply(texts, reason, name)

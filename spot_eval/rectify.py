@@ -18,7 +18,9 @@ from spot_eval.run import Say
 MINIATURE = "miniature"
 
 
-def rectify(file: Path, out: Path, oracle: str, asking: Asking, verifier: str | None, say: Say) -> dict[str, int]:
+def rectify(
+    file: Path, out: Path, oracle: str, asking: Asking, *, verifier: str | None = None, say: Say
+) -> dict[str, int]:
     """Writes the pairs whose correction was verified right to `out`, the others to `<out>.failures.jsonl`.
 
     `oracle` is "miniature", a file of corrections, or a model. Returns how many rows came to what. Raises UserError

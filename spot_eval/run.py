@@ -65,7 +65,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     store = RunDirectory.create(out, manifest)
     try:
         _write_docs(store, tasks)
-        _generate_missing(store, plan, model, say)
+        generate_missing(store, plan, model, say)
         samples = grade(store, workers=options.workers)
         return out, score(store, samples, baseline)
     except UserError:
@@ -124,7 +124,7 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
     return board
 
 
-def _generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) -> None:
+def generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) -> None:
     """Has the engine do what neither this run nor a neighbour has finished."""
     requests = plan.requests
     known = store.read_failures()

@@ -42,8 +42,8 @@ def rectify_command(
         str,
         typer.Option(
             metavar="MODEL|FILE|miniature",
-            help="Who mends them: a model as in `run` (folder, hub id, URL), a file of corrections (id, chosen), or the "
-            "embedded world's oracle.",
+            help="Who mends them: a model as in `run` (folder, hub id, URL), a file of corrections (id, chosen), or "
+            "the embedded world's oracle.",
         ),
     ],
     *,
@@ -65,7 +65,6 @@ def rectify_command(
     thinking: Annotated[bool, typer.Option("--thinking/--no-thinking", help="May the oracle think first?")] = True,
     engine: Annotated[str, typer.Option(metavar="NAME", help="What runs a model: see `run`.")] = "hf",
     engine_arg: Annotated[list[str] | None, typer.Option(metavar="K=V", help="For the engine.")] = None,
-    model_id: Annotated[str | None, typer.Option(metavar="NAME", help="The model's name at an endpoint.")] = None,
     seed: Annotated[int, typer.Option(metavar="S", help="Another seed draws other replies.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -78,13 +77,12 @@ def rectify_command(
         model=oracle,
         engine=engine,
         engine_args=pairs("--engine-arg", engine_arg),
-        model_id=model_id,
         repeats=attempts,
         seed=seed,
     )
     sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens}
     asking = Asking(options, sampling, thinking=thinking, direct=direct, hint=hint, template=read_wording(prompt))
-    _report(out, rectify(file, out, oracle, asking, verifier, say), as_json)
+    _report(out, rectify(file, out, oracle, asking, verifier=verifier, say=say), as_json)
 
 
 @app.command("filter")
