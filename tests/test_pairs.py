@@ -121,11 +121,7 @@ def test_the_published_columns_are_read(tmp_path: Path) -> None:
         "index": 7, "prompt": "<chat>How many?</chat>", "question": "How many?", "original_answer": "Two.",
         "gemini_corrected_answer": "Three.", "ground_truth": "3", "data_source": "dapo",
     }  # fmt: skip
-    trl = {
-        "prompt": [{"role": "user", "content": "Q"}],
-        "chosen": [{"role": "assistant", "content": "A"}],
-        "rejected": "B",
-    }
+    turns = {"prompt": [{"role": "user", "content": "Q"}], "chosen": [{"role": "assistant", "content": "A"}]}
     first, second = read_pairs(jsonl(tmp_path / "p.jsonl", published, {**turns, "rejected": "B"}))
     assert (first["id"], first["rejected"], first["chosen"], first["gold"]) == ("7", "Two.", "Three.", "3")
     assert first["prompt"] == [{"role": "user", "content": "How many?"}]
