@@ -1,0 +1,79 @@
+"""Files that are there whole or not at all, in folders that a killed or full machine leaves readable."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from trainer.errors import TrainError
+
+
+@contextlib.contextmanager
+def writing(path: Path, kept: str = "") -> Iterator[None]:
+    """Turns a refusal to write `path` into one sentence, which ends with what is `kept`."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, SafetensorError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise TrainError(f"cannot write {path}: {reason}; make room, or choose another place{kept}") from problem
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`value` as JSON, replaced at once."""
+    with writing(path):
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                json.dump(value, file, indent=2, ensure_ascii=False)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; TrainError where it is none."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError) as problem:
+        raise TrainError(f"{path}: not readable as JSON ({problem})") from problem
+    if not isinstance(value, dict):
+        raise TrainError(f"{path}: expected an object, found {type(value).__name__}")
+    return value
+
+
+def publish(part: Path, final: Path) -> None:
+    """Makes a finished folder `part` known under its name `final`, replacing an older one."""
+    for file in part.iterdir():
+        with file.open("rb+") as opened:
+            os.fsync(opened.fileno())
+    if final.exists():
+        shutil.rmtree(final)
+    os.replace(part, final)
+
+
+def digest_of_weights(path: Path) -> str:
+    """128 bits over the safetensors files of a checkpoint, in the order of their names."""
+    files = sorted(path.glob("*.safetensors"))
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
+        sums = list(threads.map(_sha256, files))
+    return hashlib.sha256("".join(sums).encode()).hexdigest()[:32]
+
+
+def _sha256(file: Path) -> str:
+    total = hashlib.sha256()
+    with file.open("rb") as content:
+        while block := content.read(1 << 22):
+            total.update(block)
+    return total.hexdigest()

@@ -1,0 +1,205 @@
+"""What is minimized: eight objectives and their mixtures, as pure functions of log-probs.
+
+With l the sum of an answer's token log-probs, r = beta * (l - l_ref) and s the sigmoid (arXiv 2603.01683):
+
+    sft, rft, sft+   - l+ / tokens                       (they differ in where y+ comes from)
+    dft              - sum sg(p_t) log p_t / tokens
+    reward-sft       - log s(r+)
+    dpo              - log s(r+ - r-)
+    spot-bce         - log s(r+) - log s(-r-)
+    spot-bco         - log s(r+ - d) - log s(-(r- - d)),   d the running mean of all rewards, without gradient
+
+Means over tokens and pairs are those of the whole optimizer step. `spot-bce + 0.1*sft` mixes. Knows no model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from trainer.errors import TrainError
+from trainer.layout import CHOSEN, REJECTED
+
+
+class Scores(NamedTuple):
+    """One micro-batch as an objective sees it. n counted tokens, p pairs; all fp32.
+
+    tokens: [n] log-probs. chosen, rejected: [p] sums over y+ and y- (rejected of zeros where no y- was read).
+    chosen_reward, rejected_reward: [p], beta times the log-ratio to the reference; None without one.
+    chosen_member: [p, n], 1 where a token belongs to the pair's y+.
+    """
+
+    tokens: Tensor
+    chosen: Tensor
+    rejected: Tensor
+    chosen_member: Tensor
+    chosen_reward: Tensor | None = None
+    rejected_reward: Tensor | None = None
+
+
+def membership(pair: Tensor, side: Tensor, pairs: int, without: int) -> Tensor:
+    """[pairs, n] in fp64: 1 where a token belongs to a pair and not to the side `without` (CHOSEN or REJECTED)."""
+    mine = pair[None] == torch.arange(pairs, device=pair.device)[:, None]
+    return (mine & (side != without)[None]).double()
+
+
+def answer_sums(tokens: Tensor, pair: Tensor, side: Tensor, pairs: int) -> Tensor:
+    """fp64 [2, pairs]: the sums of token log-probs [n] over each y+ and each y-.
+
+    Always by the same product, so that equal log-probs give equal sums, to the last bit.
+    """
+    return torch.stack([membership(pair, side, pairs, other) @ tokens.double() for other in (REJECTED, CHOSEN)])
+
+
+def score(
+    tokens: Tensor, pair: Tensor, side: Tensor, pairs: int, reference: Tensor | None = None, beta: float = 0.1
+) -> Scores:
+    """What an objective needs of token log-probs [n]; `reference`: fp64 [2, pairs], the reference's `answer_sums`."""
+    sums = answer_sums(tokens, pair, side, pairs)
+    rewards = (None, None) if reference is None else (beta * (sums - reference)).float()
+    member = membership(pair, side, pairs, REJECTED).float()
+    return Scores(tokens, sums[0].float(), sums[1].float(), member, rewards[0], rewards[1])
+
+
+Loss = Callable[[Scores, Tensor], Tensor]
+"""(scores, d) to [p]: each pair's part of the sum that is divided by the step's pairs or tokens."""
+
+
+def _likelihood(scores: Scores, shift: Tensor) -> Tensor:
+    return -scores.chosen
+
+
+def _dynamic(scores: Scores, shift: Tensor) -> Tensor:
+    weighted = scores.tokens.exp().detach() * scores.tokens
+    return -(scores.chosen_member @ weighted)
+
+
+def _tethered(scores: Scores, shift: Tensor) -> Tensor:
+    return -functional.logsigmoid(_known(scores.chosen_reward))
+
+
+def _preference(scores: Scores, shift: Tensor) -> Tensor:
+    return -functional.logsigmoid(_known(scores.chosen_reward) - _known(scores.rejected_reward))
+
+
+def _binary(scores: Scores, shift: Tensor) -> Tensor:
+    up, down = _known(scores.chosen_reward), _known(scores.rejected_reward)
+    return -functional.logsigmoid(up) - functional.logsigmoid(-down)
+
+
+def _shifted(scores: Scores, shift: Tensor) -> Tensor:
+    up, down = _known(scores.chosen_reward), _known(scores.rejected_reward)
+    return -functional.logsigmoid(up - shift) - functional.logsigmoid(-(down - shift))
+
+
+def _known(reward: Tensor | None) -> Tensor:
+    assert reward is not None, "this objective needs the reference's log-probs"
+    return reward
+
+
+@dataclass(frozen=True)
+class Term:
+    """One objective. `per_token`: its mean is over the step's y+ tokens, not over its pairs."""
+
+    name: str
+    loss: Loss
+    per_token: bool = False
+    rejected: bool = False
+    reference: bool = False
+    shift: bool = False
+
+
+TERMS = {
+    term.name: term
+    for term in (
+        Term("sft", _likelihood, per_token=True),
+        Term("rft", _likelihood, per_token=True),
+        Term("sft+", _likelihood, per_token=True),
+        Term("dft", _dynamic, per_token=True),
+        Term("reward-sft", _tethered, reference=True),
+        Term("dpo", _preference, rejected=True, reference=True),
+        Term("spot-bce", _binary, rejected=True, reference=True),
+        Term("spot-bco", _shifted, rejected=True, reference=True, shift=True),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A weighted sum of terms, most often of one."""
+
+    terms: tuple[tuple[float, Term], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Objective:
+        """`spot-bco`, or a mixture: `spot-bce + 0.1*sft`. Raises TrainError naming what is unknown."""
+        terms = []
+        # a plus sign with a space before it adds; that of sft+ belongs to its name
+        for part in re.split(r"\s+\+\s*", text.strip()):
+            weight, _, name = part.rpartition("*")
+            try:
+                terms.append((float(weight) if weight else 1.0, TERMS[name.strip()]))
+            except (KeyError, ValueError) as problem:
+                known = ", ".join(TERMS)
+                raise TrainError(
+                    f"objective {part!r} is not known; there are {known}, and mixtures such as 'spot-bce + 0.1*sft'"
+                ) from problem
+        return cls(tuple(terms))
+
+    def __str__(self) -> str:
+        return " + ".join(term.name if weight == 1 else f"{weight:g}*{term.name}" for weight, term in self.terms)
+
+    @property
+    def needs_rejected(self) -> bool:
+        """Whether y- is read at all."""
+        return any(term.rejected for _, term in self.terms)
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether log-probs of the reference are needed."""
+        return any(term.reference for _, term in self.terms)
+
+    @property
+    def has_shift(self) -> bool:
+        """Whether the running mean d plays a part."""
+        return any(term.shift for _, term in self.terms)
+
+    def losses(self, scores: Scores, shift: Tensor, *, step_pairs: int, step_tokens: int) -> Tensor:
+        """[p]: each pair's part of the step's loss, which is the sum over all micro-batches of all processes."""
+        total = torch.zeros_like(scores.chosen)
+        for weight, term in self.terms:
+            total = total + weight / (step_tokens if term.per_token else step_pairs) * term.loss(scores, shift)
+        return total
+
+
+@dataclass
+class Shift:
+    """d of SPoT-BCO, a running mean of rewards over all processes.
+
+    `paper`: d_t is the mean of all r+ and r- over the steps before t, every pair weighing the same, and d_0 is 0.
+    `trl020`: as TRL 0.20's `bco_pair`, the mean of the means of all micro-batches so far, the current one included.
+    """
+
+    semantics: str = "paper"
+    total: float = 0.0
+    weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.semantics not in ("paper", "trl020"):
+            raise TrainError(f"shift {self.semantics!r} is not known; there are paper and trl020")
+
+    @property
+    def value(self) -> float:
+        """d; 0 before anything was seen."""
+        return self.total / self.weight if self.weight else 0.0
+
+    def add(self, total: float, weight: float) -> None:
+        """Takes in rewards: their sum and number (paper), or the sum of micro-batch means and their number (trl020)."""
+        self.total += total
+        self.weight += weight

@@ -1,0 +1,103 @@
+"""Training pairs on disk: JSON Lines of `id prompt rejected chosen gold change_ratio source meta`.
+
+    {"id": "dapo-17", "prompt": "What is 6 x 7?", "rejected": "It is 41.", "chosen": "It is 42.", "gold": "42",
+     "change_ratio": 0.2, "source": "oracle", "meta": {}}
+
+`prompt` is what the user says, or a list of chat messages. `rejected` (y-) is the model's own wrong answer, `chosen`
+(y+) its correction; objectives that look at y+ alone do without `rejected`. The rest is carried along. Knows nothing
+of tokens.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trainer.errors import TrainError
+
+Messages = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One line of a pairs file. `rejected` is empty where there is none."""
+
+    id: str
+    prompt: str | Messages
+    chosen: str
+    rejected: str = ""
+    gold: str | None = None
+    change_ratio: float | None = None
+    source: str | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def messages(self) -> Messages:
+        """The prompt as chat messages."""
+        return [{"role": "user", "content": self.prompt}] if isinstance(self.prompt, str) else self.prompt
+
+
+def read_pairs(path: Path, *, rejected: bool = True) -> list[Pair]:
+    """All pairs of a file, in its order; with `rejected`, a line without y- is an error.
+
+    Raises TrainError naming file, line and column where a line is no pair, a column is missing or of another type,
+    an answer is empty, or y+ equals y-.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as problem:
+        raise TrainError(f"cannot read {path}: {problem.strerror or problem}") from problem
+    pairs = [
+        _pair(line, f"{path}, line {number}", number, rejected) for number, line in enumerate(lines, 1) if line.strip()
+    ]
+    if not pairs:
+        raise TrainError(f"{path} holds no pairs; expected one JSON object a line with prompt, rejected and chosen")
+    return pairs
+
+
+def _pair(line: bytes, where: str, number: int, rejected: bool) -> Pair:
+    try:
+        row = json.loads(line)
+    except ValueError as problem:
+        raise TrainError(f"{where}: not JSON ({problem})") from problem
+    if not isinstance(row, dict):
+        raise TrainError(f"{where}: expected an object, found {type(row).__name__}")
+    for column in ("prompt", "chosen", *(["rejected"] if rejected else [])):
+        if column not in row:
+            has = ", ".join(sorted(map(str, row))) or "nothing"
+            raise TrainError(f"{where}: no column {column!r} (it has {has})")
+    pair = Pair(
+        id=str(row.get("id", number)),
+        prompt=_prompt(row["prompt"], where),
+        chosen=_answer(row, "chosen", where),
+        rejected=_answer(row, "rejected", where) if rejected or row.get("rejected") else "",
+        gold=None if row.get("gold") is None else str(row["gold"]),
+        change_ratio=row.get("change_ratio"),
+        source=row.get("source"),
+        meta=row.get("meta") or {},
+    )
+    if rejected and pair.chosen == pair.rejected:
+        raise TrainError(f"{where}: chosen and rejected are equal (pair {pair.id}); remove it, it teaches nothing")
+    return pair
+
+
+def _answer(row: dict[str, Any], column: str, where: str) -> str:
+    text = row[column]
+    if not isinstance(text, str):
+        raise TrainError(f"{where}: {column!r} is {type(text).__name__}, expected text")
+    if not text.strip():
+        raise TrainError(f"{where}: {column!r} is empty (pair {row.get('id', '?')}); remove the pair")
+    return text
+
+
+def _prompt(value: Any, where: str) -> str | Messages:
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, list) and value and all(_is_message(entry) for entry in value):
+        return [{"role": entry["role"], "content": entry["content"]} for entry in value]
+    raise TrainError(f"{where}: 'prompt' is neither text nor a list of messages with role and content")
+
+
+def _is_message(entry: Any) -> bool:
+    return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("role", "content"))

@@ -1,0 +1,147 @@
+"""All that decides a training run, as one frozen record, and the recipe files that fill it.
+
+A recipe is a TOML file of this record's names; `recipes/` holds one a method, for the paper's setting on 8B models
+(arXiv 2603.01683) and for the miniature.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from trainer.errors import TrainError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Lora:
+    """Low-rank adapters on every linear layer but the head; the reference is the model without them."""
+
+    rank: int = 16
+    alpha: float = 32.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. Defaults are the paper's settings for full fine-tuning of 8B models.
+
+    batch_size: pairs an optimizer step, over all processes. token_budget: tokens a forward pass on one process, at
+    most (a longer pair goes alone). max_tokens: prompt and answer of one side together. dtype: what is computed in;
+    weights, gradients and optimizer are fp32 whatever it is. layout: shared, packed or separate, at most.
+    """
+
+    objective: str = "spot-bco"
+    beta: float = 0.1
+    shift: str = "paper"
+    learning_rate: float = 1e-6
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.95)
+    eps: float = 1e-8
+    clip: float = 1.0
+    epochs: float = 2.0
+    steps: int | None = None
+    batch_size: int = 32
+    max_tokens: int = 8192
+    token_budget: int = 16384
+    dtype: str = "bfloat16"
+    layout: str = "shared"
+    gradient_checkpointing: bool = True
+    lora: Lora | None = None
+    seed: int = 0
+    shuffle: bool = True
+    chat: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("beta", "learning_rate", "clip", "epochs", "batch_size", "max_tokens", "token_budget"):
+            if not getattr(self, name) > 0:
+                raise TrainError(f"{name} is {getattr(self, name)}; expected a number above 0")
+        for name, known in (
+            ("schedule", ("cosine", "linear", "constant")),
+            ("dtype", ("bfloat16", "float32")),
+            ("layout", ("shared", "packed", "separate")),
+            ("shift", ("paper", "trl020")),
+        ):
+            if getattr(self, name) not in known:
+                raise TrainError(f"{name} {getattr(self, name)!r} is not known; there are {', '.join(known)}")
+        if not 0 <= self.warmup < 1:
+            raise TrainError(f"warmup is {self.warmup}; expected a fraction of the steps, from 0 to below 1")
+        if self.steps is not None and self.steps < 1:
+            raise TrainError(f"steps is {self.steps}; expected at least 1")
+
+    def record(self) -> dict[str, Any]:
+        """For a JSON file."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe file: its name, what it says it is for, and the settings it names."""
+
+    name: str
+    about: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def recipe_names() -> list[str]:
+    """The recipes that come with the package."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def read_recipe(name: str) -> Recipe:
+    """A recipe of the package by its name, or a TOML file. Raises TrainError naming what it does not know."""
+    path = RECIPES / f"{name}.toml" if name in recipe_names() else Path(name)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise TrainError(
+            f"no recipe {name!r}; there are {', '.join(recipe_names())}, or give a TOML file"
+        ) from problem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise TrainError(f"{path}: not TOML ({problem})") from problem
+    about = str(content.pop("about", ""))
+    types = {one.name: one.type for one in fields(Settings)}
+    if unknown := sorted(set(content) - set(types)):
+        raise TrainError(f"{path}: {unknown[0]!r} is no setting; there are {', '.join(types)}")
+    return Recipe(path.stem, about, content)
+
+
+def settings_from(recipe: Recipe | None, **given: Any) -> Settings:
+    """The defaults, then the recipe's settings, then those `given` that are not None.
+
+    Raises TrainError where a value has another type than the setting.
+    """
+    merged = (recipe.settings if recipe else {}) | {name: value for name, value in given.items() if value is not None}
+    if isinstance(lora := merged.get("lora"), dict):
+        if unknown := sorted(set(lora) - {"rank", "alpha"}):
+            raise TrainError(f"lora has no setting {unknown[0]!r}; there are rank and alpha")
+        merged["lora"] = Lora(**lora)
+    if "betas" in merged:
+        merged["betas"] = tuple(merged["betas"])
+    plain = Settings()
+    for name, value in merged.items():
+        default = getattr(plain, name)
+        wanted = (int, float) if isinstance(default, float) else type(default)
+        if default is not None and (not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool)):
+            raise TrainError(f"{name} is {value!r}; expected {type(default).__name__}")
+    return replace(plain, **merged)
+
+
+def learning_rate_factor(schedule: str, step: int, steps: int, warmup: float) -> float:
+    """What the learning rate is multiplied by at 0-based `step` of `steps`: a linear rise from 0, then the schedule.
+
+    The same as transformers' schedules of these names.
+    """
+    import math
+
+    rise = math.ceil(steps * warmup)
+    if step < rise:
+        return step / rise
+    done = (step - rise) / max(1, steps - rise)
+    if schedule == "cosine":
+        return max(0.0, 0.5 * (1 + math.cos(math.pi * done)))
+    return 1.0 - done if schedule == "linear" else 1.0
