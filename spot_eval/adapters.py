@@ -100,6 +100,13 @@ def boxed_answer(row: RawRow) -> Doc:
     return _maths(row, row.text("problem"), answer or row.number_or_text("answer"))
 
 
+def training_problem(row: RawRow) -> Doc:
+    """Problems to train on: a text and its right answer; of a worked solution, the content of its last box."""
+    problem = row.text("problem", "question", "prompt")
+    answer = row.number_or_text("answer", "ground_truth", "solution", "gold")
+    return _maths(row, problem, _last_box(answer) or answer)
+
+
 def olympiad(row: RawRow) -> Doc:
     """OlympiadBench: the first final answer without outer dollars; unit and tolerance where there are any."""
     name, value = row.get("answer_raw", "answer", "final_answer")

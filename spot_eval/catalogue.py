@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from spot_eval.resources import folder
-from spot_eval.sources import SOURCES, Source, at_hand
+from spot_eval.sources import ALL_SOURCES, Source, at_hand
 from spot_eval.suite import Suite, load_suite, suite_names
 
 
@@ -23,7 +23,7 @@ def catalogue(suite_name: str, data_dirs: Sequence[Path], data_files: Mapping[st
     entries = []
     embedded = _embedded()
     for task, family in suite.tasks.items():
-        source = SOURCES.get(task)
+        source = ALL_SOURCES.get(task)
         entries.append(
             {
                 "task": task,
@@ -39,7 +39,7 @@ def catalogue(suite_name: str, data_dirs: Sequence[Path], data_files: Mapping[st
 
 
 def _source(source: Source) -> str:
-    return "drawn from a seed" if source.drawn else source.hub
+    return "drawn from a seed" if source.drawn else source.hub or "a file of yours"
 
 
 def _embedded() -> dict[str, int]:

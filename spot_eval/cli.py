@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from spot_eval import __version__
-from spot_eval.commands import baseline, compare, connect4, exchange, gate, grade, power, report, run, tasks
+from spot_eval.commands import baseline, compare, connect4, exchange, gate, grade, pairs, power, report, run, tasks
 from spot_eval.commands.common import say
 from spot_eval.errors import Interrupted, UserError
 
@@ -36,6 +36,7 @@ app.command("import")(exchange.import_command)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(connect4.app, name="connect4")
+app.add_typer(pairs.app, name="pairs")
 
 
 def _version(wanted: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from spot_eval.errors import UserError
 from spot_eval.graders import load_grader
-from spot_eval.sources import SOURCES, load_rows
+from spot_eval.sources import ALL_SOURCES, load_rows
 
 
 def dataset(
@@ -25,7 +25,7 @@ def dataset(
 ) -> Any:
     """lm-eval's `custom_dataset`: called with the task's metadata, joined with the TaskManager's.
 
-    `source` names an entry of SOURCES; `seed` is the task file's own for boards that are drawn, `connect4_seed` another
+    `source` names an entry of ALL_SOURCES; `seed` is the task file's own for boards that are drawn, `connect4_seed` another
     instead. Returns a `datasets.DatasetDict` with the one split "test"; its `info.description` is JSON: origin,
     revision, sha256, rows, and how the rows were drawn. Raises what `load_rows` raises.
     """
@@ -35,7 +35,7 @@ def dataset(
 
     files = data_files or {}
     drawn_from = seed if connect4_seed is None else connect4_seed
-    found = load_rows(SOURCES[source], data_dirs, files.get(source), seed=drawn_from, files=files)
+    found = load_rows(ALL_SOURCES[source], data_dirs, files.get(source), seed=drawn_from, files=files)
     where = {
         "origin": found.origin,
         "revision": found.revision,

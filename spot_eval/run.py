@@ -74,7 +74,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     store = RunDirectory.create(out, manifest)
     try:
         _write_docs(store, tasks)
-        _generate_missing(store, plan, model, say)
+        generate_missing(store, plan, model, say)
         samples = grade(store, workers=options.workers)
         return out, score(store, samples, baseline)
     except UserError:
@@ -142,7 +142,7 @@ def _is_board(manifest: Mapping[str, Any], task: str) -> bool:
     return manifest["config"]["data"][task]["grader"] == "connect4"
 
 
-def _generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) -> None:
+def generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) -> None:
     """Has the engine do what neither this run nor a neighbour has finished."""
     requests = plan.requests
     known = store.read_failures()

@@ -42,10 +42,10 @@ class Source:
     """
 
     task: str
-    hub: str
+    hub: str | None  # None: drawn, or a file of the user's own
     adapter: Callable[[RawRow], Doc]
     mirror: tuple[str, ...]
-    docs: int  # as published; another number is no error (a file may hold a selection)
+    docs: int | None  # as published; another number is no error (a file may hold a selection)
     name: str | None = None  # the hub data set's configuration
     split: str = "test"  # where the hub has a single split, that one
     gated: bool = False
@@ -92,9 +92,9 @@ SOURCES: dict[str, Source] = {
             split="train",
             gated=True,
         ),
-        Source("connect4", "", adapters.connect4(1), (), 500, drawn=Drawn(level=1)),
-        Source("connect4_safe", "", adapters.connect4(2), (), 500, drawn=Drawn(level=2)),
-        Source("connect4_best", "", adapters.connect4(3), (), 200, drawn=Drawn(level=3)),
+        Source("connect4", None, adapters.connect4(1), (), 500, drawn=Drawn(level=1)),
+        Source("connect4_safe", None, adapters.connect4(2), (), 500, drawn=Drawn(level=2)),
+        Source("connect4_best", None, adapters.connect4(3), (), 200, drawn=Drawn(level=3)),
         Source(
             "connect4_published",
             "linius/connect4",
@@ -104,7 +104,7 @@ SOURCES: dict[str, Source] = {
             ),
             500,
         ),
-        Source("connect4_twins", "", adapters.connect4(1), (), 500, drawn=Drawn(level=1, like="connect4_published")),
+        Source("connect4_twins", None, adapters.connect4(1), (), 500, drawn=Drawn(level=1, like="connect4_published")),
         Source(
             "ifeval",
             "google/IFEval",
@@ -115,6 +115,23 @@ SOURCES: dict[str, Source] = {
         ),
     )
 }
+
+
+TRAINING: dict[str, Source] = {
+    "problems": Source("problems", None, adapters.training_problem, ("problems.jsonl",), None, split="train"),
+    "dapo_math": Source(
+        "dapo_math",
+        "open-r1/DAPO-Math-17k-Processed",
+        adapters.training_problem,
+        ("dapo_math/dapo_math.jsonl", "dapo_math.jsonl"),
+        None,
+        name="en",
+        split="train",
+    ),
+}
+"""Problems to train on, no benchmarks."""
+
+ALL_SOURCES = {**SOURCES, **TRAINING}
 
 
 def load_rows(
@@ -137,14 +154,16 @@ def load_rows(
         like: list[Doc] = []
         if model := source.drawn.like:
             like = load_rows(SOURCES[model], data_dirs, (files or {}).get(model)).rows
-        made, facts = source.drawn.rows(source.docs, seed or 0, like)
+        made, facts = source.drawn.rows(source.docs or 0, seed or 0, like)
         origin = f"connect4 generator {facts['generator']}, level {facts['level']}, seed {facts['seed']}"
         raw, revision = [RawRow(row, f"{origin}, board {number}") for number, row in enumerate(made)], None
+    elif source.hub is None:
+        raise MissingData(f"{source.task}: no rows at hand; give your own: --data {source.task}=FILE (JSONL or CSV)")
     else:
-        raw, revision = _from_hub(source, data_dirs)
+        raw, revision = _from_hub(source, source.hub, data_dirs)
         origin = f"hub:{source.hub}" + (f"/{source.name}" if source.name else "")
     if not raw:
-        raise UserError(f"{origin}: no rows, though {source.task} has {source.docs}")
+        raise UserError(f"{origin}: no rows" + (f", though {source.task} has {source.docs}" if source.docs else ""))
     docs = [source.adapter(row) for row in raw]
     seen: dict[str, int] = {}
     for doc in docs:
@@ -162,6 +181,8 @@ def at_hand(source: Source, data_dirs: Sequence[str | Path] = (), file: str | Pa
         return str(path)
     if source.drawn:
         return None if source.drawn.like and not at_hand(SOURCES[source.drawn.like], data_dirs) else "drawn from a seed"
+    if source.hub is None:
+        return None
     hub, prepared = _cache_folders()
     repo = hub / f"datasets--{source.hub.replace('/', '--')}"
     if (repo / "snapshots").is_dir():
@@ -244,23 +265,23 @@ def _cache_folders() -> tuple[Path, Path]:
     return Path(hub).expanduser(), Path(os.environ.get("HF_DATASETS_CACHE") or home / "datasets").expanduser()
 
 
-def _from_hub(source: Source, data_dirs: Sequence[str | Path]) -> tuple[list[RawRow], str]:
+def _from_hub(source: Source, hub: str, data_dirs: Sequence[str | Path]) -> tuple[list[RawRow], str]:
     import datasets
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
     unreachable: tuple[type[Exception], ...] = (OSError, *_transport_errors())  # offline mode is an OSError
-    place = source.hub
+    place = hub
     try:
-        revision = HfApi().dataset_info(source.hub, timeout=15).sha
+        revision = HfApi().dataset_info(hub, timeout=15).sha
     except HfHubHTTPError as problem:
         raise _missing(source, data_dirs, f"answered {_one_line(problem)}") from problem
     except unreachable as problem:
-        snapshot = _cached_snapshot(source)
+        snapshot = _cached_snapshot(hub)
         if snapshot is None:
             raise _missing(source, data_dirs, f"cannot be reached ({_one_line(problem)})") from problem
         place, revision = str(snapshot), snapshot.name
-    at = {"revision": revision} if place == source.hub else {}
+    at = {"revision": revision} if place == hub else {}
     failing = (*unreachable, ValueError, HfHubHTTPError, datasets.exceptions.DatasetsError)
     try:
         loaded = datasets.load_dataset(place, source.name, **at)
@@ -268,14 +289,14 @@ def _from_hub(source: Source, data_dirs: Sequence[str | Path]) -> tuple[list[Raw
         raise _missing(source, data_dirs, f"gave no rows ({_one_line(problem)})") from problem
     split = source.split if source.split in loaded else next(iter(loaded))
     if split != source.split and len(loaded) > 1:
-        raise UserError(f"hub:{source.hub}: no split {source.split!r} among {', '.join(loaded)}")
-    where = f"hub:{source.hub}@{revision[:8]}, row"
+        raise UserError(f"hub:{hub}: no split {source.split!r} among {', '.join(loaded)}")
+    where = f"hub:{hub}@{revision[:8]}, row"
     return [RawRow(dict(row), f"{where} {number}") for number, row in enumerate(loaded[split], 1)], revision
 
 
-def _cached_snapshot(source: Source) -> Path | None:
+def _cached_snapshot(hub: str) -> Path | None:
     """The hub's cached copy: the one its ref names, else the newest (a load by revision writes no ref)."""
-    repo = _cache_folders()[0] / f"datasets--{source.hub.replace('/', '--')}"
+    repo = _cache_folders()[0] / f"datasets--{hub.replace('/', '--')}"
     ref = repo / "refs" / "main"
     if ref.is_file() and (named := repo / "snapshots" / ref.read_text().strip()).is_dir():
         return named

@@ -24,7 +24,7 @@ from spot_eval.errors import UserError
 from spot_eval.graders import GRADER_FIELDS
 from spot_eval.records import Doc, digest, doc_hash
 from spot_eval.resources import folder
-from spot_eval.sources import SOURCES, MissingData
+from spot_eval.sources import ALL_SOURCES, MissingData
 from spot_eval.suite import Suite, nearest
 
 # What lm-eval, datasets and a task's own Python raise for a task that is wrong.
@@ -148,7 +148,7 @@ class TaskLoader:
 
     def may_be_left_out(self, name: str) -> bool:
         """Whether a run can do without the task: its data set is gated, nobody named a file, and there are others."""
-        gated = name in SOURCES and SOURCES[name].gated
+        gated = name in ALL_SOURCES and ALL_SOURCES[name].gated
         return gated and name not in self._data_files and len(self.suite.tasks) > 1
 
 
@@ -243,7 +243,7 @@ def _read_task(task: Any, name: str, include: list[str], limit: int | None, own_
         origin=origin.get("origin") or str(task.config.dataset_path or "custom"),
         revision=origin.get("revision"),
         content_hash=digest(asked),
-        task_version=str(metadata.get("version", "")) if name in SOURCES or not own_code else own_code,
+        task_version=str(metadata.get("version", "")) if name in ALL_SOURCES or not own_code else own_code,
         drawn=origin.get("drawn"),
     )
 

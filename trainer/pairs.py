@@ -3,9 +3,9 @@
     {"id": "dapo-17", "prompt": "What is 6 x 7?", "rejected": "It is 41.", "chosen": "It is 42.", "gold": "42",
      "change_ratio": 0.2, "source": "oracle", "meta": {}}
 
-`prompt` is what the user says, or a list of chat messages. `rejected` (y-) is the model's own wrong answer, `chosen`
-(y+) its correction; objectives that look at y+ alone do without `rejected`. The rest is carried along. Knows nothing
-of tokens.
+`prompt` is what the user says, or a list of chat messages; columns.py knows the names others give. `rejected` (y-) is
+the model's own wrong answer, `chosen` (y+) its correction; objectives that look at y+ alone do without `rejected`. The
+rest is carried along. Knows nothing of tokens.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trainer.columns import pair_row
 from trainer.errors import TrainError
 
 Messages = list[dict[str, str]]
@@ -25,17 +26,13 @@ class Pair:
     """One line of a pairs file. `rejected` is empty where there is none."""
 
     id: str
-    prompt: str | Messages
+    prompt: Messages
     chosen: str
     rejected: str = ""
     gold: str | None = None
     change_ratio: float | None = None
     source: str | None = None
     meta: dict[str, Any] = field(default_factory=dict)
-
-    def messages(self) -> Messages:
-        """The prompt as chat messages."""
-        return [{"role": "user", "content": self.prompt}] if isinstance(self.prompt, str) else self.prompt
 
 
 def read_pairs(path: Path, *, rejected: bool = True) -> list[Pair]:
@@ -63,41 +60,29 @@ def _pair(line: bytes, where: str, number: int, rejected: bool) -> Pair:
         raise TrainError(f"{where}: not JSON ({problem})") from problem
     if not isinstance(row, dict):
         raise TrainError(f"{where}: expected an object, found {type(row).__name__}")
-    for column in ("prompt", "chosen", *(["rejected"] if rejected else [])):
-        if column not in row:
-            has = ", ".join(sorted(map(str, row))) or "nothing"
-            raise TrainError(f"{where}: no column {column!r} (it has {has})")
+    try:
+        found = pair_row(row, number)
+    except ValueError as problem:
+        raise TrainError(f"{where}: {problem}") from problem
     pair = Pair(
-        id=str(row.get("id", number)),
-        prompt=_prompt(row["prompt"], where),
-        chosen=_answer(row, "chosen", where),
-        rejected=_answer(row, "rejected", where) if rejected or row.get("rejected") else "",
-        gold=None if row.get("gold") is None else str(row["gold"]),
-        change_ratio=row.get("change_ratio"),
-        source=row.get("source"),
-        meta=row.get("meta") or {},
+        id=found["id"],
+        prompt=found["prompt"],
+        chosen=_answer(found, "chosen", row, where),
+        rejected=_answer(found, "rejected", row, where) if rejected or found["rejected"] else "",
+        gold=None if found["gold"] is None else str(found["gold"]),
+        change_ratio=found["change_ratio"],
+        source=found["source"],
+        meta=found["meta"],
     )
     if rejected and pair.chosen == pair.rejected:
         raise TrainError(f"{where}: chosen and rejected are equal (pair {pair.id}); remove it, it teaches nothing")
     return pair
 
 
-def _answer(row: dict[str, Any], column: str, where: str) -> str:
-    text = row[column]
-    if not isinstance(text, str):
-        raise TrainError(f"{where}: {column!r} is {type(text).__name__}, expected text")
+def _answer(found: dict[str, Any], column: str, row: dict[str, Any], where: str) -> str:
+    text = found[column]
+    if text is None:
+        raise TrainError(f"{where}: no column {column!r} (it has {', '.join(sorted(map(str, row))) or 'nothing'})")
     if not text.strip():
-        raise TrainError(f"{where}: {column!r} is empty (pair {row.get('id', '?')}); remove the pair")
+        raise TrainError(f"{where}: {column!r} is empty (pair {found['id']}); remove the pair")
     return text
-
-
-def _prompt(value: Any, where: str) -> str | Messages:
-    if isinstance(value, str) and value.strip():
-        return value
-    if isinstance(value, list) and value and all(_is_message(entry) for entry in value):
-        return [{"role": entry["role"], "content": entry["content"]} for entry in value]
-    raise TrainError(f"{where}: 'prompt' is neither text nor a list of messages with role and content")
-
-
-def _is_message(entry: Any) -> bool:
-    return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("role", "content"))

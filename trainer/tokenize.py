@@ -48,7 +48,7 @@ def tokenize(
     special = set(tokenizer.all_special_ids)
     found = Examples()
     for pair in pairs:
-        prompt = prompt_ids(tokenizer, pair.messages(), chat=chat)
+        prompt = prompt_ids(tokenizer, pair.prompt, chat=chat)
         sides = [_answer(tokenizer, text, end) for text in (pair.chosen, pair.rejected if rejected else "") if text]
         if any(special & set(side[:-1]) for side in sides):
             found.drop("a control token inside an answer", pair.id)

@@ -7,6 +7,10 @@ A task names its grader in its YAML (`metadata: {grader: maths}`); a task that n
 from __future__ import annotations
 
 import importlib
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
 
 from spot_eval.errors import UserError
 from spot_eval.graders.verdict import Grader, Verdict, no_answer, undecided
@@ -35,9 +39,34 @@ GRADER_FIELDS = {
 def load_grader(name: str) -> Grader:
     """The grader called `name`; its module, and what that imports, is loaded now and not before.
 
-    Raises UserError for the judge of a run that was made by another program.
+    `module:function` makes a grader of a function of the user's own: (row, text) to a score (a bool, a fraction of 1,
+    or None for not judged) or a `Verdict`. Raises UserError for a name that is neither, as that of a judge of another
+    program, whose verdicts came with an imported run.
     """
+    if ":" in name:
+        return _own_grader(name)
     if name not in GRADERS:
-        raise UserError(f"the verdicts of {name!r} came with the run; nothing here can judge its answers again")
+        raise UserError(
+            f"there is no grader {name!r} to judge with (verdicts of an imported run came with it); there are: "
+            f"{', '.join(GRADERS)}, or a function: module:function"
+        )
     grader: Grader = importlib.import_module(GRADERS[name]).GRADER
     return grader
+
+
+def _own_grader(name: str) -> Grader:
+    module_name, _, function_name = name.partition(":")
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+    except (ImportError, AttributeError) as problem:
+        raise UserError(f"verifier {name!r} cannot be loaded ({problem}); it is looked for from {here}") from problem
+
+    def judge(doc: Mapping[str, Any], text: str) -> Verdict:
+        found = function(doc, text)
+        if isinstance(found, Verdict):
+            return found
+        return undecided("the verifier could not say") if found is None else Verdict(float(found), text[-200:])
+
+    return Grader(name, 1, judge)

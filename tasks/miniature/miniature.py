@@ -19,24 +19,29 @@ mean = mean_of_judged
 process_results = results("miniature")
 
 
-def dataset(source: str, docs: int, seed: int, miniature_seed: int | None = None, **metadata: Any) -> Any:
-    """lm-eval's `custom_dataset`: the split "test", `docs` items of the task called `source`."""
+def dataset(
+    source: str, docs: int, seed: int, split: str = "test", miniature_seed: int | None = None, **metadata: Any
+) -> Any:
+    """lm-eval's `custom_dataset`: `docs` items of the task called `source`, as its split "test".
+
+    `split` is the world's: items of "train" are in no test set.
+    """
     del metadata
     import datasets
 
     seed = seed if miniature_seed is None else miniature_seed
-    rows = [item.row() for item in items(source, "test", seed, docs)]
+    rows = [item.row() for item in items(source, split, seed, docs)]
     content = "\n".join(json.dumps(row, sort_keys=True) for row in rows)
-    split = datasets.Dataset.from_list(rows)
-    split.info.description = json.dumps(
+    made = datasets.Dataset.from_list(rows)
+    made.info.description = json.dumps(
         {
-            "origin": f"miniature world {VERSION}, seed {seed}",
+            "origin": f"miniature world {VERSION}, seed {seed}" + ("" if split == "test" else f", {split} items"),
             "revision": None,
             "sha256": hashlib.sha256(content.encode()).hexdigest(),
             "rows": len(rows),
         }
     )
-    return datasets.DatasetDict({"test": split})
+    return datasets.DatasetDict({"test": made})
 
 
 def prompt(doc: dict[str, Any]) -> str:
