@@ -202,6 +202,8 @@ def sign_flip(values: np.ndarray) -> tuple[float, float, float]:
     values = values[np.abs(values) > 1e-12]
     if not len(values):
         return 1.0, 1.0, 1.0
+    if len(values) == 1:
+        values = np.append(values, 0.0)  # scipy wants two, and a zero is the same with either sign
     if len(values) <= EXACT_UP_TO:
         exact = stats.permutation_test(
             (values,), _row_sums, permutation_type="samples", n_resamples=np.inf, alternative="less", vectorized=True

@@ -22,6 +22,7 @@ class Format(StrEnum):
 
 
 def report_command(
+    *,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     bases: Annotated[
         list[str] | None,
@@ -36,7 +37,7 @@ def report_command(
     ),
     policy: Annotated[
         Path | None,
-        typer.Option(metavar="gate.toml", help="[default: that of RUN's last gate against BASE, or the one in reports/]"),
+        typer.Option(metavar="gate.toml", help="[default: that of RUN's last gate, or the one in reports/]"),
     ] = None,
     budget: Annotated[
         float, typer.Option("--budget", min=0, metavar="MB", help="Room for transcripts in the page.")

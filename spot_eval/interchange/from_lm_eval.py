@@ -83,7 +83,7 @@ def import_logs(wanted: Import, suite: Suite, say: Any) -> tuple[Path, dict[str,
     store = RunDirectory.create(out, manifest)
     try:
         for name, records in (("docs", docs), ("generations", generations), ("samples", samples)):
-            write_atomically(out / f"{name}.jsonl", map(to_line, records))  # type: ignore[call-overload]
+            write_atomically(out / f"{name}.jsonl", map(to_line, records))
         write_json(out / "scoreboard.json", board)
     finally:
         store.close()
@@ -97,7 +97,7 @@ def _found(wanted: Import) -> tuple[dict[str, Path], Path | None]:
         if path.is_dir():
             inside = sorted(path.rglob("samples_*.jsonl"))
             if not inside:
-                raise UserError(f"{path} holds no samples_….jsonl; lm-eval writes them with --log_samples --output_path")
+                raise UserError(f"{path} holds no samples_….jsonl; lm-eval writes them with --log_samples")
             given += inside
         elif path.is_file():
             given.append(path)
@@ -160,7 +160,7 @@ def _read(task: str, path: Path, wanted: Import, say: Any) -> Log:
         value = line.get(metric)
         if _is_number(value) and not 0 <= value <= 1:  # type: ignore[operator]
             raise UserError(
-                f"{path}: {metric} of doc {line['doc_id']} is {value}; only metrics between 0 and 1 can be compared here"
+                f"{path}: {metric} of doc {line['doc_id']} is {value}; only metrics between 0 and 1 can be compared"
                 f"{nearest('', [name for name in metrics if name != metric]) if len(metrics) > 1 else ''}"
             )
     return Log(task, path, sorted(of_filter, key=lambda line: line["doc_id"]), chosen, metric)
@@ -180,10 +180,11 @@ def _is_number(value: Any) -> bool:
 def _config(logs: Sequence[Log], results: Mapping[str, Any], suite: Suite, wanted: Import) -> dict[str, Any]:
     """As `run` writes it, with None for what is not known."""
     if strangers := sorted(wanted.families.keys() - {log.task for log in logs}):
-        raise UserError(
-            f"--family {strangers[0]}=…: there is no log of {strangers[0]!r}{nearest(strangers[0], [one.task for one in logs])}"
-        )
-    tasks, data, families = {}, {}, {}
+        known = nearest(strangers[0], [log.task for log in logs])
+        raise UserError(f"--family {strangers[0]}=…: there is no log of {strangers[0]!r}{known}")
+    tasks: dict[str, Any] = {}
+    data: dict[str, Any] = {}
+    families: dict[str, list[str]] = {}
     for log in logs:
         family = wanted.families.get(log.task) or suite.tasks.get(log.task, OTHER_FAMILY)
         kwargs = _of(results, "configs", log.task).get("generation_kwargs") or {}

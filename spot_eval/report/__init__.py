@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs neither network nor program, Markdown for a pull request, a model card's section.
+"""The report: one HTML file that needs no network, Markdown for a pull request, a model card's section.
 
     sides    the runs it is about, read from their files
     docs     what happened to each doc, as compact columns for the browser

@@ -22,9 +22,8 @@ from spot_eval.report.sides import Side, load_side
 def load_story(run: Path, bases: Sequence[str], policy_file: Path | None = None) -> Story:
     """The story of `run` beside `bases` (run directories, saved baselines, names of published tables).
 
-    The first base that is a run is the one the gate judges against, by `policy_file`, or by the policy of the run's last
-    gate, or by the default one. Raises UserError where one cannot be read, NotComparableError where one may not be
-    compared.
+    The gate judges against the first base that is a run, by `policy_file`, or by the policy of the run's last gate, or
+    by the default one. Raises UserError where one cannot be read, NotComparableError where one may not be compared.
     """
     candidate = load_side(run)
     sides: list[Side] = []

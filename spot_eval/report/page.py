@@ -108,7 +108,9 @@ def _sha256(text: str) -> str:
 
 def _view(story: Story, texts: Texts) -> dict[str, Any]:
     suite = story.candidate.config["suite"]
-    changes = "".join(f", {name.replace('_', '-')} {value}" for name, value in story.candidate.config["changes"].items())
+    changes = "".join(
+        f", {name.replace('_', '-')} {value}" for name, value in story.candidate.config["changes"].items()
+    )
     labels = story.labels
     against = labels[1] if story.bases else story.published[0].name if story.published else ""
     margins = _margins(story.gate)
@@ -124,7 +126,10 @@ def _view(story: Story, texts: Texts) -> dict[str, Any]:
         "bases": [{"heading": label, "paired": True} for label in labels[1:]]
         + [{"heading": one.name, "paired": False} for one in story.published],
         "board": _without_still_columns(list(_groups(story))),
-        "notes": [*footer(board), *(f"{one.name}: {one.source} ({one.note}); for display only" for one in story.published)],
+        "notes": [
+            *footer(board),
+            *(f"{one.name}: {one.source} ({one.note}); for display only" for one in story.published),
+        ],
         "changes": figures.forest(story.comparisons[0], story.alpha, margins) if story.comparisons else None,
         "cards": [_card(story, task) for task in board["tasks"]],
         "embedded": _embedded(texts),
@@ -167,8 +172,8 @@ def _without_still_columns(groups: Sequence[dict[str, Any]]) -> list[dict[str, A
 def _entry(board: Mapping[str, Any], level: str, name: str) -> Mapping[str, Any]:
     """One entry of a scoreboard or a comparison; empty where it has none."""
     if level == "overall":
-        return board["overall"]  # type: ignore[no-any-return]
-    return board["families" if level == "family" else "tasks"].get(name) or {}  # type: ignore[no-any-return]
+        return board["overall"]
+    return board["families" if level == "family" else "tasks"].get(name) or {}
 
 
 def _row(story: Story, level: str, name: str) -> dict[str, Any]:
@@ -222,7 +227,7 @@ def _published_cell(one: PublishedBaseline, entry: Mapping[str, Any], level: str
     known = value is not None and entry["mean"] is not None
     return {
         "score": words.score(value),
-        "difference": words.difference(entry["mean"] - value) if known else None,  # type: ignore[operator]
+        "difference": words.difference(entry["mean"] - value) if known else None,
         "tone": "",
         "flips": None,
     }
@@ -248,7 +253,12 @@ def _card(story: Story, task: str) -> dict[str, Any]:
     sides = [side for side in story.sides[:2] if task in side.docs]
     labels = story.labels[: len(sides)]
     lengths = [
-        [sample.output_tokens for docs in side.docs[task].values() for sample in docs if sample.output_tokens is not None]
+        [
+            sample.output_tokens
+            for docs in side.docs[task].values()
+            for sample in docs
+            if sample.output_tokens is not None
+        ]
         for side in sides
     ]
     entry = story.candidate.board["tasks"][task]

@@ -127,8 +127,8 @@ def write_protocol_run(path: Path, model: str, seed: int, lift: Mapping[str, flo
     `lift` adds to the chance of a right answer, by task.
     """
     hard = random.Random(1)
-    difficulty = {(task, doc): hard.betavariate(0.5, 0.5)
-                  for members in PROTOCOL.values() for task, (docs, _) in members.items() for doc in range(docs)}  # fmt: skip
+    sizes = {task: docs for members in PROTOCOL.values() for task, (docs, _) in members.items()}
+    difficulty = {(task, doc): hard.betavariate(0.5, 0.5) for task, docs in sizes.items() for doc in range(docs)}
     dice = random.Random(seed)
 
     def answer(task: str, doc_id: int, repeat: int) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def write_protocol_run(path: Path, model: str, seed: int, lift: Mapping[str, flo
     )  # fmt: skip
 
 
-_WORDS = (
+_WORDS = (  # noqa: SIM905 - words read better as a sentence
     "first we note that the sum of these terms is even so let us write n as twice some number then by symmetry each "
     "side has the same area hence both roots are real and their product equals minus one which gives us therefore "
     "wait that cannot be right check again if x were negative the left side would be positive consider the triangle"

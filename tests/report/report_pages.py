@@ -11,7 +11,7 @@ BUDGET = 20_000_000
 
 
 def candidate_answer(task: str, doc_id: int, repeat: int) -> dict[str, Any]:
-    """Loses sums/0 (twice), gains sums/1 (once), is truncated in sums/2, unparsed in orders/3, not judged in orders/4."""
+    """Twice wrong in sums/0; truncated in sums/2; unparsed in orders/3; not judged in orders/4."""
     wrong = {"text": "First I think of a number. It is \\boxed{7}.", "score": 0.0, "extracted": "7"}
     match task, doc_id:
         case "sums", 0 if repeat < 2:
