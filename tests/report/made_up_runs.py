@@ -10,6 +10,7 @@ from typing import Any
 
 from spot_eval.files import write_json
 from spot_eval.records import Doc, Generation, Sample, digest, doc_hash, to_line
+from spot_eval.score import scoreboard
 
 SAMPLING = {"temperature": 0.7, "top_p": 0.8, "top_k": 20, "max_new_tokens": 4096}
 SMALL = {"in_domain": {"sums": (6, 4)}, "general": {"orders": (5, 1)}}
@@ -41,7 +42,7 @@ def write_run(
         for task, (_, repeats) in members.items()
     }
     sizes = {task: docs for members in suite.values() for task, (docs, _) in members.items()}
-    manifest = {
+    manifest: dict[str, Any] = {
         "created": "2026-01-02T03:04:05Z",
         "model": {"name": model, "path": f"checkpoints/{model}", "dtype": "bfloat16", "context": 40960},
         "engine_args": {},
@@ -109,6 +110,8 @@ def write_run(
         {"seconds": 12.5, "output_tokens": sum(one.output_tokens for one in generations),
          "generations": len(generations), "hardware": {"gpu": "none"}, "versions": {}},
     )  # fmt: skip
+    board = {"model": model, "changes": {}, **scoreboard(samples, suite=manifest["config"]["suite"])}
+    write_json(path / "scoreboard.json", board)
     return path
 
 
