@@ -35,6 +35,8 @@ FLOORS = [
     {"gate"},
     {"gate_files"},
     {"show_gate", "show_power"},
+    {"report"},
+    {"interchange"},
     {"run"},
     {"commands"},
     {"cli"},
