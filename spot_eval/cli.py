@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from spot_eval import __version__
-from spot_eval.commands import baseline, compare, gate, grade, power, run, tasks
+from spot_eval.commands import baseline, compare, doctor, gate, grade, power, run, tasks
 from spot_eval.commands.common import say
 from spot_eval.errors import Interrupted, UserError
 
@@ -30,6 +30,7 @@ app.command("grade")(grade.grade_command)
 app.command("compare")(compare.compare_command)
 app.command("gate")(gate.gate_command)
 app.command("power")(power.power_command)
+app.command("doctor")(doctor.doctor_command)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(tasks.app, name="tasks")
 
