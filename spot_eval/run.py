@@ -20,7 +20,7 @@ from spot_eval.score import scoreboard
 from spot_eval.show import markdown
 from spot_eval.sources import data_directories
 from spot_eval.store import RunDirectory
-from spot_eval.suite import load_suite
+from spot_eval.suite import Suite, load_suite
 from spot_eval.task_docs import LoadedTask, load_tasks
 
 Say = Callable[[str], None]
@@ -33,9 +33,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     generated.
     """
     check_engine(options.engine)
-    whole = load_suite(options.suite)
-    whole.refuse_strangers(options.data_files)
-    suite = whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
+    suite = chosen_suite(options)
     data_directories(options.data_dirs)  # a folder that is none is said at once
     baseline = load_baseline(options.baseline) if options.baseline else None
     model = find_model(options, suite, say)
@@ -75,6 +73,13 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         raise
     finally:
         store.close()
+
+
+def chosen_suite(options: RunOptions) -> Suite:
+    """The suite as the command line narrows it. Raises UserError where it names what the suite does not have."""
+    whole = load_suite(options.suite)
+    whole.refuse_strangers(options.data_files)
+    return whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
 
 
 def grade_again(path: Path, baseline_name: str | None, workers: int | None, say: Say) -> dict[str, Any]:

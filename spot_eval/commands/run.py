@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spot_eval.commands.common import BaselineOption, DataDir, DataFile, Json, Workers, names, pairs, say, show_board
+from spot_eval.commands.common import (
+    BaselineOption,
+    DataDir,
+    DataFile,
+    Json,
+    Workers,
+    names,
+    pairs,
+    print_json,
+    say,
+    show_board,
+)
+
+if TYPE_CHECKING:
+    from spot_eval.options import RunOptions
 
 
 def run_command(
@@ -53,6 +68,9 @@ def run_command(
         bool, typer.Option("--trust-remote-code", help="Run Python code that comes with the checkpoint.")
     ] = False,
     workers: Workers = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be asked and needed; load and write nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Evaluate a checkpoint; the same command again resumes."""
@@ -80,5 +98,26 @@ def run_command(
         trust_remote_code=trust_remote_code,
         workers=workers,
     )
+    if dry_run:
+        _dry_run(options, as_json)
+        return
     path, board = run(options, say)
     show_board(path, board, as_json)
+
+
+def _dry_run(options: RunOptions, as_json: bool) -> None:
+    """Exit 2 where the run would refuse to start."""
+    may_fetch = os.environ.get("HF_HUB_OFFLINE", "").upper() not in {"1", "ON", "YES", "TRUE"}
+    os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is fetched; read by a library that is loaded now
+    from rich.console import Console
+
+    from spot_eval.dry_run import dry_run
+    from spot_eval.show_dry_run import print_dry_run
+
+    found = dry_run(options, say, may_fetch=may_fetch)
+    if as_json:
+        print_json(found)
+    else:
+        print_dry_run(found, Console())
+    if found["problems"]:
+        raise typer.Exit(2)
