@@ -254,3 +254,20 @@ def read_config(path: Path, name: str = "config.json") -> dict[str, Any]:
     if not isinstance(config, dict):
         raise UserError(f"{file}: expected an object, found {type(config).__name__}")
     return config
+
+
+def read_template(given: str | None) -> str | None:
+    """The text of a `--chat-template FILE`; `none` stays what it is. Raises UserError where it cannot be read."""
+    if given is None or given == NO_TEMPLATE:
+        return given
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserError(f"--chat-template {given}: cannot be read ({problem}); give a file, or `none`") from problem
+
+
+def template_name(template: str | None, default: str = "checkpoint") -> str:
+    """How a manifest names the template in force."""
+    if template is None:
+        return default
+    return NO_TEMPLATE if template == NO_TEMPLATE else digest("template", template)

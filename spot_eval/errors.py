@@ -21,6 +21,12 @@ class NotComparableError(UserError):
     exit_code = 5
 
 
+class EngineDiedError(UserError):
+    """The engine broke off on the way: nothing the user typed is wrong, and what was finished is kept."""
+
+    exit_code = 1
+
+
 class Interrupted(BaseException):
     """Ctrl-C. No KeyboardInterrupt, so that no library on the way can make something else of it."""
 

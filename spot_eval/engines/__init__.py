@@ -1,6 +1,7 @@
 """Engines by name. Each is loaded only when a run asks for it.
 
 An engine that loads a checkpoint is three names in a module: settings with `parse`, a class, and a function `facts`.
+Others bring a class of their own that is a `Model` (see spot_eval/model.py).
 """
 
 from __future__ import annotations
@@ -30,16 +31,19 @@ __all__ = [
 
 
 class Entry(NamedTuple):
-    """Where an engine of checkpoints is, and the modules of its extra (which has the engine's name)."""
+    """Where an engine is, and the modules of its extra (which has the engine's name)."""
 
     module: str
-    settings: str
-    engine: str
-    needs: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    settings: str = ""
+    engine: str = ""
+    model: str = ""
+    """Instead of settings and engine, where it is no engine for checkpoints."""
 
 
 ENGINES = {
-    "hf": Entry("spot_eval.engines.hf", "HfSettings", "HfEngine", needs=("torch", "transformers")),
+    "hf": Entry("spot_eval.engines.hf", ("torch", "transformers"), settings="HfSettings", engine="HfEngine"),
+    "api": Entry("spot_eval.engines.api.model", model="ServedModel"),
 }
 
 
@@ -68,8 +72,11 @@ def open_engine(
     return getattr(module, ENGINES[name].engine)(path, tokenizer, settings, trust_remote_code=trust_remote_code)
 
 
-def check_engine(name: str) -> None:
-    """Raises UserError where no engine is called `name`, or what it needs is not installed."""
+def check_engine(name: str) -> Entry:
+    """The entry of the engine called `name`.
+
+    Raises UserError where there is none, or what it needs is not installed.
+    """
     if name not in ENGINES:
         raise UserError(f"there is no engine {name!r}{nearest(name, ENGINES)}")
     missing = [module for module in ENGINES[name].needs if importlib.util.find_spec(module) is None]
@@ -77,10 +84,13 @@ def check_engine(name: str) -> None:
         raise UserError(
             f"the {name} engine needs {' and '.join(missing)}, not installed here; pip install 'spot-eval[{name}]'"
         )
+    return ENGINES[name]
 
 
 def _load(name: str, arguments: Mapping[str, str]) -> tuple[Any, Any]:
     """The module of the engine called `name`, and its settings."""
-    check_engine(name)
-    module = importlib.import_module(ENGINES[name].module)
-    return module, getattr(module, ENGINES[name].settings).parse(arguments)
+    entry = check_engine(name)
+    if entry.model:
+        raise UserError(f"the {name} engine loads no checkpoints")
+    module = importlib.import_module(entry.module)
+    return module, getattr(module, entry.settings).parse(arguments)
