@@ -243,7 +243,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def flag_rates(docs: Sequence[DocPair], flag: str) -> tuple[np.ndarray, np.ndarray]:
     """(candidate's, base's) share of flagged repeats a doc, over all docs both runs hold."""
-    mine, other = ([float(np.mean(getattr(pair[side], flag))) for pair in docs] for side in (0, 1))
+    mine, other = ([sum(flags := getattr(pair[side], flag)) / len(flags) for pair in docs] for side in (0, 1))
     return np.asarray(mine), np.asarray(other)
 
 
