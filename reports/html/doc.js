@@ -49,7 +49,7 @@ class DocView {
     const runs = base ? [base, 0] : [0];
     const shown = diff !== null && how !== "same" ? `${OUTCOMES[how]} (${signed(diff)} points)` : OUTCOMES[how];
     const [sides, parted] = this.sides(runs, entry);
-    this.box.replaceChildren(
+    this.box.replaceChildren(...[
       element("div", { class: "doc-head" },
         element("h3", {}, `${doc.task} / ${doc.id}`),
         element("span", { class: `outcome ${how}` }, shown),
@@ -58,7 +58,8 @@ class DocView {
       entry && entry.gold !== "null" ? element("p", { class: "gold" }, element("b", {}, "expected"), this.code(entry.gold)) : null,
       this.marks(runs),
       element("div", { class: "sides" }, ...sides),
-      this.remark(entry, runs, parted));
+      this.remark(entry, runs, parted),
+    ].filter(Boolean));
   }
 
   code(text) {
@@ -70,7 +71,7 @@ class DocView {
   prompt(entry) {
     if (!entry || !entry.messages.length) {
       const text = element("div", { class: "text" });
-      appendText(text, this.doc.asked || "(the question is not embedded)");
+      appendText(text, this.doc.asked || "The question is not in this file.");
       return element("div", { class: "prompt" }, text);
     }
     const characters = entry.messages.reduce((sum, message) => sum + message.content.length, 0);
@@ -134,7 +135,8 @@ class DocView {
     head.append(facts);
     const box = element("div", { class: "text", tabindex: "0", role: "region", "aria-label": `transcript of ${this.name(run)}` });
     if (text === null) {
-      box.append(of.flags[r] & NO_TEXT ? "There is no text: the request gave none." : this.where(run));
+      box.append(element("span", { class: "gap" }, of.flags[r] & NO_TEXT ? "There is no text: the request gave none."
+        : `This transcript is not in this file. ${this.where(run)}`));
     } else if (typeof text === "string") {
       this.fill(box, parts || [{ text, changed: false }], tag, text.length);
     } else {
@@ -149,7 +151,7 @@ class DocView {
   where(run) {
     const line = this.doc.runs[run].line[this.repeat];
     const path = this.index.runs[run].path;
-    return line === null || line === undefined ? `${path} keeps no texts.` : `The record: ${path}/generations.jsonl, line ${line}.`;
+    return line === null || line === undefined ? `${path} keeps no texts.` : `It stands in ${path}/generations.jsonl, line ${line}.`;
   }
 
   // Parts up to SHOWN_AT_ONCE characters, then a button for the rest.

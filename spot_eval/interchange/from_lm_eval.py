@@ -285,7 +285,7 @@ def _records(log: Log, run: str) -> Iterable[tuple[Doc, Generation | None, Sampl
         if text is not None:
             generation = Generation(
                 key=key, task=log.task, doc_id=doc_id, doc_hash=doc_hash, repeat=0, seed=None, text=text,
-                finish_reason=None, prompt_tokens=None, output_tokens=None, max_new_tokens=None,
+                finish_reason="unknown", prompt_tokens=None, output_tokens=None, max_new_tokens=None,
             )  # fmt: skip
         yield doc, generation, sample
 

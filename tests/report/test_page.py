@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from playwright.sync_api import expect
 from report_pages import Page, candidate_answer, write_report
 
 from spot_eval.report.build import load_story
+from spot_eval.resources import folder
 
 
 def items(tab: Any) -> list[str]:
@@ -188,6 +190,45 @@ def test_several_bases_can_be_chosen(page: Page, candidate: Path, base: Path, tm
     assert tab.locator("#outcomes label:has-text('Lost')").inner_text() == "Lost0"
     assert tab.locator(".board thead th").filter(has_text="tiny-dpo").count() == 1
     page.assert_quiet(path)
+
+
+def test_what_was_left_out_is_counted_and_named(page: Page, candidate: Path, base: Path, tmp_path: Path) -> None:
+    path = write_report(tmp_path / "small.html", candidate, base, budget=0)
+    tab = page.open(path, "#sums/3")
+    assert "0 in full, 57 left out for size" in tab.locator("#docs .hint").inner_text()
+    assert "sums: what is 3 + 1?" in tab.locator(".prompt").inner_text()
+    shown = tab.locator(".side .text").nth(1).inner_text()
+    assert "not in this file" in shown
+    assert f"{candidate}/generations.jsonl, line 13." in shown
+    assert "null" not in tab.locator("#doc").inner_text()
+    page.assert_quiet(path)
+
+
+def test_differences_never_change_a_text(page: Page) -> None:
+    script = (folder("reports") / "html" / "diff.js").read_text(encoding="utf-8")
+    dice = random.Random(3)
+    words = ["so", "the", "sum", "is", " ", "  ", "\n", ",", "é", "日本", "😀", "\\boxed{4}", "1"]
+    pairs = [("", ""), ("", "a"), ("a b", "a b"), ("a" * 5000 + " x", "b" * 5000)]
+    for _ in range(200):
+        left = [dice.choice(words) for _ in range(dice.randrange(60))]
+        right = [word for word in left if dice.random() < 0.8]
+        right[dice.randrange(len(right) + 1) :] = [dice.choice(words) for _ in range(dice.randrange(9))]
+        pairs.append(("".join(left), "".join(right)))
+    page.tab.goto("about:blank")
+    page.tab.add_script_tag(content=script)
+    for left, right in pairs:
+        a, b, parted = page.tab.evaluate("([a, b]) => compareTexts(a, b)", [left, right])
+        for text, pieces in ((left, a), (right, b)):
+            assert "".join(piece["text"] for piece in pieces) == text
+        same_a, same_b = ("".join(p["text"] for p in pieces if not p["changed"]) for pieces in (a, b))
+        assert same_a == same_b
+        assert not parted
+    a, b, parted = page.tab.evaluate(
+        "() => compareTexts('start ' + [...Array(3000)].map((_, i) => 'a' + i).join(' '), "
+        "'start ' + [...Array(3000)].map((_, i) => 'b' + i).join(' '))"
+    )
+    assert parted
+    assert (a[0], b[0]) == ({"text": "start ", "changed": False}, {"text": "start ", "changed": False})
 
 
 HOSTILE = {
