@@ -139,6 +139,7 @@ def test_a_wheel_finds_its_tasks_and_reports(tmp_path: Path) -> None:
         "from lm_eval.tasks import TaskManager; "
         "names = TaskManager(include_defaults=False, include_path=str(folder('tasks'))).all_subtasks; "
         "assert {'connect4', 'mini_boards'} < set(names) and len(names) == 13, names; "
+        "assert (folder('reports') / 'html' / 'report.html').is_file(); "
         "from spot_eval.miniature import BASE; assert (BASE / 'model.safetensors').is_file()"
     )
     python = tmp_path / "venv" / "bin" / "python"

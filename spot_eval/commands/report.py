@@ -45,7 +45,8 @@ def report_command(
 ) -> None:
     """One self-contained page: verdict, scores, distributions, lost and gained docs with both transcripts."""
     from spot_eval.files import write_atomically
-    from spot_eval.report.build import load_story, render
+    from spot_eval.report.render import render
+    from spot_eval.report.story import load_story
 
     text = render(load_story(run, bases or [], policy), form.value, int(budget * 1e6))
     if output is None and form is not Format.html:

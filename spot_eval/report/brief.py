@@ -11,7 +11,7 @@ from typing import Any
 
 from spot_eval.report import words
 from spot_eval.report.facts import facts
-from spot_eval.report.page import Story
+from spot_eval.report.story import Story
 
 MOST_LOST = 10
 

@@ -13,8 +13,9 @@ from spot_eval.errors import NotComparableError, UserError
 from spot_eval.interchange.from_lm_eval import Import, import_logs
 from spot_eval.interchange.to_lm_eval import export_lm_eval
 from spot_eval.judged import read_run
-from spot_eval.report.build import load_story, render
+from spot_eval.report.render import render
 from spot_eval.report.sides import load_side
+from spot_eval.report.story import load_story
 from spot_eval.suite import load_suite
 
 

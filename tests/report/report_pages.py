@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spot_eval.report.build import load_story, render
+from spot_eval.report.render import render
+from spot_eval.report.story import load_story
 
 BUDGET = 20_000_000
 

@@ -9,7 +9,8 @@ import pytest
 from made_up_runs import write_run
 
 from spot_eval.report.brief import inert
-from spot_eval.report.build import load_story, render
+from spot_eval.report.render import render
+from spot_eval.report.story import load_story
 
 DATA = Path(__file__).parents[1] / "data"
 GATE = {

@@ -12,7 +12,7 @@ from made_up_runs import write_run
 from playwright.sync_api import expect
 from report_pages import Page, candidate_answer, write_report
 
-from spot_eval.report.build import load_story
+from spot_eval.report.story import load_story
 from spot_eval.resources import folder
 
 

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from spot_eval.cli import app
 from spot_eval.errors import NotComparableError, UserError
-from spot_eval.report.build import load_story, render
+from spot_eval.report.render import render
+from spot_eval.report.story import load_story
 
 
 def test_the_verdict_is_the_gates(candidate: Path, base: Path) -> None:
@@ -94,7 +95,8 @@ def test_the_command_writes_beside_the_run_and_says_where(base: Path, tmp_path: 
 
 def test_a_report_is_built_without_torch(candidate: Path, base: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from spot_eval.report.build import load_story, render; "
+        "import sys; from pathlib import Path; from spot_eval.report.render import render; "
+        "from spot_eval.report.story import load_story; "
         f"render(load_story(Path({str(candidate)!r}), [{str(base)!r}]), 'html', 10**6); "
         "print({'torch', 'transformers', 'lm_eval', 'datasets'} & set(sys.modules))"
     )
