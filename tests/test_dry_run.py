@@ -134,7 +134,7 @@ def test_the_table_fits_eighty_columns_and_shows_a_prompt_of_each_task(options: 
 def test_on_the_command_line_a_run_that_would_be_refused_is_exit_2(tmp_path: Path) -> None:
     def dry(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "spot_eval", "run", "--dry-run", "--json", "--suite", "spot-quick", *arguments]
-        environment: dict[str, Any] = {
+        environment = {
             **os.environ,
             "HF_HUB_OFFLINE": "1",
             "SPOT_EVAL_DATA": "",
