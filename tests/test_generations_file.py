@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spot_eval.errors import UserError
-from spot_eval.generations_file import TEXT, Row, read_rows, size
+from spot_eval.generations_file import FINISH_REASONS, TEXT, Row, read_rows, size
 
 GOOD = {"task": "aime24", "doc_id": 3, "text": "4"}
 
@@ -38,6 +38,13 @@ def test_a_row_says_what_it_says_and_nothing_else(tmp_path: Path) -> None:
 def test_the_answer_has_many_names(tmp_path: Path, name: str) -> None:
     (row,) = read_rows(write(tmp_path, {"task": "t", "doc_id": 0, name: "x"}))
     assert row.text == "x"
+
+
+def test_the_documentation_names_every_column_and_spelling() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "generations.md").read_text()
+    columns = set(Row.__dataclass_fields__) - {"line"}
+    for name in {*columns, *TEXT, *FINISH_REASONS}:
+        assert f"`{name}`" in text, name
 
 
 def test_null_is_no_answer_and_blank_lines_are_nothing(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 r"""Answers stated in words: "the answer is 5", "#### 5", a last line in bold. Strings in, strings out.
 
 A worked example: of ``2 + 2 is 4.`` and then ``A: 4`` the answer is ``4``. The tables say which words introduce, deny
-or remark on an answer. Knows nothing of mathematics or equality (`maths` does) and never raises; every scan is linear in
-the length of the text.
+or remark on an answer. Knows nothing of mathematics or equality (`maths` does) and never raises; every scan is linear
+in the length of the text.
 """
 
 from __future__ import annotations
