@@ -84,7 +84,7 @@ class ServedModel:
             "fingerprint": None,
             "id": self.id,
             "served_model": self.dialect.model,
-            "chat_template": template_name(self._template, "served"),
+            "chat_template": template_name(self._template, "checkpoint" if self._tokenizer else "served"),
         }
         return {**found, "tokenizer": self._tokenizer_hash()} if self._tokenizer else found
 

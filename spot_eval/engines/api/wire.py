@@ -151,9 +151,11 @@ def _chat_text(message: Any) -> tuple[Any, bool]:
 
 
 def _finish_reason(said: Any) -> str:
+    if not isinstance(said, str):
+        return "unknown"
     if said in {"content_filter", "abort", "error"}:
         raise MalformedReplyError(f"it ended with {said!r}")
-    return FINISHED.get(said, "unknown") if isinstance(said, str) else "unknown"
+    return FINISHED.get(said, "unknown")
 
 
 def _count(value: Any) -> int | None:
