@@ -14,6 +14,7 @@ from endpoint import ID, Cut, Endpoint, Move, Say, answer, good
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spot_eval.checkpoint import chat_prompt
 from spot_eval.engines import Completion, Refusal, Request
 from spot_eval.engines.api import client, engine
 from spot_eval.engines.api.client import retry_after
@@ -26,7 +27,6 @@ from spot_eval.engines.api.wire import (
     Form,
     MalformedReplyError,
     body,
-    chat_prompt,
     error_text,
     read_reply,
 )

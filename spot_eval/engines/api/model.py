@@ -17,6 +17,8 @@ from spot_eval.checkpoint import (
     NO_TEMPLATE,
     ChatTokenizer,
     Prompt,
+    chat_prompt,
+    plain_prompt,
     read_config,
     read_template,
     template_name,
@@ -25,7 +27,7 @@ from spot_eval.engines.api.background import Background
 from spot_eval.engines.api.client import Client, ExhaustedError, RefusedError
 from spot_eval.engines.api.engine import ApiEngine
 from spot_eval.engines.api.settings import ApiSettings, base_url
-from spot_eval.engines.api.wire import OPTIONAL, Dialect, Form, Reply, asked, body, chat_prompt, named_in, read_reply
+from spot_eval.engines.api.wire import OPTIONAL, Dialect, Form, Reply, asked, body, named_in, read_reply
 from spot_eval.engines.base import EngineFacts, Request
 from spot_eval.errors import UserError
 from spot_eval.files import file_name
@@ -101,7 +103,7 @@ class ServedModel:
         if self._tokenizer:
             return self._tokenizer.render_many(conversations)
         if self.dialect.form is Form.TEXT:
-            prompts = [Prompt("\n\n".join(turn["content"] for turn in messages)) for messages in conversations]
+            prompts = [plain_prompt(messages) for messages in conversations]
         else:
             prompts = [chat_prompt(messages, self.dialect.thinking) for messages in conversations]
         if self.facts.context is None:

@@ -72,12 +72,6 @@ class Reply:
     thought: bool = False
 
 
-def chat_prompt(messages: list[dict[str, str]], thinking: bool) -> Prompt:
-    """A prompt whose template the server applies; its text tells apart whatever could change the answer."""
-    text = json.dumps({"messages": messages, "thinking": thinking}, ensure_ascii=False, sort_keys=True)
-    return Prompt(text, messages=tuple(messages))
-
-
 def body(request: Request, dialect: Dialect) -> dict[str, Any]:
     """The JSON that asks for `request`."""
     fields: dict[str, Any] = {"model": dialect.model, **asked(request.prompt, dialect)}
