@@ -58,7 +58,7 @@ class LmEvalModel:
     """
 
     def __init__(self, options: RunOptions, suite: Suite, say: Callable[[str], None]) -> None:
-        self._class_name = options.engine.removeprefix(PREFIX)
+        self._class_name = options.engine.partition(":")[2]
         self._class = find_class(self._class_name)
         refuse_secrets(options.engine_args)
         given = dict(options.engine_args)

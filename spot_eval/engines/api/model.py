@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from spot_eval.checkpoint import (
     DECIDING_SUFFIXES,
@@ -159,7 +161,7 @@ class ServedModel:
                 await self._settle(client)
             except ExhaustedError as problem:
                 raise UserError(
-                    f"{self.url} does not answer: {problem}; check that the server runs and that the URL is right"
+                    f"{self.url} does not answer: {problem}; check that the server runs and that the URL is right{_proxy_hint(self.url)}"
                 ) from problem
             except RefusedError as problem:
                 raise self._explained(problem) from problem
@@ -316,6 +318,14 @@ class ServedModel:
             count = None
         self._counts = self._counts and count is not None
         return count
+
+
+def _proxy_hint(url: str) -> str:
+    """What to try where a proxy stands between; empty where none does."""
+    parts = urlsplit(url)
+    if parts.scheme not in getproxies() or proxy_bypass(parts.hostname or ""):
+        return ""
+    return f", or go past the proxy that the environment names: NO_PROXY={parts.hostname}"
 
 
 def _count_in(payload: Any) -> int | None:
