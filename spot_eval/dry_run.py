@@ -44,6 +44,7 @@ RECORD_BYTES, TOKEN_BYTES = 1200, 5
 class Findings:
     """What was gathered on the way; see the module's text."""
 
+    limit: int | None
     loaded: dict[str, LoadedTask] = field(default_factory=dict)
     to_fetch: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -58,15 +59,15 @@ def dry_run(options: RunOptions, say: Say, *, may_fetch: bool = True) -> dict[st
     """
     suite = chosen_suite(options)
     baseline = load_baseline(options.baseline) if options.baseline else None
-    found = Findings()
+    found = Findings(options.limit)
     _load(options, suite, found, may_fetch)
     model = _find(options, suite, found, say, may_fetch)
     tasks = list(found.loaded.values())
-    for task in tasks:
-        try:
-            preflight(task.docs if task.grader == "ifeval" else (), {task.grader})
-        except UserError as problem:
-            found.problems.append(str(problem))
+    graders = {task.grader for task in tasks} | ({"ifeval"} & set(found.to_fetch))
+    try:
+        preflight((doc for task in tasks if task.grader == "ifeval" for doc in task.docs), graders)
+    except UserError as problem:
+        found.problems.append(str(problem))
     plan = _plan(options, suite, tasks, model) if model else None
     if plan and plan.too_long and not options.skip_too_long:
         docs = len({(one.doc.task, one.doc.doc_id) for one in plan.too_long})
@@ -183,7 +184,7 @@ def _finished(place: Path, plan: Plan, model: Model) -> dict[str, int]:
     here: set[str] = set()
     with contextlib.suppress(UserError):  # not there, or torn by a kill, which a run would mend
         for row in read_lines(place / "generations.jsonl"):
-            here |= {row.get("key")} & wanted
+            here |= wanted & {row.get("key")}
     rest = wanted - here
     print_of = model.fingerprint
     beside = {one.key for one in reusable_generations(place.parent, print_of, rest)} if print_of and rest else set()
@@ -203,7 +204,7 @@ def _rows(suite: Suite, found: Findings, plan: Plan | None) -> list[dict[str, An
         if task in found.left_out:
             continue
         loaded = found.loaded.get(task)
-        docs = len(loaded.docs) if loaded else SOURCES[task].docs
+        docs = len(loaded.docs) if loaded else min(SOURCES[task].docs, found.limit or SOURCES[task].docs)
         requests = planned[task]
         lengths = [one.request.prompt.length for one in requests]
         told = [length for length in lengths if length is not None]

@@ -7,27 +7,23 @@ weights can be seen, is another. Knows nothing of tasks, records or grading.
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 from spot_eval.checkpoint import (
     ChatTokenizer,
     Prompt,
-    fingerprint,
     locate,
     read_template,
+    readable_name,
+    shown_fingerprint,
     template_name,
-    weight_files,
 )
 from spot_eval.engines import check_engine, engine_facts, open_engine
 from spot_eval.engines.base import Engine, EngineFacts
 from spot_eval.errors import UserError
-from spot_eval.files import file_name
 from spot_eval.options import RunOptions
-from spot_eval.progress import progress
 from spot_eval.suite import Suite
 
 
@@ -102,18 +98,8 @@ class CheckpointModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Reads the whole checkpoint, under a progress bar."""
-        size = sum(file.stat().st_size for file in weight_files(self.path))
-        with progress("hashing the checkpoint (MB)", size >> 20) as advance:
-            rest = 0
-
-            def hashed(count: int) -> None:
-                nonlocal rest
-                rest += count
-                advance(rest >> 20)
-                rest &= (1 << 20) - 1
-
-            return fingerprint(self.path, str(self.facts.dtype), self.template, hashed)
+        """Reads the whole checkpoint."""
+        return shown_fingerprint(self.path, str(self.facts.dtype), self.template)
 
     @property
     def identity(self) -> str:
@@ -141,11 +127,3 @@ class CheckpointModel:
             self._options.engine_args,
             trust_remote_code=self._options.trust_remote_code,
         )
-
-
-def readable_name(path: Path, model: str) -> str:
-    """A checkpoint's folder, with its parent's where that says little (`checkpoint-500`, `base`)."""
-    name = model if not Path(model).expanduser().is_dir() else path.resolve().name
-    if re.fullmatch(r"(checkpoint|step)[-_]?\d+|base|final|last|best|model|ckpt", name):
-        name = f"{path.resolve().parent.name}-{name}"
-    return file_name(name)

@@ -12,6 +12,7 @@ from spot_eval.errors import UserError
 from spot_eval.files import write_atomically, write_json
 from spot_eval.generate import Plan, generate, make_plan, refuse_too_long, take_over
 from spot_eval.grade import grade
+from spot_eval.judged import read_clusters
 from spot_eval.manifest import build_manifest, run_config, run_folder
 from spot_eval.model import Model, find_model
 from spot_eval.options import RunOptions
@@ -121,7 +122,13 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
     board = {
         "model": manifest["model"]["name"],
         "changes": manifest["config"]["changes"],
-        **scoreboard(samples, suite=suite, sessions=store.read_sessions(), left_out=manifest["left_out"]),
+        **scoreboard(
+            samples,
+            suite=suite,
+            sessions=store.read_sessions(),
+            left_out=manifest["left_out"],
+            clusters=read_clusters(store.path / "docs.jsonl"),
+        ),
     }
     if baseline:
         board["difference"] = difference(board, samples, suite, baseline)

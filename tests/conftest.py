@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,14 @@ MIRROR = os.environ.get("SPOT_EVAL_DATA")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if MIRROR:
-        return
-    absent = pytest.mark.skip(reason="SPOT_EVAL_DATA is not set: no mirror of the real benchmarks")
+    absent = {
+        "real": not MIRROR and "SPOT_EVAL_DATA is not set: no mirror of the real benchmarks",
+        "vllm": not find_spec("vllm") and "vllm is not installed here: `make test-vllm` has an environment for it",
+    }
     for item in items:
-        if "real" in item.keywords:
-            item.add_marker(absent)
+        for marker, reason in absent.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")

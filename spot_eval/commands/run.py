@@ -41,7 +41,7 @@ def run_command(
     ] = None,
     tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of the suite.")] = None,
     engine: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What generates: hf, api. [default: hf; api for a URL]")
+        str | None, typer.Option(metavar="NAME", help="hf, api or lm_eval:CLASS. [default: hf; api for a URL]")
     ] = None,
     engine_arg: Annotated[
         list[str] | None,

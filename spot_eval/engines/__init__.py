@@ -44,6 +44,7 @@ class Entry(NamedTuple):
 ENGINES = {
     "hf": Entry("spot_eval.engines.hf", ("torch", "transformers"), settings="HfSettings", engine="HfEngine"),
     "api": Entry("spot_eval.engines.api.model", model="ServedModel"),
+    "lm_eval": Entry("spot_eval.engines.lm_eval", model="LmEvalModel"),  # lm_eval:CLASS
 }
 
 
@@ -77,14 +78,15 @@ def check_engine(name: str) -> Entry:
 
     Raises UserError where there is none, or what it needs is not installed.
     """
-    if name not in ENGINES:
+    kind = name.partition(":")[0] if name.startswith("lm_eval:") else name
+    if kind not in ENGINES:
         raise UserError(f"there is no engine {name!r}{nearest(name, ENGINES)}")
-    missing = [module for module in ENGINES[name].needs if importlib.util.find_spec(module) is None]
+    missing = [module for module in ENGINES[kind].needs if importlib.util.find_spec(module) is None]
     if missing:
         raise UserError(
             f"the {name} engine needs {' and '.join(missing)}, not installed here; pip install 'spot-eval[{name}]'"
         )
-    return ENGINES[name]
+    return ENGINES[kind]
 
 
 def _load(name: str, arguments: Mapping[str, str]) -> tuple[Any, Any]:

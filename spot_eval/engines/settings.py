@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spot_eval.errors import UserError
 
+SECRETS = {"key", "api_key", "apikey", "token", "auth_token", "access_token", "hf_token", "secret", "password"}
+
 
 class Settings(BaseModel):
     """The arguments of one engine, whose name is `engine`."""
@@ -29,3 +31,10 @@ class Settings(BaseModel):
                 f"--engine-arg {name}={arguments.get(name)}: {error['msg']}; "
                 f"the {cls.engine} engine takes {', '.join(cls.model_fields)}"
             ) from problem
+
+
+def refuse_secrets(arguments: Mapping[str, str]) -> None:
+    """Raises UserError for a key on the command line, where every process of the machine can read it."""
+    for name in arguments:
+        if name.lower() in SECRETS:
+            raise UserError(f"--engine-arg {name}=…: keys are read from the environment only (see docs/engines.md)")

@@ -172,7 +172,7 @@ def _records(log: Log, run: str) -> Iterable[tuple[Doc, Generation | None, Sampl
         row = line["doc"] if isinstance(line["doc"], dict) else {"doc": line["doc"]}
         doc = Doc(log.task, doc_id, doc_hash, [{"role": "user", "content": prompt_of(line)}], target, row)
         text, several = answer_of(line)
-        score = float(value) if is_number(value) else None  # type: ignore[arg-type]
+        score = float(value) if is_number(value) else None
         sample = Sample(
             key=key,
             task=log.task,

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -120,10 +120,8 @@ class _Server(ThreadingHTTPServer):
 
     def cut_all(self) -> None:
         for connection in list(self.sockets):
-            try:
+            with suppress(OSError):
                 connection.shutdown(2)
-            except OSError:
-                pass
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no news here."""

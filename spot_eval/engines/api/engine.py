@@ -36,7 +36,7 @@ class ApiEngine:
         self._background: Background | None = None
         self._client: Client | None = None
         self._seeds = "not asked"
-        self._answered = self._in_a_row = self._thought = 0
+        self._in_a_row = self._thought = 0
         self._prompt_tokens = self._output_tokens = 0
 
     def description(self) -> dict[str, Any]:
@@ -106,7 +106,6 @@ class ApiEngine:
             hand_over(await self._answer(client, request))
 
     async def _answer(self, client: Client, request: Request) -> Completion | Refusal:
-        answered = self._answered
         try:
             reply = await self._ask(client, request)
         except RefusedError as problem:
@@ -114,9 +113,8 @@ class ApiEngine:
                 raise self._gone(problem) from problem
             return Refusal(request.key, str(problem))
         except ExhaustedError as problem:
-            await self._refuse_if_gone(client, problem, answered)
+            await self._raise_if_gone(client, problem)
             return Refusal(request.key, str(problem))
-        self._answered += 1
         self._in_a_row = 0
         self._thought += reply.thought
         return Completion(request.key, reply.text, reply.finish_reason, reply.prompt_tokens, reply.output_tokens)
@@ -130,11 +128,9 @@ class ApiEngine:
 
         return await client.call("POST", self._operation, body(request, self._dialect), read)
 
-    async def _refuse_if_gone(self, client: Client, problem: ExhaustedError, answered: int) -> None:
+    async def _raise_if_gone(self, client: Client, problem: ExhaustedError) -> None:
         """Raises EngineDiedError where it is the server that fails, and not this request alone."""
         self._in_a_row += 1
-        if self._answered > answered:
-            return
         if self._in_a_row >= MANY_IN_A_ROW:
             raise self._gone(problem)
         try:

@@ -11,12 +11,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from spot_eval.checkpoint import (
     DECIDING_SUFFIXES,
     NO_TEMPLATE,
     ChatTokenizer,
     Prompt,
+    chat_prompt,
+    plain_prompt,
     read_config,
     read_template,
     template_name,
@@ -25,7 +29,7 @@ from spot_eval.engines.api.background import Background
 from spot_eval.engines.api.client import Client, ExhaustedError, RefusedError
 from spot_eval.engines.api.engine import ApiEngine
 from spot_eval.engines.api.settings import ApiSettings, base_url
-from spot_eval.engines.api.wire import OPTIONAL, Dialect, Form, Reply, asked, body, chat_prompt, named_in, read_reply
+from spot_eval.engines.api.wire import OPTIONAL, Dialect, Form, Reply, asked, body, named_in, read_reply
 from spot_eval.engines.base import EngineFacts, Request
 from spot_eval.errors import UserError
 from spot_eval.files import file_name
@@ -84,7 +88,7 @@ class ServedModel:
             "fingerprint": None,
             "id": self.id,
             "served_model": self.dialect.model,
-            "chat_template": template_name(self._template, "served"),
+            "chat_template": template_name(self._template, "checkpoint" if self._tokenizer else "served"),
         }
         return {**found, "tokenizer": self._tokenizer_hash()} if self._tokenizer else found
 
@@ -101,7 +105,7 @@ class ServedModel:
         if self._tokenizer:
             return self._tokenizer.render_many(conversations)
         if self.dialect.form is Form.TEXT:
-            prompts = [Prompt("\n\n".join(turn["content"] for turn in messages)) for messages in conversations]
+            prompts = [plain_prompt(messages) for messages in conversations]
         else:
             prompts = [chat_prompt(messages, self.dialect.thinking) for messages in conversations]
         if self.facts.context is None:
@@ -157,7 +161,7 @@ class ServedModel:
                 await self._settle(client)
             except ExhaustedError as problem:
                 raise UserError(
-                    f"{self.url} does not answer: {problem}; check that the server runs and that the URL is right"
+                    f"{self.url} does not answer: {problem}; check that the server runs and that the URL is right{_proxy_hint(self.url)}"
                 ) from problem
             except RefusedError as problem:
                 raise self._explained(problem) from problem
@@ -314,6 +318,14 @@ class ServedModel:
             count = None
         self._counts = self._counts and count is not None
         return count
+
+
+def _proxy_hint(url: str) -> str:
+    """What to try where a proxy stands between; empty where none does."""
+    parts = urlsplit(url)
+    if parts.scheme not in getproxies() or proxy_bypass(parts.hostname or ""):
+        return ""
+    return f", or go past the proxy that the environment names: NO_PROXY={parts.hostname}"
 
 
 def _count_in(payload: Any) -> int | None:

@@ -10,10 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from spot_eval.engines.settings import Settings
+from spot_eval.engines.settings import Settings, refuse_secrets
 from spot_eval.errors import UserError
-
-SECRETS = {"key", "api_key", "apikey", "token", "auth_token", "access_token", "hf_token", "secret", "password"}
 
 
 class ApiSettings(Settings):
@@ -56,13 +54,6 @@ class ApiSettings(Settings):
         if not key and "key_env" in self.model_fields_set:
             raise UserError(f"--engine-arg key_env={self.key_env}: this environment variable is not set")
         return key or None
-
-
-def refuse_secrets(arguments: Mapping[str, str]) -> None:
-    """Raises UserError for a key on the command line, where every process of the machine can read it."""
-    for name in arguments:
-        if name.lower() in SECRETS:
-            raise UserError(f"--engine-arg {name}=…: keys are read from the environment only (see docs/engines.md)")
 
 
 def base_url(model: str) -> str:

@@ -72,12 +72,6 @@ class Reply:
     thought: bool = False
 
 
-def chat_prompt(messages: list[dict[str, str]], thinking: bool) -> Prompt:
-    """A prompt whose template the server applies; its text tells apart whatever could change the answer."""
-    text = json.dumps({"messages": messages, "thinking": thinking}, ensure_ascii=False, sort_keys=True)
-    return Prompt(text, messages=tuple(messages))
-
-
 def body(request: Request, dialect: Dialect) -> dict[str, Any]:
     """The JSON that asks for `request`."""
     fields: dict[str, Any] = {"model": dialect.model, **asked(request.prompt, dialect)}
@@ -151,9 +145,11 @@ def _chat_text(message: Any) -> tuple[Any, bool]:
 
 
 def _finish_reason(said: Any) -> str:
+    if not isinstance(said, str):
+        return "unknown"
     if said in {"content_filter", "abort", "error"}:
         raise MalformedReplyError(f"it ended with {said!r}")
-    return FINISHED.get(said, "unknown") if isinstance(said, str) else "unknown"
+    return FINISHED.get(said, "unknown")
 
 
 def _count(value: Any) -> int | None:
