@@ -36,8 +36,13 @@ def bar(name: str, mean: float | None, stderr: float | None, base: float | None)
     }
 
 
-def forest(comparison: Mapping[str, Any], alpha: float, margins: Mapping[str, float] | None) -> dict[str, Any]:
-    """Every difference with its two-sided interval, families over their tasks, on one axis around zero."""
+def forest(
+    comparison: Mapping[str, Any], alpha: float, margins: Mapping[str, float] | None, names: Sequence[str]
+) -> dict[str, Any]:
+    """Every difference with its two-sided interval, families over their tasks, on one axis around zero.
+
+    `names` are the candidate's and the base's.
+    """
     entries = [("overall", "overall", comparison["overall"])]
     for family, whole in comparison["families"].items():
         members = [task for task in whole["tasks"] if task in comparison["tasks"]]
@@ -57,9 +62,9 @@ def forest(comparison: Mapping[str, Any], alpha: float, margins: Mapping[str, fl
         "ticks": ticks,
         "zero": _place(0, low, high),
         "margin": None if margin is None else _place(-margin, low, high),
-        "hint": "Candidate minus base on the docs both runs hold, in percentage points, with two-sided "
+        "hint": f"{names[0]} minus {names[1]} on the docs both runs hold, in percentage points, with two-sided "
         f"{level} intervals; p against no change, adjusted for the number of comparisons (Holm).{band}",
-        "words": f"Differences to the base with {level} intervals",
+        "words": f"Differences of {names[0]} to {names[1]} with {level} intervals",
     }
 
 

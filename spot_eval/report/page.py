@@ -93,7 +93,7 @@ def _view(story: Story, texts: Texts) -> dict[str, Any]:
             *footer(board),
             *(f"{one.name}: {one.source} ({one.note}); for display only" for one in story.published),
         ],
-        "changes": figures.forest(story.comparisons[0], story.alpha, margins) if story.comparisons else None,
+        "changes": figures.forest(story.comparisons[0], story.alpha, margins, labels) if story.bases else None,
         "cards": [_card(story, task) for task in board["tasks"]],
         "embedded": _embedded(texts),
         "sides": labels,

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from spot_eval.cli import app
 from spot_eval.compare import compare_one
 from spot_eval.errors import NotComparableError, UserError
 from spot_eval.interchange.from_lm_eval import Import, import_logs
@@ -212,6 +214,28 @@ def test_two_logs_of_a_task_or_none_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no samples"):
         taken(tmp_path / "run", tmp_path / "empty")
+
+
+def test_the_command(run: Path, tmp_path: Path) -> None:
+    export_lm_eval(run, tmp_path / "logs")
+    families = ["--family", "sums=in_domain", "--family", "orders=general"]
+    given = [
+        "import",
+        str(tmp_path / "logs"),
+        "--out",
+        str(tmp_path / "run"),
+        "--model-id",
+        "mine",
+        *families,
+        "--json",
+    ]
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == 0, done.output
+    board = json.loads(done.stdout)
+    assert board["model"] == "mine"
+    assert {name: task["family"] for name, task in board["tasks"].items()} == {"sums": "in_domain", "orders": "general"}
+    page = CliRunner().invoke(app, ["report", str(tmp_path / "run"), "--format", "md"])
+    assert "| sums | 75.0 ± 17.1 | 6 × 1 | – | 0.0 | 0.0 | – |" in page.stdout
 
 
 def test_an_imported_run_cannot_be_judged_again_here(tmp_path: Path) -> None:

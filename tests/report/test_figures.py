@@ -11,6 +11,7 @@ from test_score import sample
 
 from spot_eval.report import figures, words
 
+NAMES = ("now", "base")
 ENTRY = {"stderr": 0.01, "p": 0.03, "p_holm": 0.06}
 
 
@@ -27,13 +28,13 @@ def test_a_bar_is_where_its_number_is() -> None:
     assert bar == {"at": 25.0, "low": 20.0, "high": 30.0, "base": 50.0,
                    "words": "aime24: 25.0 ± 5.0 percent; base 50.0"}  # fmt: skip
     assert figures.bar("x", None, None, None) is None
-    near_the_wall = figures.bar("x", 0.99, 0.05, None)
+    near_the_wall = figures.bar("x", 0.99, 0.05, None, NAMES)
     assert near_the_wall is not None
     assert near_the_wall["high"] == 100.0
 
 
 def test_the_forest_holds_every_interval_zero_and_the_margin() -> None:
-    figure = figures.forest(comparison(entry(0.02, 0.01, 0.03), entry(-0.1, -0.2, 0.0)), 0.05, {"ood": 0.03})
+    figure = figures.forest(comparison(entry(0.02, 0.01, 0.03), entry(-0.1, -0.2, 0.0)), 0.05, {"ood": 0.03}, NAMES)
     overall, family, task = figure["rows"]
     assert [row["level"] for row in figure["rows"]] == ["overall", "family", "task"]
     assert family["title"] == "out-of-domain"
@@ -41,11 +42,12 @@ def test_the_forest_holds_every_interval_zero_and_the_margin() -> None:
     assert 0 < task["low"] < task["at"] < figure["margin"] < figure["zero"] < overall["low"] < overall["high"] < 100
     assert figure["zero"] in [tick["at"] for tick in figure["ticks"]]
     assert "−3.0 points" in figure["hint"]
+    assert figure["hint"].startswith("now minus base")
     assert overall["words"] == "overall: +2.0 ± 1.0 points, from +1.0 to +3.0"
 
 
 def test_what_is_not_known_is_said() -> None:
-    figure = figures.forest(comparison(entry(None), entry(0.0)), 0.05, None)
+    figure = figures.forest(comparison(entry(None), entry(0.0)), 0.05, None, NAMES)
     assert figure["rows"][0]["at"] is None
     assert "not known" in figure["rows"][0]["words"]
     assert 0 < figure["zero"] < 100  # identical runs have an axis, too
