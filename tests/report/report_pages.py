@@ -9,6 +9,7 @@ from spot_eval.report.render import render
 from spot_eval.report.story import load_story
 
 BUDGET = 20_000_000
+PATIENCE_MS = 30_000  # a machine may be busy; a page that works takes a tenth of a second
 
 
 def candidate_answer(task: str, doc_id: int, repeat: int) -> dict[str, Any]:
@@ -49,7 +50,7 @@ class Page:
         self.requests: list[str] = []
         self.dialogs: list[str] = []
         self.tab = context.new_page()
-        self.tab.set_default_timeout(10_000)
+        self.tab.set_default_timeout(PATIENCE_MS)
         self.tab.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
         self.tab.on("request", lambda request: self.requests.append(request.url))
