@@ -28,7 +28,7 @@ def test_a_bar_is_where_its_number_is() -> None:
     assert bar == {"at": 25.0, "low": 20.0, "high": 30.0, "base": 50.0,
                    "words": "aime24: 25.0 ± 5.0 percent; base 50.0"}  # fmt: skip
     assert figures.bar("x", None, None, None) is None
-    near_the_wall = figures.bar("x", 0.99, 0.05, None, NAMES)
+    near_the_wall = figures.bar("x", 0.99, 0.05, None)
     assert near_the_wall is not None
     assert near_the_wall["high"] == 100.0
 
