@@ -1,6 +1,8 @@
 // One doc: what was asked, how every repeat went, and two transcripts side by side.
 
 const SHOWN_AT_ONCE = 20000;  // characters of a transcript on the page before the reader asks for more
+const FOLDED_FROM = 3000;  // characters in common between two differences
+const CONTEXT = 400;  // of them beside a difference
 
 class DocView {
   constructor(box, index) {
@@ -154,24 +156,44 @@ class DocView {
     return line === null || line === undefined ? `${path} keeps no texts.` : `It stands in ${path}/generations.jsonl, line ${line}.`;
   }
 
-  // Parts up to SHOWN_AT_ONCE characters, then a button for the rest.
+  // Parts up to `most` characters, then a button for the rest; long stretches that both texts have are folded.
   fill(box, parts, tag, length, most = SHOWN_AT_ONCE) {
     let left = most;
     for (const part of parts) {
       if (left <= 0) break;
+      const holdsWanted = this.wanted && part.text.toLowerCase().includes(this.wanted);
+      if (!part.changed && parts.length > 1 && part.text.length > FOLDED_FROM && !holdsWanted) {
+        this.fold(box, part.text, part === parts[0], part === parts.at(-1));
+        left -= 2 * CONTEXT;
+        continue;
+      }
       const text = part.text.length > left ? part.text.slice(0, left) : part.text;
       const into = part.changed ? element(tag) : box;
       appendText(into, text, this.wanted);
       if (part.changed) box.append(into);
       left -= text.length;
     }
-    if (length > most) {
+    if (left <= 0 && most < length) {
       const more = element("button", { class: "quiet", type: "button", onclick: () => {
         box.replaceChildren();
         this.fill(box, parts, tag, length, Infinity);
       } }, `Show all ${count(length)} characters`);
       box.append(element("span", { class: "gap" }, more));
     }
+  }
+
+  // The ends of a stretch that both texts have, where a difference borders on them, and a button for what is between.
+  fold(box, text, isFirst, isLast) {
+    const head = isFirst ? "" : text.slice(0, CONTEXT), tail = isLast ? "" : text.slice(-CONTEXT);
+    const hidden = text.slice(head.length, text.length - tail.length);
+    const gap = element("span", { class: "gap" }, element("button", { class: "quiet", type: "button", onclick: () => {
+      const whole = element("span");
+      appendText(whole, hidden, this.wanted);
+      gap.replaceWith(whole);
+    } }, `Show ${count(hidden.length)} characters that both have`));
+    appendText(box, head, this.wanted);
+    box.append(gap);
+    appendText(box, tail, this.wanted);
   }
 
   remark(entry, runs, parted) {

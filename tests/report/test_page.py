@@ -231,6 +231,24 @@ def test_differences_never_change_a_text(page: Page) -> None:
     assert (a[0], b[0]) == ({"text": "start ", "changed": False}, {"text": "start ", "changed": False})
 
 
+def test_what_long_texts_have_in_common_is_folded(page: Page, tmp_path: Path) -> None:
+    suite = {"general": {"orders": (1, 1)}}
+    shared = "the same words again and again " * 1000
+    runs = [
+        write_run(tmp_path / name, lambda *_, n=name: {"text": f"{shared}{n} ends", "score": float(n == "base")},
+                  suite=suite, model=name)
+        for name in ("now", "base")
+    ]  # fmt: skip
+    path = write_report(tmp_path / "long.html", *runs)
+    tab = page.open(path)
+    text = tab.locator(".side .text").nth(1)
+    assert len(text.inner_text()) < 600
+    assert text.locator("ins").inner_text() == "now"
+    text.locator("button").click()
+    assert text.inner_text() == f"{shared}now ends"
+    page.assert_quiet(path)
+
+
 HOSTILE = {
     "script": "<script>window.hacked = 1; alert(1)</script>",
     "close": "</script></div></template><script>window.hacked = 2</script><!-- <script> ",
