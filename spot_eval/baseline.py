@@ -98,7 +98,8 @@ def difference(
                 {doc.doc_hash: doc.mean for doc in docs.values() if doc.mean is not None}
                 for docs in (ours[name], baseline.docs[name])
             )
-            estimate, docs = paired_difference(candidate, base)
+            clusters = {doc.doc_hash: doc.cluster for doc in baseline.docs[name].values() if doc.cluster is not None}
+            estimate, docs = paired_difference(candidate, base, clusters)
             tasks[name] = {
                 **estimate._asdict(),
                 "docs": docs,

@@ -13,7 +13,20 @@ from typing import Annotated, Any
 import typer
 
 from spot_eval import __version__
-from spot_eval.commands import baseline, compare, connect4, exchange, gate, grade, pairs, power, report, run, tasks
+from spot_eval.commands import (
+    baseline,
+    compare,
+    connect4,
+    doctor,
+    exchange,
+    gate,
+    grade,
+    pairs,
+    power,
+    report,
+    run,
+    tasks,
+)
 from spot_eval.commands.common import say
 from spot_eval.errors import Interrupted, UserError
 
@@ -33,6 +46,7 @@ app.command("power")(power.power_command)
 app.command("report")(report.report_command)
 app.command("export")(exchange.export_command)
 app.command("import")(exchange.import_command)
+app.command("doctor")(doctor.doctor_command)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(connect4.app, name="connect4")

@@ -245,7 +245,7 @@ def flag_rates(docs: Sequence[DocPair], flag: str) -> tuple[np.ndarray, np.ndarr
     """(candidate's, base's) share of flagged repeats a doc, over docs both runs hold; empty where one is unknown."""
     if any(None in getattr(one, flag) for pair in docs for one in pair):
         return np.empty(0), np.empty(0)
-    mine, other = ([float(np.mean(getattr(pair[side], flag))) for pair in docs] for side in (0, 1))
+    mine, other = ([sum(flags := getattr(pair[side], flag)) / len(flags) for pair in docs] for side in (0, 1))
     return np.asarray(mine), np.asarray(other)
 
 

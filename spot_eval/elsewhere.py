@@ -275,7 +275,7 @@ def _generation(row: Row, doc: Doc, repeat: int, reading: Reading) -> Generation
         repeat=repeat,
         seed=None,
         text=row.text or "",
-        finish_reason=row.finish_reason,
+        finish_reason=row.finish_reason or "unknown",
         prompt_tokens=row.prompt_tokens,
         output_tokens=row.output_tokens,
         max_new_tokens=None,

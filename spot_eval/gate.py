@@ -226,7 +226,8 @@ def _in_all_cases(
             )
             found[one] = replace(judgement, verdict=INCONCLUSIVE, reason=reason), imputed
         else:
-            found[one] = judgement, imputed
+            same = all(case["mean"] == judgement.effect.mean for case in imputed.values())
+            found[one] = judgement, None if same else imputed
     return found
 
 

@@ -12,7 +12,6 @@ Answers are null where a run is a saved baseline, which holds no texts.
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from xml.etree import ElementTree as Xml
 from spot_eval.files import write_atomically, write_json, writing
 from spot_eval.judged import JudgedRun
 from spot_eval.records import Sample, read_lines, read_records, to_line
-from spot_eval.show import inert, percent
+from spot_eval.show import inert, percent, plain
 from spot_eval.show_comparison import signed
 
 Verdict = Mapping[str, Any]
@@ -110,11 +109,11 @@ def junit(verdict: Verdict) -> bytes:
         "testsuite", name="spot-eval gate", tests=str(len(cases)), failures=str(failed), skipped=str(skipped)
     )
     for kind, name, one in cases:
-        case = Xml.SubElement(suite, "testcase", classname=f"gate.{kind}", name=_plain(name))
+        case = Xml.SubElement(suite, "testcase", classname=f"gate.{kind}", name=plain(name))
         if one["verdict"] == "inconclusive" and warned:
-            Xml.SubElement(case, "skipped", message=_plain(one["reason"]))
+            Xml.SubElement(case, "skipped", message=plain(one["reason"]))
         elif one["verdict"] != "pass":
-            Xml.SubElement(case, "failure", type=one["verdict"], message=_plain(one["reason"]))
+            Xml.SubElement(case, "failure", type=one["verdict"], message=plain(one["reason"]))
     return b'<?xml version="1.0" encoding="utf-8"?>\n' + Xml.tostring(suite, encoding="utf-8") + b"\n"
 
 
@@ -124,11 +123,6 @@ def _cases(verdict: Verdict) -> Iterator[tuple[str, str, Verdict]]:
             yield kind, name, one
     for one in verdict["limits"]:
         yield "limits", f"{one['family']} {one['flag']}", one
-
-
-def _plain(text: str) -> str:
-    """Without the control characters that XML cannot carry."""
-    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
 
 
 def regressions(lost: Sequence[Mapping[str, Any]], candidate: JudgedRun, base: JudgedRun) -> Iterator[dict[str, Any]]:

@@ -39,7 +39,9 @@ class Planned:
         """The record of this request having given no text."""
         return Failure(self.request.key, self.doc.task, self.doc.doc_id, self.doc.doc_hash, self.repeat, reason)
 
-    def generation(self, text: str, finish_reason: str, prompt_tokens: int, output_tokens: int) -> Generation:
+    def generation(
+        self, text: str, finish_reason: str, prompt_tokens: int | None, output_tokens: int | None
+    ) -> Generation:
         """The record of this request's text."""
         return Generation(
             key=self.request.key,
@@ -145,6 +147,7 @@ class Session:
 
     path: Path
     facts: dict[str, Any]
+    engine: Engine
     started: float = field(default_factory=time.monotonic)
     generations: int = 0
     output_tokens: int = 0
@@ -163,7 +166,7 @@ class Session:
             "output_tokens": self.output_tokens,
             "failures": self.failures,
         }
-        write_json(self.path, {**self.facts, **counters})
+        write_json(self.path, {**self.facts, "engine": dict(self.engine.description()), **counters})
 
 
 def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -> set[str]:
@@ -187,7 +190,7 @@ def generate(run: RunDirectory, engine: Engine, planned: Sequence[Planned], *, f
     """
     by_key = {one.request.key: one for one in planned}
     facts = {"started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "versions": versions()}
-    session = Session(run.new_session_file(), {**facts, "engine": dict(engine.description())})
+    session = Session(run.new_session_file(), facts, engine)
     session.write(force=True)
     with progress("generating", total, done=finished) as advance:
 
@@ -201,7 +204,7 @@ def generate(run: RunDirectory, engine: Engine, planned: Sequence[Planned], *, f
                     one.generation(result.text, result.finish_reason, result.prompt_tokens, result.output_tokens)
                 )
                 session.generations += 1
-                session.output_tokens += result.output_tokens
+                session.output_tokens += result.output_tokens or 0
             rate = session.output_tokens / max(1e-9, time.monotonic() - session.started)
             advance(1, f"{rate:,.0f} tokens/s")
             session.write()

@@ -103,7 +103,7 @@ def _sample(one: Generation, verdict: Verdict, grader: str) -> Sample:
         score=verdict.score,
         extracted=verdict.extracted,
         why=verdict.why,
-        truncated=None if one.finish_reason is None else one.finish_reason == "length",
+        truncated=None if one.finish_reason == "unknown" else one.finish_reason == "length",
         unparsed=verdict.unparsed,
         not_judged=verdict.not_judged,
         prompt_tokens=one.prompt_tokens,

@@ -104,9 +104,9 @@ class JudgedRun:
 
 
 def judged_docs(
-    samples: Iterable[Sample], clusters: Mapping[tuple[str, str], str] | None = None
+    samples: Iterable[Sample], clusters: Mapping[str, Mapping[str, str]] | None = None
 ) -> dict[str, dict[str, JudgedDoc]]:
-    """Samples by task and doc; `clusters` maps (task, doc_hash) to the cluster a doc belongs to."""
+    """Samples by task and doc; `clusters` maps task to doc_hash to the cluster a doc belongs to."""
     of_doc: dict[tuple[str, str], list[Sample]] = defaultdict(list)
     for sample in samples:
         of_doc[sample.task, sample.doc_hash].append(sample)
@@ -121,7 +121,7 @@ def judged_docs(
             unparsed=tuple(sample.unparsed for sample in found),
             output_tokens=tuple(sample.output_tokens for sample in found),
             text_hashes=tuple(sample.text_hash for sample in found),
-            cluster=(clusters or {}).get((task, doc_hash)),
+            cluster=(clusters or {}).get(task, {}).get(doc_hash),
         )
     return dict(tasks)
 
@@ -137,20 +137,20 @@ def read_run(path: Path) -> JudgedRun:
     graders = {sample.task: sample.grader for sample in samples}
     board = read_json(path / "scoreboard.json") if (path / "scoreboard.json").is_file() else {}
     return JudgedRun(
-        path, store.manifest, judged_docs(samples, _clusters(path / "docs.jsonl")), graders, board.get("cost", {})
+        path, store.manifest, judged_docs(samples, read_clusters(path / "docs.jsonl")), graders, board.get("cost", {})
     )
 
 
-def _clusters(docs: Path) -> dict[tuple[str, str], str]:
-    """The `cluster_id` of every row that has one; a task of the user's own has its row one level down."""
-    found = {}
+def read_clusters(docs: Path) -> dict[str, dict[str, str]]:
+    """Task to doc_hash to `cluster_id`, for the rows that have one; a user's own task has its row one level down."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
     for line in read_lines(docs) if docs.is_file() else ():
         row = line.get("row") or {}
         inner = row.get("row")
         cluster = row.get("cluster_id", inner.get("cluster_id") if isinstance(inner, dict) else None)
         if cluster is not None:
-            found[str(line["task"]), str(line["doc_hash"])] = str(cluster)
-    return found
+            found[str(line["task"])][str(line["doc_hash"])] = str(cluster)
+    return dict(found)
 
 
 def _read_saved(path: Path) -> JudgedRun:

@@ -6,19 +6,25 @@ weights can be seen, is another. Knows nothing of tasks, records or grading.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import importlib
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
-from spot_eval.checkpoint import NO_TEMPLATE, ChatTokenizer, Prompt, fingerprint, locate, weight_files
+from spot_eval.checkpoint import (
+    ChatTokenizer,
+    Prompt,
+    locate,
+    read_template,
+    readable_name,
+    shown_fingerprint,
+    template_name,
+)
 from spot_eval.engines import check_engine, engine_facts, open_engine
 from spot_eval.engines.base import Engine, EngineFacts
 from spot_eval.errors import UserError
 from spot_eval.options import RunOptions
-from spot_eval.progress import progress
-from spot_eval.records import digest
+from spot_eval.suite import Suite
 
 
 class Model(Protocol):
@@ -61,14 +67,18 @@ class Model(Protocol):
         ...
 
 
-def check_options(options: RunOptions) -> None:
-    """Raises UserError where the engine is unknown or not installed, before anything is read."""
-    check_engine(options.engine)
-
-
-def find_model(options: RunOptions, *, thinking: bool) -> Model:
+def find_model(options: RunOptions, suite: Suite, say: Callable[[str], None]) -> Model:
     """The model that the command line names. Raises UserError for what is wrong with it or its engine's arguments."""
-    return CheckpointModel(options, thinking=thinking)
+    entry = check_engine(options.engine)
+    if entry.model:
+        return getattr(importlib.import_module(entry.module), entry.model)(options, suite, say)
+    if "://" in options.model:
+        raise UserError(
+            f"--model {options.model}: the {options.engine} engine loads checkpoints; --engine api asks a URL"
+        )
+    if options.model_id:
+        raise UserError("--model-id names what cannot be seen; a checkpoint is known by its content")
+    return CheckpointModel(options, thinking=suite.thinking)
 
 
 class CheckpointModel:
@@ -88,18 +98,8 @@ class CheckpointModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Reads the whole checkpoint, under a progress bar."""
-        size = sum(file.stat().st_size for file in weight_files(self.path))
-        with progress("hashing the checkpoint (MB)", size >> 20) as advance:
-            rest = 0
-
-            def hashed(count: int) -> None:
-                nonlocal rest
-                rest += count
-                advance(rest >> 20)
-                rest &= (1 << 20) - 1
-
-            return fingerprint(self.path, str(self.facts.dtype), self.template, hashed)
+        """Reads the whole checkpoint."""
+        return shown_fingerprint(self.path, str(self.facts.dtype), self.template)
 
     @property
     def identity(self) -> str:
@@ -127,33 +127,3 @@ class CheckpointModel:
             self._options.engine_args,
             trust_remote_code=self._options.trust_remote_code,
         )
-
-
-def readable_name(path: Path, model: str) -> str:
-    """A checkpoint's folder, with its parent's where that says little (`checkpoint-500`, `base`)."""
-    name = model if not Path(model).expanduser().is_dir() else path.resolve().name
-    if re.fullmatch(r"(checkpoint|step)[-_]?\d+|base|final|last|best|model|ckpt", name):
-        name = f"{path.resolve().parent.name}-{name}"
-    return file_name(name)
-
-
-def file_name(name: str) -> str:
-    """`name` as part of a folder's name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
-
-
-def read_template(given: str | None) -> str | None:
-    """The text of a `--chat-template FILE`; `none` stays what it is. Raises UserError where it cannot be read."""
-    if given is None or given == NO_TEMPLATE:
-        return given
-    try:
-        return Path(given).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise UserError(f"--chat-template {given}: cannot be read ({problem}); give a file, or `none`") from problem
-
-
-def template_name(template: str | None, default: str = "checkpoint") -> str:
-    """How a manifest names the template in force."""
-    if template is None:
-        return default
-    return NO_TEMPLATE if template == NO_TEMPLATE else digest("template", template)

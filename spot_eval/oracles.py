@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spot_eval.engines import check_engine
 from spot_eval.errors import UserError
 from spot_eval.generate import make_plan, refuse_too_long
 from spot_eval.manifest import build_manifest, run_config
 from spot_eval.miniature import Item
-from spot_eval.model import Model, check_options, find_model
+from spot_eval.model import Model, find_model
 from spot_eval.options import RunOptions
 from spot_eval.records import Doc, digest, doc_hash, read_lines
 from spot_eval.run import Say, generate_missing
@@ -90,7 +91,7 @@ def from_model(rows: Sequence[Row], asking: Asking, work: Path, say: Say) -> lis
 
     Raises UserError for bad options, or prompts beyond the model's context.
     """
-    check_options(asking.run)
+    check_engine(asking.run.engine)
     attempts = asking.run.repeats or 1
     suite = Suite.model_validate(
         {
@@ -101,7 +102,7 @@ def from_model(rows: Sequence[Row], asking: Asking, work: Path, say: Say) -> lis
             "families": {"oracle": {TASK: {"repeats": attempts}}},
         }
     )
-    model = find_model(asking.run, thinking=asking.thinking)
+    model = find_model(asking.run, suite, say)
     task = _task(rows, asking)
     plan = make_plan(
         [task],

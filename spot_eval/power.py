@@ -11,8 +11,8 @@ What it returns:
                          "pass_at_no_change", "repeats_factor"}}}
 
 Fractions of 1; null where no drop, no number of docs or of repeats would do. `smallest_detectable` is the drop that the
-one-sided test of `compare` finds with 80 % chance, `smallest_failing` the one that fails the gate as often where the other
-families stand still (Holm's first level, and not within the margin).
+one-sided test of `compare` finds with 80 % chance, `smallest_failing` the one that fails the gate as often where the
+others stand still (Holm's first level, and not within the margin).
 
 The model: a doc is right with a chance of its own, the base and the candidate draw their repeats independently, and a
 drop takes the same share of every doc's chance. Shared random numbers make real differences narrower; docs that truly
@@ -24,11 +24,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from scipy import optimize, stats
 
 from spot_eval.judged import JudgedDoc, JudgedRun
+from spot_eval.paired import FEW
 from spot_eval.policy import Policy
 
 POWER = 0.8
@@ -254,9 +257,53 @@ def chance_to_find(
 
 
 def chance_to_pass(parts: Sequence[TaskPlan], margin: float, alpha: float) -> float:
-    """The chance that the lower bound is above -margin where nothing changed."""
+    """The chance that the lower bound is above -margin where nothing changed.
+
+    Where hardly a doc differs the bound is the exact one (paired.exact_bounds), which is wider than the t bound: alone
+    that is a mixture of both, in a family its expected square stands in.
+    """
     stderr, df = spread(parts)
-    return float(stats.nct.sf(stats.t.isf(alpha, df), df, margin / stderr)) if stderr else 1.0
+    if stderr == 0:
+        return 1.0
+    times = float(stats.t.isf(alpha, df))
+    cases = [_few_differ(one, alpha) for one in parts]
+    if len(parts) == 1:
+        few = sum(chance for chance, _ in cases[0])
+        often = float(stats.nct.sf(times, df, margin / stderr))
+        return (1 - few) * often + sum(chance for chance, bound in cases[0] if bound < margin)
+    squares = 0.0
+    for one, found in zip(parts, cases, strict=True):
+        few = sum(chance for chance, _ in found)
+        squares += (1 - few) * times**2 * one.variance() + sum(chance * bound**2 for chance, bound in found)
+    return float(stats.nct.sf(math.sqrt(squares) / len(parts) / stderr, df, margin / stderr))
+
+
+def _few_differ(plan: TaskPlan, alpha: float) -> list[tuple[float, float]]:
+    """(chance, exact bound) of every way in which fewer than five docs differ where nothing changed."""
+    differ = _chance_to_differ(plan.mean, plan.square, math.ceil(plan.base_repeats), math.ceil(plan.repeats))
+    counts = stats.binom.pmf(range(FEW), plan.docs, differ)
+    if counts.sum() < 1e-6:
+        return []
+    bounds = [float(stats.beta.isf(alpha, worse + 1, plan.docs - worse)) for worse in range(FEW)]
+    return [
+        (float(counts[m] * stats.binom.pmf(worse, m, 0.5)), bounds[worse])
+        for m in range(min(FEW, plan.docs))
+        for worse in range(m + 1)
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _chance_to_differ(mean: float, square: float, base_repeats: int, repeats: int) -> float:
+    """The chance that a doc's two means differ, its own chance being drawn from the Beta of that mean and square."""
+    within, between = mean - square, square - mean**2
+    if within <= 0 or between <= 0:
+        return 0.0 if within <= 0 else 1.0
+    size = within / between  # a + b of the Beta
+    chances = stats.beta.ppf((np.arange(200) + 0.5) / 200, mean * size, (1 - mean) * size)[:, None]
+    kb, kc = min(base_repeats, 64), min(repeats, 64)  # beyond, means hardly ever meet but at 0 and 1
+    base, candidate = (stats.binom.pmf(np.arange(k + 1), k, chances) for k in (kb, kc))
+    meet = np.equal.outer(np.arange(kb + 1) * kc, np.arange(kc + 1) * kb)
+    return float(1 - np.einsum("pi,pj,ij->p", base, candidate, meet).mean())
 
 
 def smallest_drop(

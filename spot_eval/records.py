@@ -79,8 +79,8 @@ class Generation:
     repeat: int
     seed: int | None
     text: str
-    finish_reason: str | None  # "stop" (the model ended its turn) or "length" (the budget did)
-    prompt_tokens: int | None
+    finish_reason: str  # "stop" (the model ended its turn), "length" (the budget did), or "unknown"
+    prompt_tokens: int | None  # None where the engine is not told
     output_tokens: int | None
     max_new_tokens: int | None  # the budget in force: the task's, or what the context left of it
 

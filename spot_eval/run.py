@@ -7,21 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.baseline import Baseline, difference, load_baseline, refuse_incomparable
+from spot_eval.engines import check_engine
 from spot_eval.errors import UserError
 from spot_eval.files import write_atomically, write_json
 from spot_eval.floors import contamination, guessing
 from spot_eval.fresh import with_boards
 from spot_eval.generate import Plan, generate, make_plan, refuse_too_long, take_over
 from spot_eval.grade import grade
+from spot_eval.judged import read_clusters
 from spot_eval.manifest import build_manifest, run_config, run_folder
-from spot_eval.model import Model, check_options, find_model
+from spot_eval.model import Model, find_model
 from spot_eval.options import RunOptions
 from spot_eval.records import Doc, Sample, read_records, to_line
 from spot_eval.score import scoreboard
 from spot_eval.show import markdown
 from spot_eval.sources import data_directories
 from spot_eval.store import RunDirectory
-from spot_eval.suite import load_suite
+from spot_eval.suite import Suite, load_suite
 from spot_eval.task_docs import LoadedTask, load_tasks
 
 Say = Callable[[str], None]
@@ -33,14 +35,12 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     `say` receives the sentences a user should read while it works. Raises UserError for bad input, before anything is
     generated.
     """
-    check_options(options)
-    whole = load_suite(options.suite)
-    whole.refuse_strangers(options.data_files)
-    suite = whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
+    check_engine(options.engine)
+    suite = chosen_suite(options)
     data_directories(options.data_dirs)  # a folder that is none is said at once
     baseline = load_baseline(options.baseline) if options.baseline else None
     options = with_boards(options, suite, baseline, say)
-    model = find_model(options, thinking=suite.thinking)
+    model = find_model(options, suite, say)
     tasks, left_out = load_tasks(
         suite,
         data_dirs=options.data_dirs,
@@ -78,11 +78,18 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         samples = grade(store, workers=options.workers)
         return out, score(store, samples, baseline)
     except UserError:
-        if fresh and not store.generations.path.exists():
+        if fresh and not (store.generations.path.exists() or store.read_sessions()):
             store.discard()
         raise
     finally:
         store.close()
+
+
+def chosen_suite(options: RunOptions) -> Suite:
+    """The suite as the command line narrows it. Raises UserError where it names what the suite does not have."""
+    whole = load_suite(options.suite)
+    whole.refuse_strangers(options.data_files)
+    return whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
 
 
 def grade_again(path: Path, baseline_name: str | None, workers: int | None, say: Say) -> dict[str, Any]:
@@ -124,7 +131,13 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
     board = {
         "model": manifest["model"]["name"],
         "changes": manifest["config"]["changes"],
-        **scoreboard(samples, suite=suite, sessions=store.read_sessions(), left_out=manifest["left_out"]),
+        **scoreboard(
+            samples,
+            suite=suite,
+            sessions=store.read_sessions(),
+            left_out=manifest["left_out"],
+            clusters=read_clusters(store.path / "docs.jsonl"),
+        ),
     }
     boards = (doc for doc in read_records(store.path / "docs.jsonl", Doc) if _is_board(manifest, doc.task))
     if guessed := guessing(boards):
@@ -161,6 +174,8 @@ def generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) ->
     engine = model.open()
     try:
         generate(store, engine, missing, finished=len(requests) - len(missing), total=len(requests))
+        for remark in engine.description().get("remarks", ()):
+            say(remark)
     finally:
         engine.close()
 

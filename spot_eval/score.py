@@ -18,7 +18,7 @@ from spot_eval.stats import (
     Estimate,
     ks_up_to,
     majority_score,
-    mean_over_docs,
+    mean_over_units,
     pass_at_k,
     unweighted,
     weighted_mean_over_docs,
@@ -31,17 +31,19 @@ def scoreboard(
     suite: Mapping[str, Any],
     sessions: Sequence[Mapping[str, Any]] = (),
     left_out: Mapping[str, str] | None = None,
+    clusters: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
     """The whole scoreboard of one run.
 
     `suite` is the resolved suite of the run's manifest: its `families` name all tasks of the suite, its `tasks` those
-    of this run. `left_out` maps tasks that could not run to the reason.
+    of this run. `left_out` maps tasks that could not run to the reason, `clusters` tasks to the cluster of each doc
+    that shares one.
     """
     by_task: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_task[sample.task].append(sample)
     tasks = {
-        name: {"family": settings["family"], **task_scores(by_task[name])}
+        name: {"family": settings["family"], **task_scores(by_task[name], (clusters or {}).get(name, {}))}
         for name, settings in suite["tasks"].items()
         if by_task[name]
     }
@@ -66,11 +68,14 @@ def combined(wanted: Sequence[str], tasks: Mapping[str, Mapping[str, Any]]) -> d
     return entry
 
 
-def task_scores(samples: Sequence[Sample]) -> dict[str, Any]:
-    """Mean, error, pass@k, maj@k and counts of one task's samples (at least one)."""
+def task_scores(samples: Sequence[Sample], cluster_of: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Mean, error, pass@k, maj@k and counts of one task's samples (at least one).
+
+    `cluster_of` names the cluster of the docs that share a source; the error is then over clusters.
+    """
     docs = docs_of(samples)
     judged = _judged(docs)
-    estimate = mean_over_docs([sum(scores) / len(scores) for scores in judged.values()])
+    estimate = mean_over_units({doc: sum(scores) / len(scores) for doc, scores in judged.items()}, cluster_of or {})
     repeats = max(len(of_doc) for of_doc in docs.values())
     with_text = [sample for sample in samples if sample.output_tokens is not None]
     count = len(samples)
@@ -150,13 +155,15 @@ def _share(flags: Sequence[bool | None]) -> float | None:
 
 
 def cost(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Wall time and tokens of all the times the command generated for this run."""
+    """Wall time and tokens of all the times the command generated for this run; `paid` where prices were given."""
     seconds = sum(float(session["seconds"]) for session in sessions)
     tokens = sum(int(session["output_tokens"]) for session in sessions)
+    paid = [float(session["engine"]["cost"]) for session in sessions if "cost" in session.get("engine", {})]
     return {
         "wall_time_s": round(seconds, 3),
         "generations": sum(int(session["generations"]) for session in sessions),
         "output_tokens": tokens,
         "tokens_per_s": tokens / seconds if seconds else None,
         "sessions": len(sessions),
+        **({"paid": round(sum(paid), 6)} if paid else {}),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -103,6 +104,8 @@ def footer(board: Board) -> list[str]:
             f"{cost['generations']:,} generations, {cost['output_tokens']:,} tokens in {clock(cost['wall_time_s'])} "
             f"({cost['tokens_per_s']:,.0f} tokens/s)"
         )
+    if "paid" in cost:
+        lines.append(f"paid by the prices given: {cost['paid']:,.{2 if cost['paid'] >= 1 else 4}f}")
     lines += _metric_lines(board["tasks"])
     lines += [f"{task}, for comparison: {_guesses(ways)}" for task, ways in board.get("guessing", {}).items()]
     if probe := board.get("contamination"):
@@ -201,4 +204,9 @@ def markdown(board: Board) -> str:
 
 def inert(text: str) -> str:
     """Names and reasons are not ours: nothing of them may act as markup."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
+    return plain(text).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
+
+
+def plain(text: str) -> str:
+    """Without the control characters by which a text could steer a terminal, or break an XML file."""
+    return re.sub(r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spot_eval.show import TITLES, clock, percent
+from spot_eval.show import TITLES, clock, percent, plain
 
 SHOWN_FLIPS = 5
 CHANGED = {"truncated": "truncated", "unparsed": "unparsed", "not_judged": "not judged"}
@@ -23,7 +23,7 @@ def print_comparison(comparison: Mapping[str, Any], console: Console, notes: Seq
         title = f"{entry['candidate']['model']} minus {base['model']} (%)"
         console.print(_table(entry, title))
         for line in remarks(entry):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
         console.print()
     for curve in comparison["curves"]:
         console.print(_curve(comparison, curve))
@@ -33,11 +33,11 @@ def print_comparison(comparison: Mapping[str, Any], console: Console, notes: Seq
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
     for line in notes:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(entry: Mapping[str, Any], title: str) -> Table:
-    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     for name in ("base", "now", "difference", "interval", "p", "docs", "lost", "won"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -45,11 +45,11 @@ def _table(entry: Mapping[str, Any], title: str) -> Table:
         members = [task for task in whole["tasks"] if task in entry["tasks"]]
         if not members:
             continue
-        table.add_row(TITLES.get(family, escape(family)), *_cells(whole), style="bold")
+        table.add_row(TITLES.get(family, safe(family)), *_cells(whole), style="bold")
         for task in members:
             found = entry["tasks"][task]
             table.add_row(
-                f"  {escape(task)}", *_cells(found), str(found["docs"]), str(found["lost"]), str(found["gained"])
+                f"  {safe(task)}", *_cells(found), str(found["docs"]), str(found["lost"]), str(found["gained"])
             )
     table.add_section()
     table.add_row("overall", *_cells(entry["overall"]), style="bold")
@@ -68,6 +68,11 @@ def _cells(found: Mapping[str, Any]) -> list[str]:
         f"{100 * low:+.1f} {100 * high:+.1f}",
         "" if p is None else p_value(p),
     ]
+
+
+def safe(text: str) -> str:
+    """A name for a Rich table: nothing in it acts as markup or steers the terminal."""
+    return escape(plain(text))
 
 
 def signed(value: float | None, stderr: float | None = None) -> str:
@@ -125,10 +130,10 @@ def _curve(comparison: Mapping[str, Any], curve: Mapping[str, Any]) -> Table:
     entries = [(point["step"], comparison["comparisons"][point["comparison"]]) for point in curve["points"]]
     families = list(entries[0][1]["families"])
     title = f"{curve['training_run']}, by step: difference to {comparison['base']['model']} (points)"
-    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("step", justify="right")
     for family in [*families, "overall"]:
-        table.add_column(TITLES.get(family, escape(family)), justify="right", no_wrap=True)
+        table.add_column(TITLES.get(family, safe(family)), justify="right", no_wrap=True)
     for step, entry in entries:
         cells = [entry["families"].get(family) for family in families] + [entry["overall"]]
         table.add_row(f"{step:,}", *(signed(one["mean"], one["stderr"]) if one else "-" for one in cells))

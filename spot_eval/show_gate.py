@@ -8,12 +8,11 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from spot_eval.gate_files import imputed_lines
-from spot_eval.show import TITLES, percent
-from spot_eval.show_comparison import p_value, signed
+from spot_eval.show import TITLES, percent, plain
+from spot_eval.show_comparison import p_value, safe, signed
 
 FULL_WIDTH = 90
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
@@ -22,25 +21,25 @@ STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> None:
     """Verdict first, then why, then the numbers it stands on."""
     style, word = STYLES[verdict["verdict"]], verdict["verdict"].upper()
-    console.print(f"[{style}]{word}[/]: {escape(verdict['summary'])}", soft_wrap=True, highlight=False)
+    console.print(f"[{style}]{word}[/]: {safe(verdict['summary'])}", soft_wrap=True, highlight=False)
     for reason in verdict["reasons"]:
-        console.print(f"- {reason}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"- {plain(reason)}", markup=False, highlight=False, soft_wrap=True)
     title = f"{verdict['candidate']['model']} against {verdict['base']['model']} (%)"
-    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     shown = slice(None) if console.width >= FULL_WIDTH else slice(-1)
     for name in ("base", "now", "difference", "at least", "margin", "p harm")[shown]:
         table.add_column(name, justify="right", no_wrap=True)
     for family, one in verdict["families"].items():
-        table.add_row(TITLES.get(family, escape(family)), *_cells(one, one["margin"])[shown], style="bold")
+        table.add_row(TITLES.get(family, safe(family)), *_cells(one, one["margin"])[shown], style="bold")
         for task in one["tasks"]:
             if task in verdict["guards"]:
                 guard = verdict["guards"][task]
-                table.add_row(f"  {escape(task)}", *_cells(guard, guard["drop"])[shown])
+                table.add_row(f"  {safe(task)}", *_cells(guard, guard["drop"])[shown])
     console.print(table)
     for note in [*imputed_lines(verdict), *verdict["notes"], *verdict["warnings"]]:
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"note: {plain(note)}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{verdict['lost']} docs lost, {verdict['gained']} gained; at least: one-sided "
         f"{100 * (1 - verdict['alpha']):g} %; p adjusted (Holm)\n"

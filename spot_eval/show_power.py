@@ -7,15 +7,15 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from spot_eval.show import TITLES
+from spot_eval.show import TITLES, plain
+from spot_eval.show_comparison import safe
 
 
 def print_power(plan: Mapping[str, Any], console: Console, title: str) -> None:
     """Families and tasks with what they can show, then the chance that an unchanged checkpoint passes."""
-    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     for name in ("n x k", "± error", "detects", "fails at", "margin", "passes", "needs"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -26,17 +26,17 @@ def print_power(plan: Mapping[str, Any], console: Console, title: str) -> None:
             factor = whole["repeats_factor"]
             wish = "never" if factor is None else "enough" if factor <= 1 else f"x {factor:.{int(factor < 9.95)}f}"
             table.add_row(
-                TITLES.get(family, escape(family)),
+                TITLES.get(family, safe(family)),
                 "", f"{100 * whole['stderr']:.1f}", _points(whole["smallest_detectable"]),
                 _points(whole["smallest_failing"]), f"{100 * whole['margin']:g}",
                 f"{100 * whole['pass_at_no_change']:.0f} %", wish, style="bold",
             )  # fmt: skip
         else:
-            table.add_row(TITLES.get(family, escape(family)), "", "", "", "", "", "", "", style="bold")
+            table.add_row(TITLES.get(family, safe(family)), "", "", "", "", "", "", "", style="bold")
         for name, task in plan["tasks"].items():
             if task["family"] == family:
                 table.add_row(
-                    f"  {escape(name)}", f"{task['docs']} x {task['repeats']:g}", f"{100 * task['stderr']:.1f}",
+                    f"  {safe(name)}", f"{task['docs']} x {task['repeats']:g}", f"{100 * task['stderr']:.1f}",
                     _points(task["smallest_detectable"]),
                 )  # fmt: skip
     console.print(table)
@@ -48,7 +48,7 @@ def print_power(plan: Mapping[str, Any], console: Console, title: str) -> None:
         *(f"warning: {warning}" for warning in plan["warnings"]),
     ]
     for line in filter(None, lines):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def _points(drop: float | None) -> str:

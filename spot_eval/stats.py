@@ -30,6 +30,20 @@ def mean_over_docs(doc_means: Sequence[float]) -> Estimate:
     return Estimate(float(values.mean()), stderr)
 
 
+def mean_over_units(doc_means: Mapping[str, float], cluster_of: Mapping[str, str]) -> Estimate:
+    """The same mean with its error over what is independent: docs, or the clusters that some of them share.
+
+    `cluster_of` names the cluster of a doc; a doc it does not know stands alone.
+    """
+    if not cluster_of.keys() & doc_means.keys():
+        return mean_over_docs(list(doc_means.values()))
+    units: dict[tuple[str, str], list[float]] = {}
+    for doc, mean in doc_means.items():
+        unit = ("cluster", cluster_of[doc]) if doc in cluster_of else ("doc", doc)
+        units.setdefault(unit, []).append(mean)
+    return weighted_mean_over_docs([sum(of) / len(of) for of in units.values()], [len(of) for of in units.values()])
+
+
 def weighted_mean_over_docs(doc_means: Sequence[float], weights: Sequence[float]) -> Estimate:
     """A ratio of sums over docs, sum(w x) / sum(w), with its linearised standard error (Cochran 1977, section 6.4).
 
@@ -95,7 +109,9 @@ def ks_up_to(n: int) -> list[int]:
     return [*powers, n] if n else []
 
 
-def paired_difference(candidate: Mapping[str, float], base: Mapping[str, float]) -> tuple[Estimate, int]:
+def paired_difference(
+    candidate: Mapping[str, float], base: Mapping[str, float], cluster_of: Mapping[str, str] | None = None
+) -> tuple[Estimate, int]:
     """Mean of candidate - base over the docs both have, with its standard error, and how many docs that are."""
-    shared = sorted(candidate.keys() & base.keys())
-    return mean_over_docs([candidate[doc] - base[doc] for doc in shared]), len(shared)
+    shared = {doc: candidate[doc] - base[doc] for doc in sorted(candidate.keys() & base.keys())}
+    return mean_over_units(shared, cluster_of or {}), len(shared)

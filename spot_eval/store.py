@@ -50,11 +50,8 @@ class RunDirectory:
         Raises UserError where it belongs to another configuration, another process works in it, or it cannot be
         written; nothing is changed then.
         """
+        refuse_place(path, manifest["config"])
         existing = path / "manifest.json"
-        if path.exists() and not existing.exists() and (not path.is_dir() or _has_content(path)):
-            raise UserError(f"{path} exists and is not a run directory; choose another with --out")
-        if existing.exists():
-            _refuse_other_configuration(path, read_manifest(path)["config"], manifest["config"])
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
         run = cls(path)
@@ -143,6 +140,15 @@ def _by_key(path: Path, kind: Any) -> dict[str, Any]:
 def _has_content(path: Path) -> bool:
     # a run killed before its manifest was there leaves a lock and perhaps a temporary file, both with a dot
     return any(not entry.name.startswith(".") for entry in path.iterdir())
+
+
+def refuse_place(path: Path, config: Mapping[str, Any]) -> None:
+    """Raises UserError where a run of `config` cannot lie at `path`: something else does."""
+    existing = path / "manifest.json"
+    if path.exists() and not existing.exists() and (not path.is_dir() or _has_content(path)):
+        raise UserError(f"{path} exists and is not a run directory; choose another with --out")
+    if existing.exists():
+        _refuse_other_configuration(path, read_manifest(path)["config"], config)
 
 
 def _refuse_other_configuration(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:

@@ -17,14 +17,14 @@ FLOORS = [
     {"errors", "resources", "options", "miniature"},
     {"records", "progress", "graders.verdict", "graders.thinking"},
     {"miniature.build"},
-    {"files", "suite", "adapters", "stats", "drawn"},
+    {"files", "suite", "adapters", "stats", "generations_file", "show_dry_run", "drawn"},
     {"paired"},
-    {"store"},
+    {"store", "asked"},
     {"sources", "checkpoint"},
     {"graders", "engines", "catalogue"},
     {"lm_eval_bridge", "task_docs", "miniature.profile", "model"},
-    {"manifest"},
-    {"generate"},
+    {"manifest", "task_files", "doctor"},
+    {"generate", "check_tasks"},
     {"grade", "attempts"},
     {"score"},
     {"judged"},
@@ -35,8 +35,10 @@ FLOORS = [
     {"gate"},
     {"gate_files"},
     {"show_gate", "show_power"},
+    {"report"},
+    {"interchange"},
     {"run", "pairs"},
-    {"oracles", "overlap"},
+    {"elsewhere", "dry_run", "oracles", "overlap"},
     {"rectify"},
     {"commands"},
     {"cli"},
@@ -144,6 +146,7 @@ def test_a_wheel_finds_its_tasks_and_reports(tmp_path: Path) -> None:
         "from lm_eval.tasks import TaskManager; "
         "names = TaskManager(include_defaults=False, include_path=str(folder('tasks'))).all_subtasks; "
         "assert {'connect4', 'mini_boards'} < set(names) and len(names) == 20, names; "
+        "assert (folder('reports') / 'html' / 'report.html').is_file(); "
         "from spot_eval.miniature import BASE; assert (BASE / 'model.safetensors').is_file()"
     )
     python = tmp_path / "venv" / "bin" / "python"

@@ -131,3 +131,14 @@ def test_cost_adds_up_over_sessions() -> None:
     assert cost == {
         "wall_time_s": 4.0, "generations": 6, "output_tokens": 100, "tokens_per_s": 25.0, "sessions": 2,
     }  # fmt: skip
+
+
+def test_docs_that_share_a_source_are_one_unit_of_the_error() -> None:
+    # clusters score (0, 0), (1, 1), and docs 4 and 5 stand alone with 1 and 0: residuals sum to -1, 1, 0.5, -0.5
+    samples = [sample("a", doc, 0, float(doc in {2, 3, 4})) for doc in range(6)]
+    clusters = {"a": {"a0": "p", "a1": "p", "a2": "q", "a3": "q"}}
+    task = scoreboard(samples, suite=SUITE, clusters=clusters)["tasks"]["a"]
+    assert task["mean"] == 0.5
+    assert task["stderr"] == pytest.approx((4 / 3 * (1 + 1 + 0.25 + 0.25)) ** 0.5 / 6)
+    alone = scoreboard(samples, suite=SUITE)["tasks"]["a"]
+    assert alone["stderr"] == pytest.approx((6 / 5 * 6 * 0.25) ** 0.5 / 6)

@@ -1,6 +1,8 @@
 // One doc: what was asked, how every repeat went, and two transcripts side by side.
 
 const SHOWN_AT_ONCE = 20000;  // characters of a transcript on the page before the reader asks for more
+const FOLDED_FROM = 3000;  // characters in common between two differences
+const CONTEXT = 400;  // of them beside a difference
 
 class DocView {
   constructor(box, index) {
@@ -49,7 +51,7 @@ class DocView {
     const runs = base ? [base, 0] : [0];
     const shown = diff !== null && how !== "same" ? `${OUTCOMES[how]} (${signed(diff)} points)` : OUTCOMES[how];
     const [sides, parted] = this.sides(runs, entry);
-    this.box.replaceChildren(
+    this.box.replaceChildren(...[
       element("div", { class: "doc-head" },
         element("h3", {}, `${doc.task} / ${doc.id}`),
         element("span", { class: `outcome ${how}` }, shown),
@@ -58,7 +60,8 @@ class DocView {
       entry && entry.gold !== "null" ? element("p", { class: "gold" }, element("b", {}, "expected"), this.code(entry.gold)) : null,
       this.marks(runs),
       element("div", { class: "sides" }, ...sides),
-      this.remark(entry, runs, parted));
+      this.remark(entry, runs, parted),
+    ].filter(Boolean));
   }
 
   code(text) {
@@ -70,7 +73,7 @@ class DocView {
   prompt(entry) {
     if (!entry || !entry.messages.length) {
       const text = element("div", { class: "text" });
-      appendText(text, this.doc.asked || "(the question is not embedded)");
+      appendText(text, this.doc.asked || "The question is not in this file.");
       return element("div", { class: "prompt" }, text);
     }
     const characters = entry.messages.reduce((sum, message) => sum + message.content.length, 0);
@@ -134,7 +137,8 @@ class DocView {
     head.append(facts);
     const box = element("div", { class: "text", tabindex: "0", role: "region", "aria-label": `transcript of ${this.name(run)}` });
     if (text === null) {
-      box.append(of.flags[r] & NO_TEXT ? "There is no text: the request gave none." : this.where(run));
+      box.append(element("span", { class: "gap" }, of.flags[r] & NO_TEXT ? "There is no text: the request gave none."
+        : `This transcript is not in this file. ${this.where(run)}`));
     } else if (typeof text === "string") {
       this.fill(box, parts || [{ text, changed: false }], tag, text.length);
     } else {
@@ -149,27 +153,47 @@ class DocView {
   where(run) {
     const line = this.doc.runs[run].line[this.repeat];
     const path = this.index.runs[run].path;
-    return line === null || line === undefined ? `${path} keeps no texts.` : `The record: ${path}/generations.jsonl, line ${line}.`;
+    return line === null || line === undefined ? `${path} keeps no texts.` : `It stands in ${path}/generations.jsonl, line ${line}.`;
   }
 
-  // Parts up to SHOWN_AT_ONCE characters, then a button for the rest.
+  // Parts up to `most` characters, then a button for the rest; long stretches that both texts have are folded.
   fill(box, parts, tag, length, most = SHOWN_AT_ONCE) {
     let left = most;
     for (const part of parts) {
       if (left <= 0) break;
+      const holdsWanted = this.wanted && part.text.toLowerCase().includes(this.wanted);
+      if (!part.changed && parts.length > 1 && part.text.length > FOLDED_FROM && !holdsWanted) {
+        this.fold(box, part.text, part === parts[0], part === parts.at(-1));
+        left -= 2 * CONTEXT;
+        continue;
+      }
       const text = part.text.length > left ? part.text.slice(0, left) : part.text;
       const into = part.changed ? element(tag) : box;
       appendText(into, text, this.wanted);
       if (part.changed) box.append(into);
       left -= text.length;
     }
-    if (length > most) {
+    if (left <= 0 && most < length) {
       const more = element("button", { class: "quiet", type: "button", onclick: () => {
         box.replaceChildren();
         this.fill(box, parts, tag, length, Infinity);
       } }, `Show all ${count(length)} characters`);
       box.append(element("span", { class: "gap" }, more));
     }
+  }
+
+  // The ends of a stretch that both texts have, where a difference borders on them, and a button for what is between.
+  fold(box, text, isFirst, isLast) {
+    const head = isFirst ? "" : text.slice(0, CONTEXT), tail = isLast ? "" : text.slice(-CONTEXT);
+    const hidden = text.slice(head.length, text.length - tail.length);
+    const gap = element("span", { class: "gap" }, element("button", { class: "quiet", type: "button", onclick: () => {
+      const whole = element("span");
+      appendText(whole, hidden, this.wanted);
+      gap.replaceWith(whole);
+    } }, `Show ${count(hidden.length)} characters that both have`));
+    appendText(box, head, this.wanted);
+    box.append(gap);
+    appendText(box, tail, this.wanted);
   }
 
   remark(entry, runs, parted) {

@@ -47,6 +47,7 @@ def export_command(
 
 
 def import_command(
+    *,
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE…", help="lm-eval's samples_….jsonl, or the folder they are in.")
     ],

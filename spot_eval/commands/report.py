@@ -22,6 +22,7 @@ class Format(StrEnum):
 
 
 def report_command(
+    *,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     bases: Annotated[
         list[str] | None,
@@ -36,7 +37,7 @@ def report_command(
     ),
     policy: Annotated[
         Path | None,
-        typer.Option(metavar="gate.toml", help="[default: that of RUN's last gate against BASE, or the one in reports/]"),
+        typer.Option(metavar="gate.toml", help="[default: that of RUN's last gate, or the one in reports/]"),
     ] = None,
     budget: Annotated[
         float, typer.Option("--budget", min=0, metavar="MB", help="Room for transcripts in the page.")
@@ -44,7 +45,8 @@ def report_command(
 ) -> None:
     """One self-contained page: verdict, scores, distributions, lost and gained docs with both transcripts."""
     from spot_eval.files import write_atomically
-    from spot_eval.report.build import load_story, render
+    from spot_eval.report.render import render
+    from spot_eval.report.story import load_story
 
     text = render(load_story(run, bases or [], policy), form.value, int(budget * 1e6))
     if output is None and form is not Format.html:

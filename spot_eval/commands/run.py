@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spot_eval.commands.common import BaselineOption, DataDir, DataFile, Json, Workers, names, pairs, say, show_board
+from spot_eval.commands.common import (
+    BaselineOption,
+    DataDir,
+    DataFile,
+    Json,
+    Workers,
+    names,
+    pairs,
+    print_json,
+    say,
+    show_board,
+)
+
+if TYPE_CHECKING:
+    from spot_eval.options import RunOptions
 
 
 def run_command(
     *,
     model: Annotated[
         str | None,
-        typer.Option(metavar="PATH|HUB", help="Checkpoint folder or hub id. [default: the embedded miniature]"),
+        typer.Option(metavar="PATH|HUB|URL", help="Checkpoint, hub id or endpoint. [default: the embedded miniature]"),
+    ] = None,
+    model_id: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What a URL serves, such as org/name: nobody can see it from here."),
     ] = None,
     suite: Annotated[
         str | None,
         typer.Option(metavar="NAME|FILE", help="See `tasks list`. [default: spot; without a model: miniature]"),
     ] = None,
     tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of the suite.")] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="What generates: hf, vllm.")] = "hf",
+    engine: Annotated[
+        str | None, typer.Option(metavar="NAME", help="hf, vllm, api or lm_eval:CLASS. [default: hf; api for a URL]")
+    ] = None,
     engine_arg: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="K=V",
-            help="For hf: batch_size, device, dtype, max_model_len, attn_implementation; for vllm: vLLM's own.",
-        ),
+        typer.Option(metavar="K=V", help="Settings of the engine; see docs/engines.md."),
     ] = None,
     data_dir: DataDir = None,
     data: DataFile = None,
@@ -56,6 +74,9 @@ def run_command(
         bool, typer.Option("--trust-remote-code", help="Run Python code that comes with the checkpoint.")
     ] = False,
     workers: Workers = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be asked and needed; load and write nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Evaluate a checkpoint; the same command again resumes."""
@@ -65,9 +86,10 @@ def run_command(
 
     options = RunOptions(
         model=model or str(BASE),
+        model_id=model_id,
         suite=suite or ("spot" if model else "miniature"),
         tasks=names(tasks),
-        engine=engine,
+        engine=engine or ("api" if "://" in (model or "") else "hf"),
         engine_args=pairs("--engine-arg", engine_arg),
         data_dirs=data_dir or [],
         data_files={task: Path(file) for task, file in pairs("--data", data).items()},
@@ -84,5 +106,26 @@ def run_command(
         trust_remote_code=trust_remote_code,
         workers=workers,
     )
+    if dry_run:
+        _dry_run(options, as_json)
+        return
     path, board = run(options, say)
     show_board(path, board, as_json)
+
+
+def _dry_run(options: RunOptions, as_json: bool) -> None:
+    """Exit 2 where the run would refuse to start."""
+    may_fetch = os.environ.get("HF_HUB_OFFLINE", "").upper() not in {"1", "ON", "YES", "TRUE"}
+    os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is fetched; read by a library that is loaded now
+    from rich.console import Console
+
+    from spot_eval.dry_run import dry_run
+    from spot_eval.show_dry_run import print_dry_run
+
+    found = dry_run(options, say, may_fetch=may_fetch)
+    if as_json:
+        print_json(found)
+    else:
+        print_dry_run(found, Console())
+    if found["problems"]:
+        raise typer.Exit(2)

@@ -1,6 +1,7 @@
 """Engines by name. Each is loaded only when a run asks for it.
 
 An engine that loads a checkpoint is three names in a module: settings with `parse`, a class, and a function `facts`.
+Others bring a class of their own that is a `Model` (see spot_eval/model.py).
 """
 
 from __future__ import annotations
@@ -30,17 +31,21 @@ __all__ = [
 
 
 class Entry(NamedTuple):
-    """Where an engine of checkpoints is, and the modules of its extra (which has the engine's name)."""
+    """Where an engine is, and the modules of its extra (which has the engine's name)."""
 
     module: str
-    settings: str
-    engine: str
-    needs: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    settings: str = ""
+    engine: str = ""
+    model: str = ""
+    """Instead of settings and engine, where it is no engine for checkpoints."""
 
 
 ENGINES = {
-    "hf": Entry("spot_eval.engines.hf", "HfSettings", "HfEngine", needs=("torch", "transformers")),
-    "vllm": Entry("spot_eval.engines.vllm", "VllmSettings", "VllmEngine", needs=("vllm", "transformers")),
+    "hf": Entry("spot_eval.engines.hf", ("torch", "transformers"), settings="HfSettings", engine="HfEngine"),
+    "vllm": Entry("spot_eval.engines.vllm", ("vllm", "transformers"), settings="VllmSettings", engine="VllmEngine"),
+    "api": Entry("spot_eval.engines.api.model", model="ServedModel"),
+    "lm_eval": Entry("spot_eval.engines.lm_eval", model="LmEvalModel"),  # lm_eval:CLASS
 }
 
 
@@ -69,19 +74,26 @@ def open_engine(
     return getattr(module, ENGINES[name].engine)(path, tokenizer, settings, trust_remote_code=trust_remote_code)
 
 
-def check_engine(name: str) -> None:
-    """Raises UserError where no engine is called `name`, or what it needs is not installed."""
-    if name not in ENGINES:
+def check_engine(name: str) -> Entry:
+    """The entry of the engine called `name`.
+
+    Raises UserError where there is none, or what it needs is not installed.
+    """
+    kind = name.partition(":")[0] if name.startswith("lm_eval:") else name
+    if kind not in ENGINES:
         raise UserError(f"there is no engine {name!r}{nearest(name, ENGINES)}")
-    missing = [module for module in ENGINES[name].needs if importlib.util.find_spec(module) is None]
+    missing = [module for module in ENGINES[kind].needs if importlib.util.find_spec(module) is None]
     if missing:
         raise UserError(
             f"the {name} engine needs {' and '.join(missing)}, not installed here; pip install 'spot-eval[{name}]'"
         )
+    return ENGINES[kind]
 
 
 def _load(name: str, arguments: Mapping[str, str]) -> tuple[Any, Any]:
     """The module of the engine called `name`, and its settings."""
-    check_engine(name)
-    module = importlib.import_module(ENGINES[name].module)
-    return module, getattr(module, ENGINES[name].settings).parse(arguments)
+    entry = check_engine(name)
+    if entry.model:
+        raise UserError(f"the {name} engine loads no checkpoints")
+    module = importlib.import_module(entry.module)
+    return module, getattr(module, entry.settings).parse(arguments)

@@ -18,7 +18,7 @@ from sympy import Basic, Interval, MatrixBase, Union
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
-from spot_eval.graders import boxed, limits, spelling
+from spot_eval.graders import limits, spelling, stated
 from spot_eval.graders.extract import final_answer
 
 _LATEX = (LatexExtractionConfig(),)
@@ -103,8 +103,8 @@ def _of_option(gold: str, answer: str) -> tuple[str, str]:
 def _read_gold(gold: str) -> str:
     """A gold that is a worked solution stands for its final answer; any other for itself."""
     gold = gold.strip()
-    if boxed.is_expression(gold) and "\\boxed" not in gold:
-        return boxed.bare(gold)
+    if stated.is_expression(gold) and "\\boxed" not in gold:
+        return stated.bare(gold)
     return final_answer(gold) or gold
 
 

@@ -1,4 +1,4 @@
-r"""The answer a generation ends with, as text; where `boxed` finds none stated, Math-Verify's search in prose.
+r"""The answer a generation ends with, as text; where none is boxed or stated, Math-Verify's search in prose.
 
 A worked example: of ``So x = 2, I say.`` the answer is ``2``, of ``The answer is not 2.`` there is none.
 """
@@ -10,7 +10,7 @@ import re
 
 from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
 
-from spot_eval.graders import boxed, limits, spelling
+from spot_eval.graders import boxed, limits, spelling, stated
 
 logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns that its own time limits are off: pool has ours
 logging.getLogger("latex2sympy2_extended").setLevel(logging.CRITICAL)
@@ -32,7 +32,7 @@ _GLUED = re.compile(r"(?<=[^\W\d_a-zA-Z])(?=-?[0-9])")  # digits after a letter 
 def final_answer(text: str) -> str | None:
     r"""The answer a generation (thinking taken off) ends with, or None.
 
-    In order: an answer stated after the last box, if it can stand against it (`boxed.correction`); the last
+    In order: an answer stated after the last box, if it can stand against it (`stated.correction`); the last
     box, or joined boxes; the last stated answer; a last line in bold; the whole text, where it is one
     expression; what Math-Verify finds in the last 1,500 characters; the whole text, if it is a few words. A
     box that is never closed is no answer, nor is what stands around it, unless it is stated.
@@ -42,16 +42,16 @@ def final_answer(text: str) -> str | None:
     """
     box = boxed.boxed_answer(text)
     if box:
-        return boxed.correction(boxed.without_denials(text[box[1] :]), box[0]) or box[0]
-    text = boxed.without_denials(text)
-    stated = boxed.stated_answer(text) or boxed.bold_line(text)
-    if stated:
-        return _read_prose(stated) or stated
+        return stated.correction(stated.without_denials(text[box[1] :]), box[0]) or box[0]
+    text = stated.without_denials(text)
+    said = stated.stated_answer(text) or stated.bold_line(text)
+    if said:
+        return _read_prose(said) or said
     if "boxed" in text:
         return None
-    if boxed.is_expression(text) or spelling.plain(text).lstrip("-").isdigit():
-        return boxed.bare(text)
-    return _read_prose(text) or (boxed.bare(text) if _is_few_words(text) else None) or None
+    if stated.is_expression(text) or spelling.plain(text).lstrip("-").isdigit():
+        return stated.bare(text)
+    return _read_prose(text) or (stated.bare(text) if _is_few_words(text) else None) or None
 
 
 def _is_few_words(text: str) -> bool:
@@ -61,7 +61,7 @@ def _is_few_words(text: str) -> bool:
 
 def _read_prose(text: str) -> str | None:
     """`text` if it is an expression, else the one Math-Verify finds in it, or None."""
-    if boxed.is_expression(text):
+    if stated.is_expression(text):
         return text
     if limits.is_code(text):
         return None
@@ -70,7 +70,7 @@ def _read_prose(text: str) -> str | None:
         return None
     text = _GLUED.sub(" ", text)
     parsed = parse(text, _ANY, parsing_timeout=None)
-    if parsed and not boxed.is_expression(str(parsed[-1])):
+    if parsed and not stated.is_expression(str(parsed[-1])):
         # The string Math-Verify hands back is of its first match, which it may have failed to parse.
         parsed = parse(text, (ExprExtractionConfig(),), parsing_timeout=None) or parsed
     answer = str(parsed[-1]).strip("*_ ").rstrip("*_.,; ") if parsed else ""

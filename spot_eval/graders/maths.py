@@ -3,7 +3,7 @@ r"""Maths answers: the last box or the stated final answer, compared with the go
 A worked example: of gold ``\frac{1}{2}`` and a generation ending in ``so $p = \boxed{0.5}$.`` the extracted
 answer is ``0.5``, and it scores 1. A doc has `answer` (LaTeX or plain text) and may have OlympiadBench's
 `unit` (taken off the answer), `error` (an absolute tolerance) and `precision` (decimals compared; 6).
-`boxed` and `extract` say where the answer is, `spelling` how it is spelled, `limits` what is refused unread,
+`boxed`, `stated` and `extract` say where the answer is, `spelling` how it is spelled, `limits` what is refused unread,
 `equality` what is equal; `pool` runs all of it where it can be killed, for sympy has no bounds on time or memory.
 
 `score` is the verdict of `equality` on the extracted answer, Math-Verify's but for what that gets wrong.

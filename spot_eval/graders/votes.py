@@ -6,7 +6,7 @@ of appearance, whose first member it equals. An unparsed answer (None) belongs t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
 from spot_eval.graders.pool import Job, Pool
@@ -14,29 +14,11 @@ from spot_eval.graders.pool import Job, Pool
 Doc = TypeVar("Doc", bound=Hashable)
 
 
-def vote_groups(answers: Sequence[str | None], same: Callable[[str, str], bool]) -> list[int | None]:
-    """The group of each answer, numbered from 0 in order of appearance; None for None.
-
-    >>> vote_groups(["2", None, "4/2", "3", "2"], lambda a, b: {a, b} == {"2", "4/2"})
-    [0, None, 0, 1, 0]
-    """
-    groups: dict[str, int] = {}
-    first: list[str] = []
-    for answer in answers:
-        if answer is None or answer in groups:
-            continue
-        group = next((i for i, member in enumerate(first) if same(member, answer)), len(first))
-        if group == len(first):
-            first.append(answer)
-        groups[answer] = group
-    return [None if answer is None else groups[answer] for answer in answers]
-
-
 def group_answers(pool: Pool, grader: str, answers: Mapping[Doc, Sequence[str | None]]) -> dict[Doc, list[int | None]]:
-    """`vote_groups` for many docs at once, in the pool's workers, as {doc: group of each answer}.
+    """The groups of many docs' answers at once, in the pool's workers: {doc: group of each answer, from 0 in order}.
 
-    A pair that could not be judged counts as different. There are as many rounds as
-    the doc with the most groups has: every doc's next group takes its members from those in no earlier one.
+    An unparsed answer (None) stays None; a pair that could not be judged counts as different. There are as many rounds
+    as the doc with the most groups has: every doc's next group takes its members from those in no earlier one.
     """
     left = {doc: list(dict.fromkeys(a for a in given if a is not None)) for doc, given in answers.items()}
     groups: dict[Doc, dict[str, int]] = {doc: {} for doc in answers}

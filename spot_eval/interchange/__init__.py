@@ -4,7 +4,7 @@
     to_lm_eval   results_….json and samples_….jsonl
     to_inspect   one log a task
     to_card      a model card's evaluation metadata
-    from_lm_eval sample logs into a run directory
+    lm_eval_logs sample logs, read and checked; from_lm_eval: made into a run directory
 
 Nothing here imports those programs; tests do, and read with them what is written.
 """

@@ -31,7 +31,7 @@ def load_finished(path: Path) -> Side:
     """The run at `path`. Raises UserError for a saved baseline, which keeps neither docs nor texts."""
     side = load_side(path)
     if side.judged.saved:
-        raise UserError(f"{path} is a saved baseline: it keeps scores, no docs and texts; export the run it was made of")
+        raise UserError(f"{path} is a saved baseline: it keeps no docs and texts; export the run it was made of")
     return side
 
 

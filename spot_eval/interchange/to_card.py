@@ -27,7 +27,9 @@ def card_metadata(side: Side) -> str:
     """The card's head. A task without a mean is left away: a card has no word for it."""
     index = {
         "name": side.judged.name,
-        "results": [_result(side, task, entry) for task, entry in side.board["tasks"].items() if entry["mean"] is not None],
+        "results": [
+            _result(side, task, entry) for task, entry in side.board["tasks"].items() if entry["mean"] is not None
+        ],
     }
     return f"---\n{yaml.safe_dump({'model-index': [index]}, sort_keys=False, allow_unicode=True, width=100)}---\n"
 

@@ -18,7 +18,6 @@ from spot_eval.report.sides import Side
 
 LOG_VERSION = 2
 UNDATED = "1970-01-01T00:00:00+00:00"
-STOPS = {"stop": "stop", "length": "max_tokens"}
 
 
 def export_inspect(run: Path, out: Path) -> list[Path]:
@@ -97,7 +96,7 @@ def _log(side: Side, task: str) -> dict[str, Any]:
 def _sample(model: str, data: Mapping[str, Any], doc: AnsweredDoc, repeat: int) -> dict[str, Any]:
     judged, text = doc.samples[repeat], doc.texts[repeat]
     usage = _usage([judged.prompt_tokens], [judged.output_tokens])
-    stop = {True: "max_tokens", False: "stop"}.get(judged.truncated, "unknown")  # type: ignore[call-overload]
+    stop = "unknown" if judged.truncated is None else "max_tokens" if judged.truncated else "stop"
     message = {"role": "assistant", "content": text or "", "source": "generate", "model": model}
     sample: dict[str, Any] = {
         "id": doc.doc_id,

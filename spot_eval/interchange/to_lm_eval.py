@@ -47,7 +47,7 @@ def _line(side: Side, task: str, doc: AnsweredDoc) -> dict[str, Any]:
         known = [value for sample in doc.samples if (value := sample.metrics.get(name)) is not None]
         if known:
             metrics[name] = sum(known) / len(known)
-    return clean({  # type: ignore[no-any-return]
+    return clean({
         "doc_id": doc.doc_id,
         "doc": doc.row,
         "target": doc.gold if isinstance(doc.gold, str) else json.dumps(doc.gold, ensure_ascii=False),
@@ -66,14 +66,16 @@ def _line(side: Side, task: str, doc: AnsweredDoc) -> dict[str, Any]:
 def _results(side: Side, hashes: dict[str, str]) -> dict[str, Any]:
     board, suite = side.board, side.config["suite"]
     tasks = list(side.docs)
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     for task in tasks:
         entry = board["tasks"][task]
-        results[task] = {"alias": task, "sample_len": entry["docs"], f"{METRIC},{FILTER}": entry["mean"],
-                         f"{METRIC}_stderr,{FILTER}": "N/A" if entry["stderr"] is None else entry["stderr"]}  # fmt: skip
-        for name, found in entry["metrics"].items():
-            if name != METRIC:
-                results[task] |= {f"{name},{FILTER}": found["mean"], f"{name}_stderr,{FILTER}": found["stderr"] or "N/A"}
+        results[task] = {"alias": task, "sample_len": entry["docs"]}
+        for name, found in {**entry["metrics"], METRIC: entry}.items():
+            stderr = found["stderr"]
+            results[task] |= {
+                f"{name},{FILTER}": found["mean"],
+                f"{name}_stderr,{FILTER}": "N/A" if stderr is None else stderr,
+            }
     data = side.config["data"]
     return {
         "results": results,

@@ -1,4 +1,4 @@
-"""The report as Markdown: a comment for a pull request, a section for a model card. Golden files hold what they look like.
+"""The report as Markdown: a comment for a pull request, a section for a model card.
 
 Names and reasons are not ours: nothing of them acts as markup. No text of a model's goes in.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from spot_eval.report import words
 from spot_eval.report.facts import facts
-from spot_eval.report.page import Story
+from spot_eval.report.story import Story
 
 MOST_LOST = 10
 
@@ -24,7 +24,8 @@ def pull_request(story: Story) -> str:
         if lost:
             lines += ["", f"<details><summary>{words.several(len(lost), 'lost doc')}, the largest first</summary>", ""]
             lines += [
-                f"- `{inert(flip['task'])}/{flip['doc_id']}`: {words.score(flip['base'])} to {words.score(flip['candidate'])} %"
+                f"- `{inert(flip['task'])}/{flip['doc_id']}`: "
+                f"{words.score(flip['base'])} to {words.score(flip['candidate'])} %"
                 for flip in lost[:MOST_LOST]
             ]
             lines += [f"- and {len(lost) - MOST_LOST:,} more"] if len(lost) > MOST_LOST else []
@@ -88,7 +89,7 @@ def _table(story: Story) -> Iterator[str]:
 
 def _line(story: Story, title: str, level: str, name: str, entry: Mapping[str, Any]) -> str:
     def of(whole: Mapping[str, Any]) -> Mapping[str, Any]:
-        return whole[level] if level == "overall" else whole[level].get(name) or {}  # type: ignore[no-any-return]
+        return whole[level] if level == "overall" else whole[level].get(name) or {}
 
     def shown(said: words.Said | None) -> str:
         return "–" if said is None else str(said)
@@ -120,7 +121,9 @@ def _basis(story: Story) -> str:
     left_out = story.candidate.board["left_out"]
     missing = f" Left out: {', '.join(map(inert, left_out))}." if left_out else ""
     paired = " Differences are paired doc by doc." if story.bases else ""
-    return f"Percent, ± one standard error over docs; families and overall are unweighted means of tasks.{paired}{missing}"
+    return (
+        f"Percent, ± one standard error over docs; families and overall are unweighted means of tasks.{paired}{missing}"
+    )
 
 
 _MARKUP: Sequence[tuple[str, str]] = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'"))

@@ -14,12 +14,12 @@ UNKNOWN = "not known"
 
 def facts(sides: Sequence[Side]) -> list[dict[str, Any]]:
     """Groups of rows; a row has one value a run, `differs` where they are not the same and that may matter."""
-    groups = [
+    groups: list[tuple[str, dict[str, Callable[[Side], str]], bool]] = [
         ("Model", _MODEL, True),
         ("Suite and sampling", _SUITE, True),
         ("Run", _RUN, False),
     ]
-    found = [
+    found: list[dict[str, Any]] = [
         {"title": title, "rows": [_row(name, [read(side) for side in sides], marked) for name, read in rows.items()]}
         for title, rows, marked in groups
     ]
@@ -44,7 +44,7 @@ _MAY_DIFFER = {"name", "path", "fingerprint"}  # two checkpoints always do
 
 
 def _said(value: Any) -> str:
-    if value is None or value == "" or value == {} or value == []:
+    if value is None or value in ("", {}, []):
         return UNKNOWN
     if isinstance(value, Mapping):
         return ", ".join(f"{key.replace('_', ' ')} {_said(part)}" for key, part in value.items())
@@ -81,7 +81,7 @@ def _repeats(side: Side) -> str:
 def _data(side: Side, task: str) -> str:
     settings = side.config["data"].get(task)
     if settings is None:
-        return side.manifest.get("left_out", {}).get(task, UNKNOWN)  # type: ignore[no-any-return]
+        return side.manifest.get("left_out", {}).get(task, UNKNOWN)
     origin = (side.manifest.get("data") or {}).get(task) or {}
     parts = [
         _said(origin.get("origin")),

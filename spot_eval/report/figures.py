@@ -6,12 +6,13 @@ that says what it shows, for those who do not see it.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spot_eval.report import words
 from spot_eval.records import Sample
+from spot_eval.report import words
 from spot_eval.report.docs import mean_score
 
 HISTOGRAM_HEIGHT = 78  # pixels of the highest bar
@@ -35,8 +36,13 @@ def bar(name: str, mean: float | None, stderr: float | None, base: float | None)
     }
 
 
-def forest(comparison: Mapping[str, Any], alpha: float, margins: Mapping[str, float] | None) -> dict[str, Any]:
-    """Every difference with its two-sided interval, families over their tasks, on one axis around zero."""
+def forest(
+    comparison: Mapping[str, Any], alpha: float, margins: Mapping[str, float] | None, names: Sequence[str]
+) -> dict[str, Any]:
+    """Every difference with its two-sided interval, families over their tasks, on one axis around zero.
+
+    `names` are the candidate's and the base's.
+    """
     entries = [("overall", "overall", comparison["overall"])]
     for family, whole in comparison["families"].items():
         members = [task for task in whole["tasks"] if task in comparison["tasks"]]
@@ -56,9 +62,9 @@ def forest(comparison: Mapping[str, Any], alpha: float, margins: Mapping[str, fl
         "ticks": ticks,
         "zero": _place(0, low, high),
         "margin": None if margin is None else _place(-margin, low, high),
-        "hint": f"Candidate minus base on the docs both runs hold, in percentage points, with two-sided {level} intervals;"
-        f" p against no change, adjusted for the number of comparisons (Holm).{band}",
-        "words": f"Differences to the base with {level} intervals",
+        "hint": f"{names[0]} minus {names[1]} on the docs both runs hold, in percentage points, with two-sided "
+        f"{level} intervals; p against no change, adjusted for the number of comparisons (Holm).{band}",
+        "words": f"Differences of {names[0]} to {names[1]} with {level} intervals",
     }
 
 
@@ -122,12 +128,11 @@ def score_histogram(docs: Sequence[Sequence[Sequence[Sample]]], names: Sequence[
     values = sorted({round(mean, 6) for run in means for mean in run})
     repeats = max(len(samples) for run in docs for samples in run)
     whole = all(abs(value * repeats - round(value * repeats)) < 1e-4 for value in values)
-    bins = repeats + 1 if whole and repeats < BINS else BINS
-    # k repeats have k + 1 possible means, each a bin of its own; finer scores share ten
-    places = [[round(mean * (bins - 1)) if whole and repeats < BINS else min(int(mean * bins), bins - 1) for mean in run]
-              for run in means]  # fmt: skip
+    exact = whole and repeats < BINS  # k repeats have k + 1 possible means, each a bin of its own; finer ones share ten
+    bins = repeats + 1 if exact else BINS
+    places = [[round(mean * (bins - 1)) if exact else min(int(mean * bins), bins - 1) for mean in run] for run in means]
     labels = [
-        f"{words.score(number / (bins - 1))} %" if whole and repeats < BINS
+        f"{words.score(number / (bins - 1))} %" if exact
         else f"{100 * number // bins} to {100 * (number + 1) // bins} %"
         for number in range(bins)
     ]  # fmt: skip
@@ -137,7 +142,13 @@ def score_histogram(docs: Sequence[Sequence[Sequence[Sample]]], names: Sequence[
         f"{name}: {run.count(0)} docs at the lowest, {run.count(bins - 1)} at the highest of {bins} scores"
         for name, run in zip(names, places, strict=True)
     )
-    return {"bars": _bars(places, bins, labels, names), "edges": [], "ticks": ticks, "means": [], "words": f"Mean scores. {said}"}
+    return {
+        "bars": _bars(places, bins, labels, names),
+        "edges": [],
+        "ticks": ticks,
+        "means": [],
+        "words": f"Mean scores. {said}",
+    }
 
 
 def length_histogram(lengths: Sequence[Sequence[int]], names: Sequence[str]) -> dict[str, Any] | None:
@@ -155,7 +166,7 @@ def length_histogram(lengths: Sequence[Sequence[int]], names: Sequence[str]) -> 
 
     places = [[min(int(bins * place(tokens)), bins - 1) for tokens in run] for run in lengths]
     edges = [math.exp(low + (high - low) * number / bins) for number in range(bins + 1)]
-    labels = [f"{a:,.0f} to {b:,.0f} tokens" for a, b in zip(edges, edges[1:], strict=False)]
+    labels = [f"{a:,.0f} to {b:,.0f} tokens" for a, b in itertools.pairwise(edges)]
     medians = [sorted(run)[len(run) // 2] if run else None for run in lengths]
     marks = [
         {"at": round(100 * place(median), 2), "side": _SIDES[run]}
@@ -165,9 +176,13 @@ def length_histogram(lengths: Sequence[Sequence[int]], names: Sequence[str]) -> 
     middle = medians[0] if medians[0] is not None else known[0]
     at = 100 * place(middle)
     ticks = [{"at": 0, "text": f"{min(known):,}", "anchor": "start"}] if at > 25 else []
-    ticks.append({"at": round(at, 2), "text": f"{middle:,}", "anchor": "start" if at < 12 else "end" if at > 88 else "middle"})
+    ticks.append(
+        {"at": round(at, 2), "text": f"{middle:,}", "anchor": "start" if at < 12 else "end" if at > 88 else "middle"}
+    )
     ticks += [{"at": 100, "text": f"{max(known):,}", "anchor": "end"}] if at < 75 else []
-    said = "; ".join(f"{name}: median {median}" for name, median in zip(names, medians, strict=True) if median is not None)
+    said = "; ".join(
+        f"{name}: median {median}" for name, median in zip(names, medians, strict=True) if median is not None
+    )
     return {
         **_outlines(places, bins, labels, names),
         "ticks": ticks,
@@ -185,10 +200,14 @@ def _shares(places: Sequence[Sequence[int]], bins: int) -> tuple[list[list[int]]
     shares = [[count / max(1, len(run)) for count in of_run] for run, of_run in zip(places, counts, strict=True)]
     highest = max(max(of_run) for of_run in shares) or 1
     # one doc among thousands is still to be seen
-    return counts, [[max(1.0, HISTOGRAM_HEIGHT * share / highest) if share else 0.0 for share in of_run] for of_run in shares]
+    return counts, [
+        [max(1.0, HISTOGRAM_HEIGHT * share / highest) if share else 0.0 for share in of_run] for of_run in shares
+    ]
 
 
-def _bars(places: Sequence[Sequence[int]], bins: int, labels: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
+def _bars(
+    places: Sequence[Sequence[int]], bins: int, labels: Sequence[str], names: Sequence[str]
+) -> list[dict[str, Any]]:
     """Runs beside each other in each bin, the base at the left, as it came first."""
     counts, heights = _shares(places, bins)
     room = 100 / bins
@@ -205,7 +224,9 @@ def _bars(places: Sequence[Sequence[int]], bins: int, labels: Sequence[str], nam
     ]
 
 
-def _outlines(places: Sequence[Sequence[int]], bins: int, labels: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+def _outlines(
+    places: Sequence[Sequence[int]], bins: int, labels: Sequence[str], names: Sequence[str]
+) -> dict[str, Any]:
     """The last run as filled bins, one before it as an outline over them: many bins, and both to be seen."""
     counts, heights = _shares(places, bins)
     room = 100 / bins
@@ -215,7 +236,8 @@ def _outlines(places: Sequence[Sequence[int]], bins: int, labels: Sequence[str],
             **_box(number * room, room, heights[filled][number]),
             "side": _SIDES[filled],
             "words": "; ".join(
-                f"{name}: {of_run[number]:,} of {len(run):,}" for name, of_run, run in zip(names, counts, places, strict=True)
+                f"{name}: {of_run[number]:,} of {len(run):,}"
+                for name, of_run, run in zip(names, counts, places, strict=True)
             )
             + f", {labels[number]}",
         }

@@ -4,7 +4,8 @@ The docs that changed most come first, and go in whole; what then no longer fits
 fit even so stays out, with the place of its record. Everything is counted. Texts travel as blocks of deflated JSON in
 base64: a quarter of their size, inflated by the browser when a doc is opened, and markup to no parser on the way.
 
-    block: [{"messages": [{"role": "user", "content": "…"}], "gold": "42", "texts": [["candidate's", …], ["base's", …]]}, …]
+    block: [{"messages": [{"role": "user", "content": "…"}], "gold": "42",
+             "texts": [["candidate's", …], ["base's", …]]}, …]
 
 A text is a string, null where the run keeps none, or {"head": "…", "tail": "…", "length": 51200}.
 """
@@ -52,11 +53,11 @@ def pack(sides: Sequence[Side], rows: Sequence[DocRow], budget: int) -> Texts:
     order = most_telling_first(rows)
     with ExitStack() as files:
         reader = _Reader(sides, files)
-        texts = Texts()
-        if rest := _fill(texts, order, rows, reader, limit=budget, block=_block_size(budget), ends=None):
+        texts, block = Texts(), max(1 << 12, min(BLOCK, budget // 8))
+        if rest := _fill(texts, order, rows, reader, limit=budget, block=block, ends=None):
             texts = Texts()  # not all fits: begin anew, with room for heads and tails
-            rest = _fill(texts, order, rows, reader, limit=int(WHOLE_SHARE * budget), block=_block_size(budget), ends=None)
-            rest = _fill(texts, rest, rows, reader, limit=budget, block=_block_size(budget), ends=ENDS)
+            rest = _fill(texts, order, rows, reader, limit=int(WHOLE_SHARE * budget), block=block, ends=None)
+            rest = _fill(texts, rest, rows, reader, limit=budget, block=block, ends=ENDS)
         for at in rest:
             entry = reader.entry(rows[at], ENDS)
             texts.questions[at] = question(entry["messages"])
@@ -128,10 +129,6 @@ def _groups(
         yield group
 
 
-def _block_size(budget: int) -> int:
-    return max(1 << 12, min(BLOCK, budget // 8))
-
-
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -168,7 +165,9 @@ class _Reader:
     def weight(self, row: DocRow, ends: tuple[int, int] | None) -> int:
         """About how many bytes the doc's entry has before it is deflated."""
         longest = LONGEST if ends is None else sum(ends) + 200
-        return 200 + sum(min(place.length, longest) for run in range(len(self.sides)) for place in self._places(run, row))
+        return 200 + sum(
+            min(place.length, longest) for run in range(len(self.sides)) for place in self._places(run, row)
+        )
 
     def _places(self, run: int, row: DocRow) -> Iterator[Place]:
         side = self.sides[run]

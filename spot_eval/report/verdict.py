@@ -1,7 +1,7 @@
 """The verdict in words: what the gate decided, or, for one run alone, its score.
 
-    {"tone": "pass" | "fail" | "doubt" | "plain", "mark": "✓", "word": "Passed", "sentence": "…",
-     "points": [{"tone", "word", "name", "why"}, …]}
+{"tone": "pass" | "fail" | "doubt" | "plain", "mark": "✓", "word": "Passed", "sentence": "…",
+ "points": [{"tone", "word", "name", "why"}, …]}
 """
 
 from __future__ import annotations

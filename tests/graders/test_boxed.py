@@ -9,18 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spot_eval.graders.boxed import (
+from spot_eval.graders.boxed import boxed_answer, boxes, joins
+from spot_eval.graders.spelling import plain, to_latex, without_percent
+from spot_eval.graders.stated import (
     bare,
     bold_line,
-    boxed_answer,
-    boxes,
     correction,
     is_expression,
-    joins,
     stated_answer,
     without_denials,
 )
-from spot_eval.graders.spelling import plain, to_latex, without_percent
 
 PIECES = st.lists(
     st.sampled_from(

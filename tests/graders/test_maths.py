@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from spot_eval.graders import boxed, extract, limits, load_grader, maths, spelling, votes
+from spot_eval.graders import boxed, extract, limits, load_grader, maths, spelling, stated
 from spot_eval.graders.maths import judge, same
 
 
@@ -15,7 +15,7 @@ def score(gold: str, text: str, **doc: object) -> float | None:
     return judge({"answer": gold, **doc}, text).score
 
 
-@pytest.mark.parametrize("module", [boxed, extract, limits, maths, spelling, votes])
+@pytest.mark.parametrize("module", [boxed, extract, limits, maths, spelling, stated])
 def test_examples_in_docstrings(module: object) -> None:
     failed, tried = doctest.testmod(module)  # type: ignore[arg-type]
     assert tried

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spot_eval.graders.pool import Job, Pool
-from spot_eval.graders.votes import group_answers, vote_groups
+from spot_eval.graders.votes import group_answers
 
 ANSWERS = st.lists(st.one_of(st.none(), st.sampled_from(["1/2", "2/4", "3/6", "1", "2/2", "7", "x"])))
+
+
+def vote_groups(answers: Sequence[str | None], same: Callable[[str, str], bool]) -> list[int | None]:
+    """The oracle: the group of each answer of one doc, numbered from 0 in order of appearance; None for None."""
+    groups: dict[str, int] = {}
+    first: list[str] = []
+    for answer in answers:
+        if answer is None or answer in groups:
+            continue
+        group = next((i for i, member in enumerate(first) if same(member, answer)), len(first))
+        if group == len(first):
+            first.append(answer)
+        groups[answer] = group
+    return [None if answer is None else groups[answer] for answer in answers]
 
 
 def fractions_equal(a: str, b: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from made_up_runs import write_run
-from report_pages import Page, base_answer, candidate_answer, write_report
+from report_pages import PATIENCE_MS, Page, base_answer, candidate_answer, write_report
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
@@ -34,10 +34,11 @@ def report(candidate: Path, base: Path, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A headless browser; that there is none is a failure, not a reason to skip."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     assert path, "the report is tested in a real browser: install Debian's `chromium`"
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser

@@ -10,6 +10,7 @@ from typing import Any
 
 from spot_eval.files import write_json
 from spot_eval.records import Doc, Generation, Sample, digest, doc_hash, to_line
+from spot_eval.score import scoreboard
 
 SAMPLING = {"temperature": 0.7, "top_p": 0.8, "top_k": 20, "max_new_tokens": 4096}
 SMALL = {"in_domain": {"sums": (6, 4)}, "general": {"orders": (5, 1)}}
@@ -41,7 +42,7 @@ def write_run(
         for task, (_, repeats) in members.items()
     }
     sizes = {task: docs for members in suite.values() for task, (docs, _) in members.items()}
-    manifest = {
+    manifest: dict[str, Any] = {
         "created": "2026-01-02T03:04:05Z",
         "model": {"name": model, "path": f"checkpoints/{model}", "dtype": "bfloat16", "context": 40960},
         "engine_args": {},
@@ -109,6 +110,8 @@ def write_run(
         {"seconds": 12.5, "output_tokens": sum(one.output_tokens for one in generations),
          "generations": len(generations), "hardware": {"gpu": "none"}, "versions": {}},
     )  # fmt: skip
+    board = {"model": model, "changes": {}, **scoreboard(samples, suite=manifest["config"]["suite"])}
+    write_json(path / "scoreboard.json", board)
     return path
 
 
@@ -118,7 +121,7 @@ PROTOCOL: dict[str, dict[str, tuple[int, int]]] = {
     "ood": {"gpqa_diamond": (198, 5), "connect4": (600, 5)},
     "general": {"ifeval": (541, 5)},
 }  # fmt: skip
-"""The protocol's nine benchmarks: 15,235 samples."""
+"""The protocol's nine benchmarks: 15,085 samples."""
 
 
 def write_protocol_run(path: Path, model: str, seed: int, lift: Mapping[str, float]) -> Path:
@@ -127,8 +130,8 @@ def write_protocol_run(path: Path, model: str, seed: int, lift: Mapping[str, flo
     `lift` adds to the chance of a right answer, by task.
     """
     hard = random.Random(1)
-    difficulty = {(task, doc): hard.betavariate(0.5, 0.5)
-                  for members in PROTOCOL.values() for task, (docs, _) in members.items() for doc in range(docs)}  # fmt: skip
+    sizes = {task: docs for members in PROTOCOL.values() for task, (docs, _) in members.items()}
+    difficulty = {(task, doc): hard.betavariate(0.5, 0.5) for task, docs in sizes.items() for doc in range(docs)}
     dice = random.Random(seed)
 
     def answer(task: str, doc_id: int, repeat: int) -> dict[str, Any]:
@@ -154,7 +157,7 @@ def write_protocol_run(path: Path, model: str, seed: int, lift: Mapping[str, flo
     )  # fmt: skip
 
 
-_WORDS = (
+_WORDS = (  # noqa: SIM905 - words read better as a sentence
     "first we note that the sum of these terms is even so let us write n as twice some number then by symmetry each "
     "side has the same area hence both roots are real and their product equals minus one which gives us therefore "
     "wait that cannot be right check again if x were negative the left side would be positive consider the triangle"

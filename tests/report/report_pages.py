@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spot_eval.report.build import load_story, render
+from spot_eval.report.render import render
+from spot_eval.report.story import load_story
 
 BUDGET = 20_000_000
+PATIENCE_MS = 30_000  # a machine may be busy; a page that works takes a tenth of a second
 
 
 def candidate_answer(task: str, doc_id: int, repeat: int) -> dict[str, Any]:
-    """Loses sums/0 (twice), gains sums/1 (once), is truncated in sums/2, unparsed in orders/3, not judged in orders/4."""
+    """Twice wrong in sums/0; truncated in sums/2; unparsed in orders/3; not judged in orders/4."""
     wrong = {"text": "First I think of a number. It is \\boxed{7}.", "score": 0.0, "extracted": "7"}
     match task, doc_id:
         case "sums", 0 if repeat < 2:
@@ -48,7 +50,7 @@ class Page:
         self.requests: list[str] = []
         self.dialogs: list[str] = []
         self.tab = context.new_page()
-        self.tab.set_default_timeout(10_000)
+        self.tab.set_default_timeout(PATIENCE_MS)
         self.tab.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
         self.tab.on("request", lambda request: self.requests.append(request.url))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made_up_runs import write_run
+from playwright.sync_api import expect
 from report_pages import Page, candidate_answer, write_report
 
-from spot_eval.report.build import load_story
-
+from spot_eval.report.story import load_story
+from spot_eval.resources import folder
 
 
 def items(tab: Any) -> list[str]:
@@ -67,13 +69,13 @@ def test_filters(page: Page, report: Path) -> None:
 def test_text_is_found_in_transcripts_and_marked(page: Page, report: Path) -> None:
     tab = page.open(report)
     tab.fill("#text", "zebra counts")
-    tab.wait_for_function("document.querySelectorAll('.item').length === 1")
+    expect(tab.locator(".item")).to_have_count(1)
     assert items(tab) == ["sums / 1"]
     tab.click(".item")
     tab.click(".marks button >> nth=1")  # the base's second repeat
     assert tab.locator("mark").first.inner_text().lower() == "zebra counts"
     tab.fill("#text", "no such words anywhere")
-    tab.wait_for_function("document.querySelectorAll('.item').length === 0")
+    expect(tab.locator(".item")).to_have_count(0)
     assert tab.locator("#count").inner_text() == "0 of 11 docs"
 
 
@@ -85,7 +87,7 @@ def test_a_permalink_opens_its_doc(page: Page, report: Path) -> None:
     href = tab.locator(".permalink").get_attribute("href")
     assert href == "#sums/1/2"
     tab.click(".item >> nth=0")
-    tab.wait_for_function("document.querySelector('#doc h3').innerText === 'orders / 3'")
+    expect(tab.locator("#doc h3")).to_have_text("orders / 3")
     assert tab.url.endswith("#orders/3")
     tab.goto(report.as_uri() + "#sums/99")
     tab.wait_for_selector("#doc .empty")
@@ -116,13 +118,13 @@ def test_keys(page: Page, report: Path) -> None:
     tab = page.open(report)
     tab.wait_for_selector(".item[aria-selected=true]")
     tab.keyboard.press("j")
-    tab.wait_for_function("location.hash === '#sums/0'")
+    expect(tab.locator("#doc h3")).to_have_text("sums / 0")
     pressed = tab.locator(".marks button[aria-pressed=true]").first
-    before = pressed.get_attribute("title")
+    before = str(pressed.get_attribute("title"))
     tab.keyboard.press("]")
-    tab.wait_for_function(f"document.querySelector('.marks button[aria-pressed=true]').title !== {before!r}")
+    expect(pressed).not_to_have_attribute("title", before)
     tab.keyboard.press("k")
-    tab.wait_for_function("location.hash === '#orders/3'")
+    expect(tab.locator("#doc h3")).to_have_text("orders / 3")
     tab.keyboard.press("/")
     tab.keyboard.type("jjj")
     assert tab.input_value("#text") == "jjj"
@@ -190,6 +192,63 @@ def test_several_bases_can_be_chosen(page: Page, candidate: Path, base: Path, tm
     page.assert_quiet(path)
 
 
+def test_what_was_left_out_is_counted_and_named(page: Page, candidate: Path, base: Path, tmp_path: Path) -> None:
+    path = write_report(tmp_path / "small.html", candidate, base, budget=0)
+    tab = page.open(path, "#sums/3")
+    assert "0 in full, 57 left out for size" in tab.locator("#docs .hint").inner_text()
+    assert "sums: what is 3 + 1?" in tab.locator(".prompt").inner_text()
+    shown = tab.locator(".side .text").nth(1).inner_text()
+    assert "not in this file" in shown
+    assert f"{candidate}/generations.jsonl, line 13." in shown
+    assert "null" not in tab.locator("#doc").inner_text()
+    page.assert_quiet(path)
+
+
+def test_differences_never_change_a_text(page: Page) -> None:
+    script = (folder("reports") / "html" / "diff.js").read_text(encoding="utf-8")
+    dice = random.Random(3)
+    words = ["so", "the", "sum", "is", " ", "  ", "\n", ",", "é", "日本", "😀", "\\boxed{4}", "1"]
+    pairs = [("", ""), ("", "a"), ("a b", "a b"), ("a" * 5000 + " x", "b" * 5000)]
+    for _ in range(200):
+        left = [dice.choice(words) for _ in range(dice.randrange(60))]
+        right = [word for word in left if dice.random() < 0.8]
+        right[dice.randrange(len(right) + 1) :] = [dice.choice(words) for _ in range(dice.randrange(9))]
+        pairs.append(("".join(left), "".join(right)))
+    page.tab.goto("about:blank")
+    page.tab.add_script_tag(content=script)
+    for left, right in pairs:
+        a, b, parted = page.tab.evaluate("([a, b]) => compareTexts(a, b)", [left, right])
+        for text, pieces in ((left, a), (right, b)):
+            assert "".join(piece["text"] for piece in pieces) == text
+        same_a, same_b = ("".join(p["text"] for p in pieces if not p["changed"]) for pieces in (a, b))
+        assert same_a == same_b
+        assert not parted
+    a, b, parted = page.tab.evaluate(
+        "() => compareTexts('start ' + [...Array(3000)].map((_, i) => 'a' + i).join(' '), "
+        "'start ' + [...Array(3000)].map((_, i) => 'b' + i).join(' '))"
+    )
+    assert parted
+    assert (a[0], b[0]) == ({"text": "start ", "changed": False}, {"text": "start ", "changed": False})
+
+
+def test_what_long_texts_have_in_common_is_folded(page: Page, tmp_path: Path) -> None:
+    suite = {"general": {"orders": (1, 1)}}
+    shared = "the same words again and again " * 1000
+    runs = [
+        write_run(tmp_path / name, lambda *_, n=name: {"text": f"{shared}{n} ends", "score": float(n == "base")},
+                  suite=suite, model=name)
+        for name in ("now", "base")
+    ]  # fmt: skip
+    path = write_report(tmp_path / "long.html", *runs)
+    tab = page.open(path)
+    text = tab.locator(".side .text").nth(1)
+    assert len(text.inner_text()) < 600
+    assert text.locator("ins").inner_text() == "now"
+    text.locator("button").click()
+    assert text.inner_text() == f"{shared}now ends"
+    page.assert_quiet(path)
+
+
 HOSTILE = {
     "script": "<script>window.hacked = 1; alert(1)</script>",
     "close": "</script></div></template><script>window.hacked = 2</script><!-- <script> ",
@@ -199,6 +258,7 @@ HOSTILE = {
     "escapes": "\x1b[31mred\x1b[0m \x00 \x07 bell",
     "direction": "user\u202etxt.exe\u2066 \u200f\U000e0041",
     "long": "A" * 1_000_000,
+    "wide": "B" * 100_000,
     "surrogate": "half \ud83d of a pair",
 }
 
@@ -235,7 +295,7 @@ def test_hostile_text_is_text(page: Page, hostile: Path, kind: str) -> None:
     if kind in {"script", "close", "handler", "jinja", "markdown"}:
         assert HOSTILE[kind] in content.replace("\n", " ")
     if kind == "escapes":
-        assert [chip for chip in text.locator(".odd").all_inner_texts()] == ["ESC", "ESC", "NUL", "BEL"]
+        assert text.locator(".odd").all_inner_texts() == ["ESC", "ESC", "NUL", "BEL"]
     if kind == "direction":
         assert text.locator(".odd").all_inner_texts() == ["U+202E", "U+2066", "U+200F", "U+E0041"]
         assert "\u202e" not in content
@@ -243,13 +303,20 @@ def test_hostile_text_is_text(page: Page, hostile: Path, kind: str) -> None:
         assert text.locator(".odd").all_inner_texts() == ["U+D83D"]
     if kind == "long":
         assert len(content) < 50_000
+        assert "characters are left out here" in content
+        assert "generations.jsonl, line" in content
+    if kind == "wide":
+        assert len(content) < 50_000
         text.locator("button").click()
-        assert "characters are left out here" in text.inner_text()
-        assert "generations.jsonl, line" in text.inner_text()
+        assert text.inner_text() == f"before {HOSTILE[kind]} after"
     assert tab.evaluate("window.hacked") is None
-    assert tab.locator("main img, main b[onclick], main i:not(.axis i):not(.key i), article script, iframe").count() == 0
+    assert (
+        tab.locator("main img, main b[onclick], main i:not(.axis i):not(.key i), article script, iframe").count() == 0
+    )
     assert tab.evaluate("[...document.links].every((link) => link.getAttribute('href').startsWith('#'))")
-    assert tab.evaluate("[...document.querySelectorAll('*')].every((e) => ![...e.attributes].some((a) => a.name.startsWith('on')))")
+    assert tab.evaluate(
+        "[...document.querySelectorAll('*')].every((e) => ![...e.attributes].some((a) => a.name.startsWith('on')))"
+    )
     page.assert_quiet(hostile)
 
 
@@ -259,7 +326,7 @@ def test_the_policy_lets_nothing_run_or_load(page: Page, report: Path) -> None:
         const script = document.createElement('script');
         script.textContent = 'window.hacked = true';
         document.body.append(script);
-        document.body.insertAdjacentHTML('beforeend', '<img src="http://localhost:1/x.png" onerror="window.hacked = true">');
+        document.body.insertAdjacentHTML('beforeend', '<img src="http://localhost:1/x" onerror="window.hacked = 1">');
     }""")
     assert tab.evaluate("fetch('http://localhost:1/').then(() => 'loaded', () => 'refused')") == "refused"
     assert tab.evaluate("window.hacked") is None

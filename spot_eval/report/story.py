@@ -1,8 +1,9 @@
-"""From the command line's names to a story, and from a story to a file."""
+"""What a report tells: a run, its bases, and what was concluded; from the command line's names."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,51 @@ from spot_eval.errors import UserError
 from spot_eval.files import read_json
 from spot_eval.gate import gate
 from spot_eval.policy import Policy, load_policy
-from spot_eval.report.brief import model_card, pull_request
-from spot_eval.report.page import Story, html
+from spot_eval.report import verdict
 from spot_eval.report.sides import Side, load_side
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a report tells: a run, its bases (the first is the one that counts), and what was concluded."""
+
+    candidate: Side
+    bases: Sequence[Side] = ()
+    comparisons: Sequence[Mapping[str, Any]] = ()  # one a base, as in comparison.json
+    published: Sequence[PublishedBaseline] = ()
+    gate: Mapping[str, Any] | None = None  # as in gate.json, against the first base
+    alpha: float = 0.05
+
+    @property
+    def sides(self) -> list[Side]:
+        """All runs, the candidate first."""
+        return [self.candidate, *self.bases]
+
+    @property
+    def labels(self) -> list[str]:
+        """A name for each run that tells it from the others."""
+        names = [side.judged.name for side in self.sides]
+        names = [name if names.count(name) == 1 else side.path.resolve().name
+                 for name, side in zip(names, self.sides, strict=True)]  # fmt: skip
+        roles = ["candidate", *(f"base {number}" if number > 1 else "base" for number in range(1, len(names)))]
+        return [name if names.count(name) == 1 else role for name, role in zip(names, roles, strict=True)]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What weakens the comparisons, each said once."""
+        return list(dict.fromkeys(warning for one in self.comparisons for warning in one["warnings"]))
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """The verdict in words."""
+        return verdict.gated(self.gate, self.comparisons[0]) if self.gate else verdict.alone(self.candidate.board)
 
 
 def load_story(run: Path, bases: Sequence[str], policy_file: Path | None = None) -> Story:
     """The story of `run` beside `bases` (run directories, saved baselines, names of published tables).
 
-    The first base that is a run is the one the gate judges against, by `policy_file`, or by the policy of the run's last
-    gate, or by the default one. Raises UserError where one cannot be read, NotComparableError where one may not be
-    compared.
+    The gate judges against the first base that is a run, by `policy_file`, or by the policy of the run's last gate, or
+    by the default one. Raises UserError where one cannot be read, NotComparableError where one may not be compared.
     """
     candidate = load_side(run)
     sides: list[Side] = []
@@ -41,9 +76,9 @@ def load_story(run: Path, bases: Sequence[str], policy_file: Path | None = None)
     if not sides:
         return Story(candidate, published=published)
     policy, source = load_policy(policy_file) if policy_file else _last_policy(run, sides[0]) or load_policy(None)
-    verdict, first = gate(candidate.judged, sides[0].judged, policy, source)
+    decided, first = gate(candidate.judged, sides[0].judged, policy, source)
     others = [compare_one(candidate.judged, side.judged, policy.alpha) for side in sides[1:]]
-    return Story(candidate, sides, [*first["comparisons"], *others], published, verdict, policy.alpha)
+    return Story(candidate, sides, [*first["comparisons"], *others], published, decided, policy.alpha)
 
 
 def _last_policy(run: Path, base: Side) -> tuple[Policy, str] | None:
@@ -60,10 +95,3 @@ def _last_policy(run: Path, base: Side) -> tuple[Policy, str] | None:
         return Policy.model_validate(settings), source
     except (KeyError, TypeError, ValidationError) as problem:
         raise UserError(f"{path} is not the gate's file as this version writes it; run the gate again") from problem
-
-
-def render(story: Story, form: str, budget: int) -> str:
-    """The story as `html`, `md` or `model-card`; `budget` is how many bytes the page's transcripts may take."""
-    if form == "html":
-        return html(story, budget)
-    return pull_request(story) if form == "md" else model_card(story)

@@ -1,0 +1,177 @@
+"""lm-eval's sample logs, found, read and checked. Knows the format of 0.4.13, and older ones where they differ.
+
+{"doc_id": 0, "doc": {…}, "target": "18", "arguments": {"gen_args_0": {"arg_0": "Question: …", …}},
+ "resps": [["…"]], "filtered_resps": ["18"], "filter": "strict-match", "metrics": ["exact_match"],
+ "doc_hash": "…", "prompt_hash": "…", "target_hash": "…", "exact_match": 1.0}
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from spot_eval.errors import UserError
+from spot_eval.records import digest, read_lines
+from spot_eval.suite import nearest
+
+FILE = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl$")
+PREFERRED = ("score", "exact_match", "acc", "prompt_level_strict_acc", "acc_norm", "pass@1", "f1")
+
+
+@dataclass(frozen=True)
+class Log:
+    """One task's log: lines of one filter, judged by one metric."""
+
+    task: str
+    path: Path
+    lines: list[dict[str, Any]]
+    filter: str
+    metric: str
+
+
+def find_logs(paths: Sequence[Path], results_file: Path | None) -> tuple[dict[str, Path], Path | None]:
+    """Task to its log, in files and folders, and the results file that belongs to them.
+
+    Raises UserError where there is none, or more than one that could be meant.
+    """
+    given: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(path.rglob("samples_*.jsonl"))
+            if not inside:
+                raise UserError(f"{path} holds no samples_….jsonl; lm-eval writes them with --log_samples")
+            given += inside
+        elif path.is_file():
+            given.append(path)
+        else:
+            raise UserError(f"{path} does not exist; name lm-eval's samples_….jsonl, or the folder they are in")
+    found: dict[str, Path] = {}
+    for path in given:
+        name = FILE.search(path.name)
+        task = name["task"] if name else path.stem.removeprefix("samples_")
+        if task in found:
+            raise UserError(f"task {task} has two logs, {found[task]} and {path}; name the one to take")
+        found[task] = path
+    if results_file:
+        return found, results_file
+    results = {file for path in found.values() for file in _results_beside(path)}
+    if len(results) > 1:
+        shown = ", ".join(sorted(map(str, results)))
+        raise UserError(f"the logs have several results files ({shown}); name one with --results")
+    return found, next(iter(results), None)
+
+
+def _results_beside(log: Path) -> Iterable[Path]:
+    """The results file of the log's date, or the only one there is."""
+    name = FILE.search(log.name)
+    if name and (same := log.parent / f"results_{name['date']}.json").is_file():
+        return [same]
+    beside = list(log.parent.glob("results*.json"))
+    return beside if len(beside) == 1 else []
+
+
+def read_log(
+    task: str, path: Path, say: Callable[[str], None], *, metric: str | None = None, of_filter: str | None = None
+) -> Log:
+    """One log, checked: which filter and metric count, and that every line has them."""
+    lines = list(read_lines(path))
+    if not lines:
+        raise UserError(f"{path} is empty")
+    for number, line in enumerate(lines, start=1):
+        if lacking := [name for name in ("doc_id", "doc", "target") if name not in line]:
+            raise UserError(f"{path}, line {number}: no lm-eval sample (it lacks {lacking[0]!r})")
+        if not isinstance(line["doc_id"], int):
+            raise UserError(f"{path}, line {number}: doc_id {line['doc_id']!r} is not a number")
+    filters = list(dict.fromkeys(str(line.get("filter", "none")) for line in lines))
+    chosen = of_filter or filters[0]
+    if chosen not in filters:
+        raise UserError(f"{path}: no line has the filter {chosen!r}{nearest(chosen, filters)}")
+    lines = [line for line in lines if str(line.get("filter", "none")) == chosen]
+    metrics = _metrics(lines[0])
+    if not metrics:
+        raise UserError(f"{path}: its samples have no metric that is a number for each doc")
+    counted = metric or next((name for name in PREFERRED if name in metrics), metrics[0])
+    if counted not in metrics:
+        raise UserError(f"{path}: the samples have no metric {counted!r}{nearest(counted, metrics)}")
+    others = [f"filters {', '.join(filters)}"] if len(filters) > 1 and not of_filter else []
+    others += [f"metrics {', '.join(metrics)}"] if len(metrics) > 1 and not metric else []
+    if others:
+        say(f"{task}: {counted} of filter {chosen} is taken ({'; '.join(others)}: choose with --metric, --filter)")
+    seen = Counter(line["doc_id"] for line in lines)
+    if doubles := [doc for doc, count in seen.items() if count > 1]:
+        raise UserError(f"{path}: doc_id {doubles[0]} stands {seen[doubles[0]]} times; one file holds one run")
+    for line in lines:
+        value = line.get(counted)
+        if is_number(value) and not 0 <= value <= 1:
+            raise UserError(
+                f"{path}: {counted} of doc {line['doc_id']} is {value}; only metrics between 0 and 1 can be compared "
+                "(choose another with --metric)"
+            )
+    return Log(task, path, sorted(lines, key=lambda line: line["doc_id"]), chosen, counted)
+
+
+def _metrics(line: Mapping[str, Any]) -> list[str]:
+    """The metrics that are one number a doc, or may be."""
+    named = line.get("metrics")
+    names = [str(name) for name in named] if isinstance(named, list) else []
+    return [name for name in names if line.get(name) is None or is_number(line[name])]
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether `value` is a number, and not the one that is none."""
+    return isinstance(value, int | float) and not math.isnan(value)
+
+
+def row_hash(line: Mapping[str, Any]) -> str:
+    """What tells this doc from others: lm-eval's hash of its row, or ours where a version wrote none."""
+    return str(line.get("doc_hash") or digest(line["doc"]))
+
+
+def target_hash(line: Mapping[str, Any]) -> str:
+    """The same of its target."""
+    return str(line.get("target_hash") or digest(line["target"]))
+
+
+def prompt_of(line: Mapping[str, Any]) -> str:
+    """The first request's context, wherever this version of lm-eval keeps it."""
+    arguments = line.get("arguments")
+    first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else None
+    if isinstance(first, dict):
+        return text_of(first.get("arg_0")) or ""
+    if isinstance(arguments, list) and arguments and isinstance(arguments[0], list) and arguments[0]:
+        return text_of(arguments[0][0]) or ""
+    return ""
+
+
+def answer_of(line: Mapping[str, Any]) -> tuple[str | None, int]:
+    """(the first text, how many there are); a choice's log-likelihoods are its answer."""
+    resps = line.get("resps")
+    if not isinstance(resps, list) or not resps:
+        return None, 0
+    first = resps[0]
+    if isinstance(first, list) and first and isinstance(first[0], str):
+        return first[0], len(first)
+    if isinstance(first, str):
+        return first, len(resps)
+    return json.dumps(resps, ensure_ascii=False), 1
+
+
+def extracted_of(line: Mapping[str, Any]) -> str | None:
+    """What the filter made of the first answer, as text."""
+    found = line.get("filtered_resps")
+    while isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    return None if found is None else text_of(found)
+
+
+def text_of(value: Any) -> str | None:
+    """`value` as text; JSON where it is none."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
