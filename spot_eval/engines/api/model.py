@@ -41,6 +41,7 @@ FIRST_CALL_RETRIES = 2  # nobody waits long to hear that a URL is wrong
 TEMPLATE_ROOM = 4096  # tokens that no chat template writes around a conversation
 CONTEXT_NAMES = ("max_model_len", "context_length", "context_window")
 SHOWN_MODELS = 8
+LONGEST_NAME = 200
 PROBE = Sampling(temperature=0.7, top_p=0.8, top_k=20, max_new_tokens=16)
 
 
@@ -161,14 +162,15 @@ class ServedModel:
                 await self._settle(client)
             except ExhaustedError as problem:
                 raise UserError(
-                    f"{self.url} does not answer: {problem}; check that the server runs and that the URL is right{_proxy_hint(self.url)}"
+                    f"{self.url} does not answer: {problem}; check that the server runs and that the URL is right"
+                    f"{_proxy_hint(self.url)}"
                 ) from problem
             except RefusedError as problem:
                 raise self._explained(problem) from problem
         if self.settings.max_model_len:
             return self.settings.max_model_len
         entry = listed.get(self.dialect.model, {})
-        return next((value for name in CONTEXT_NAMES if isinstance(value := entry.get(name), int)), None)
+        return next((value for name in CONTEXT_NAMES if isinstance(value := entry.get(name), int) and value > 1), None)
 
     async def _listed(self, client: Client) -> dict[str, dict[str, Any]]:
         """Served models by name; empty where the server does not list them."""
@@ -180,7 +182,8 @@ class ServedModel:
             raise
         data = payload.get("data") if isinstance(payload, dict) else None
         rows = data if isinstance(data, list) else []
-        return {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
+        named = (row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str))
+        return {row["id"]: row for row in named if row["id"].isprintable() and len(row["id"]) <= LONGEST_NAME}
 
     def _refuse_unknown(self, listed: dict[str, dict[str, Any]]) -> None:
         name = self.dialect.model
