@@ -54,7 +54,7 @@ class Shard:
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
         with theirs:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 - a program of ours
                 [*command, str(theirs.fileno())],
                 env=dict(environment),
                 pass_fds=[theirs.fileno()],
@@ -79,11 +79,10 @@ class Shard:
 
     def flush(self) -> None:
         """Sends what the socket takes now."""
-        with contextlib.suppress(
-            BlockingIOError, BrokenPipeError, ConnectionResetError
-        ):  # its end is seen in `receive`
+        # that there is no other end any more is seen in `receive`
+        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
             while self._outbox:
-                del self._outbox[: self._socket.send(memoryview(bytes(self._outbox[: 1 << 16])))]
+                del self._outbox[: self._socket.send(self._outbox[: 1 << 16])]
 
     def receive(self) -> Iterator[Message]:
         """The messages that have arrived; `ended` is set where there will be no more."""
