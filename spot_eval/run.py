@@ -76,7 +76,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         samples = grade(store, workers=options.workers)
         return out, score(store, samples, baseline)
     except UserError:
-        if fresh and not store.generations.path.exists():
+        if fresh and not store.begun:
             store.discard()
         raise
     finally:
