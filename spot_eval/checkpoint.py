@@ -8,13 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spot_eval.errors import UserError
+from spot_eval.files import file_name
+from spot_eval.progress import progress
 from spot_eval.records import digest
 
 # Beside the weights: configuration, tokenizer, chat templates, and code that a checkpoint may bring along.
@@ -24,10 +27,21 @@ NO_TEMPLATE = "none"  # the value of --chat-template that asks for plain text pr
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt as the model reads it: `text` is what the token ids spell."""
+    """A prompt as the model reads it: `text` is what the token ids spell.
+
+    Where the chat template is applied elsewhere, there are `messages` and no token ids; `text` is their JSON, and
+    `counted` the number of tokens if that was asked for.
+    """
 
     text: str
-    token_ids: tuple[int, ...]
+    token_ids: tuple[int, ...] = ()
+    messages: tuple[Mapping[str, str], ...] = ()
+    counted: int | None = None
+
+    @property
+    def length(self) -> int | None:
+        """Its tokens; None where nobody here can count them."""
+        return len(self.token_ids) or self.counted
 
 
 def locate(model: str) -> Path:
@@ -113,6 +127,21 @@ def fingerprint(path: Path, dtype: str, chat_template: str | None, hashed: Calla
     return digest("checkpoint", sums[: len(weights)], named, dtype, chat_template)
 
 
+def shown_fingerprint(path: Path, dtype: str, chat_template: str | None) -> str:
+    """`fingerprint`, under a progress bar: to read a large checkpoint takes a while."""
+    size = sum(file.stat().st_size for file in weight_files(path))
+    with progress("hashing the checkpoint (MB)", size >> 20) as advance:
+        rest = 0
+
+        def hashed(count: int) -> None:
+            nonlocal rest
+            rest += count
+            advance(rest >> 20)
+            rest &= (1 << 20) - 1
+
+        return fingerprint(path, dtype, chat_template, hashed)
+
+
 def _unheard(count: int) -> None:
     del count
 
@@ -124,6 +153,21 @@ def _sha256(file: Path, hashed: Callable[[int], None]) -> str:
             total.update(block)
             hashed(len(block))
     return total.hexdigest()
+
+
+def chat_prompt(messages: list[dict[str, str]], thinking: bool) -> Prompt:
+    """A prompt whose template is applied elsewhere; its text tells apart whatever could change the answer."""
+    text = json.dumps({"messages": messages, "thinking": thinking}, ensure_ascii=False, sort_keys=True)
+    return Prompt(text, messages=tuple(messages))
+
+
+def plain_prompt(messages: list[dict[str, str]]) -> Prompt:
+    """The prompt of a base model that is not tokenised here."""
+    return Prompt(_plain(messages))
+
+
+def _plain(messages: list[dict[str, str]]) -> str:
+    return "\n\n".join(message["content"] for message in messages)
 
 
 class ChatTokenizer:
@@ -167,12 +211,16 @@ class ChatTokenizer:
     def render(self, messages: list[dict[str, str]]) -> Prompt:
         """The prompt for `messages`; a last assistant turn is left open for the model to go on with."""
         if self.plain:
-            text = "\n\n".join(message["content"] for message in messages)
+            text = _plain(messages)
             return Prompt(text, tuple(self.tokenizer(text)["input_ids"]))
         open_turn = messages[-1]["role"] == "assistant"
         text = self._apply(messages, add_generation_prompt=not open_turn, continue_final_message=open_turn)
         # the template has written the special tokens (BOS among them) into the text already
         return Prompt(text, tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
+
+    def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
+        """The prompt of each conversation."""
+        return [self.render(messages) for messages in conversations]
 
     def _apply(self, messages: list[dict[str, str]], **options: bool) -> str:
         from jinja2 import TemplateError
@@ -239,3 +287,28 @@ def read_config(path: Path, name: str = "config.json") -> dict[str, Any]:
     if not isinstance(config, dict):
         raise UserError(f"{file}: expected an object, found {type(config).__name__}")
     return config
+
+
+def read_template(given: str | None) -> str | None:
+    """The text of a `--chat-template FILE`; `none` stays what it is. Raises UserError where it cannot be read."""
+    if given is None or given == NO_TEMPLATE:
+        return given
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserError(f"--chat-template {given}: cannot be read ({problem}); give a file, or `none`") from problem
+
+
+def template_name(template: str | None, default: str = "checkpoint") -> str:
+    """How a manifest names the template in force."""
+    if template is None:
+        return default
+    return NO_TEMPLATE if template == NO_TEMPLATE else digest("template", template)
+
+
+def readable_name(path: Path, model: str) -> str:
+    """A checkpoint's folder, with its parent's where that says little (`checkpoint-500`, `base`)."""
+    name = model if not Path(model).expanduser().is_dir() else path.resolve().name
+    if re.fullmatch(r"(checkpoint|step)[-_]?\d+|base|final|last|best|model|ckpt", name):
+        name = f"{path.resolve().parent.name}-{name}"
+    return file_name(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,6 +18,11 @@ from spot_eval.errors import UserError
 from spot_eval.records import to_line
 
 FSYNC_EVERY_S = 1.0
+
+
+def file_name(name: str) -> str:
+    """`name` as part of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
 
 
 @contextlib.contextmanager

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from spot_eval.checkpoint import ChatTokenizer
+from spot_eval.checkpoint import Prompt
 from spot_eval.engines import Completion, Engine, Refusal, Request
 from spot_eval.errors import UserError
 from spot_eval.files import write_json
@@ -39,7 +39,9 @@ class Planned:
         """The record of this request having given no text."""
         return Failure(self.request.key, self.doc.task, self.doc.doc_id, self.doc.doc_hash, self.repeat, reason)
 
-    def generation(self, text: str, finish_reason: str, prompt_tokens: int, output_tokens: int) -> Generation:
+    def generation(
+        self, text: str, finish_reason: str, prompt_tokens: int | None, output_tokens: int | None
+    ) -> Generation:
         """The record of this request's text."""
         return Generation(
             key=self.request.key,
@@ -66,10 +68,18 @@ class Plan:
     """Requests whose budget was cut to what the context leaves."""
 
 
+class Renderer(Protocol):
+    """What makes prompts: a model, or its tokenizer."""
+
+    def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
+        """The prompt of each conversation."""
+        ...
+
+
 def make_plan(
     tasks: Sequence[LoadedTask],
     suite: Suite,
-    tokenizer: ChatTokenizer,
+    prompts: Renderer,
     *,
     fingerprint: str,
     engine: Mapping[str, Any],
@@ -83,9 +93,8 @@ def make_plan(
     for task in tasks:
         sampling = suite.sampling_of(task.name)
         seen = Counter[str]()
-        for doc in task.docs:
-            prompt = tokenizer.render(doc.messages)
-            room = None if context is None else context - len(prompt.token_ids)
+        for doc, prompt in zip(task.docs, prompts.render_many([doc.messages for doc in task.docs]), strict=True):
+            room = None if context is None or prompt.length is None else context - prompt.length
             budget = sampling.max_new_tokens if room is None else min(sampling.max_new_tokens, room)
             in_force = sampling.model_copy(update={"max_new_tokens": max(budget, 0)})
             for repeat in range(suite.repeats(task.name)):
@@ -118,12 +127,13 @@ def make_plan(
 def _order(planned: Planned, suite: Suite) -> tuple[Any, ...]:
     sampling, request = suite.sampling_of(planned.doc.task), planned.request
     draw = (sampling.temperature, sampling.top_p, sampling.top_k)
-    return (-sampling.max_new_tokens, draw, request.until, -len(request.prompt.token_ids), request.key)
+    length = request.prompt.length or len(request.prompt.text)
+    return (-sampling.max_new_tokens, draw, request.until, -length, request.key)
 
 
 def refuse_too_long(too_long: Sequence[Planned], context: int) -> None:
     """Raises UserError listing every doc whose prompt fills the context."""
-    docs = {(planned.doc.task, planned.doc.doc_id): len(planned.request.prompt.token_ids) for planned in too_long}
+    docs = {(planned.doc.task, planned.doc.doc_id): planned.request.prompt.length for planned in too_long}
     listed = ", ".join(f"{task}/{doc_id} ({tokens} tokens)" for (task, doc_id), tokens in docs.items())
     raise UserError(
         f"{len(docs)} prompts do not fit the model's context of {context} tokens: {listed}; "
@@ -137,6 +147,7 @@ class Session:
 
     path: Path
     facts: dict[str, Any]
+    engine: Engine
     started: float = field(default_factory=time.monotonic)
     generations: int = 0
     output_tokens: int = 0
@@ -155,7 +166,7 @@ class Session:
             "output_tokens": self.output_tokens,
             "failures": self.failures,
         }
-        write_json(self.path, {**self.facts, **counters})
+        write_json(self.path, {**self.facts, "engine": dict(self.engine.description()), **counters})
 
 
 def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -> set[str]:
@@ -180,7 +191,7 @@ def generate(run: RunDirectory, engine: Engine, planned: Sequence[Planned], *, f
     """
     by_key = {one.request.key: one for one in planned}
     facts = {"started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "versions": versions()}
-    session = Session(run.new_session_file(), {**facts, "engine": dict(engine.description())})
+    session = Session(run.new_session_file(), facts, engine)
     session.write(force=True)
     with progress("generating", total, done=finished) as advance:
 
@@ -194,7 +205,7 @@ def generate(run: RunDirectory, engine: Engine, planned: Sequence[Planned], *, f
                     one.generation(result.text, result.finish_reason, result.prompt_tokens, result.output_tokens)
                 )
                 session.generations += 1
-                session.output_tokens += result.output_tokens
+                session.output_tokens += result.output_tokens or 0
             rate = session.output_tokens / max(1e-9, time.monotonic() - session.started)
             advance(1, f"{rate:,.0f} tokens/s")
             session.write()

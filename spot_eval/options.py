@@ -12,6 +12,7 @@ class RunOptions:
     """What the command line says; see `spot-eval run --help`."""
 
     model: str
+    model_id: str | None = None
     suite: str = "spot"
     tasks: Sequence[str] = ()
     engine: str = "hf"

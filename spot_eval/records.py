@@ -79,9 +79,9 @@ class Generation:
     repeat: int
     seed: int
     text: str
-    finish_reason: str  # "stop" (the model ended its turn) or "length" (the budget did)
-    prompt_tokens: int
-    output_tokens: int
+    finish_reason: str  # "stop" (the model ended its turn), "length" (the budget did), or "unknown"
+    prompt_tokens: int | None  # None where the engine is not told
+    output_tokens: int | None
     max_new_tokens: int  # the budget in force: the task's, or what the context left of it
 
 

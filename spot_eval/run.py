@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.baseline import Baseline, difference, load_baseline, refuse_incomparable
-from spot_eval.checkpoint import NO_TEMPLATE, ChatTokenizer, fingerprint, locate, weight_files
-from spot_eval.engines import check_engine, engine_facts, open_engine
+from spot_eval.engines import check_engine
 from spot_eval.errors import UserError
 from spot_eval.files import write_atomically, write_json
 from spot_eval.generate import Plan, generate, make_plan, refuse_too_long, take_over
 from spot_eval.grade import grade
 from spot_eval.manifest import build_manifest, run_config, run_folder
+from spot_eval.model import Model, find_model
 from spot_eval.options import RunOptions
-from spot_eval.progress import progress
 from spot_eval.records import Doc, Sample, to_line
 from spot_eval.score import scoreboard
 from spot_eval.show import markdown
@@ -39,23 +38,18 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     suite = whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
     data_directories(options.data_dirs)  # a folder that is none is said at once
     baseline = load_baseline(options.baseline) if options.baseline else None
-    path = locate(options.model)
-    facts = engine_facts(options.engine, path, options.engine_args, trust_remote_code=options.trust_remote_code)
-    template = _read_template(options.chat_template)
-    tokenizer = ChatTokenizer(
-        path, chat_template=template, thinking=suite.thinking, trust_remote_code=options.trust_remote_code
-    )
+    model = find_model(options, suite, say)
     tasks, left_out = load_tasks(suite, data_dirs=options.data_dirs, data_files=options.data_files, limit=options.limit)
     preflight((doc for task in tasks for doc in task.docs if task.grader == "ifeval"), {task.grader for task in tasks})
     for name, reason in left_out.items():
         say(f"{name} is left out, and its family has no mean: {reason}")
 
-    identity = _fingerprint(path, facts.dtype, template)
+    facts = model.facts
     plan = make_plan(
         tasks,
         suite,
-        tokenizer,
-        fingerprint=identity,
+        model,
+        fingerprint=model.identity,
         engine=facts.identity,
         context=facts.context,
         run_seed=options.seed,
@@ -64,19 +58,19 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         refuse_too_long(plan.too_long, facts.context or 0)
     if plan.capped:
         say(f"{plan.capped} requests get a smaller budget: prompt and answer share {facts.context} tokens of context")
-    config = run_config(options, suite, facts=facts, fingerprint=identity, template=template, tasks=tasks)
+    config = run_config(options, suite, model, tasks)
     _check_baseline(config, baseline, say)
-    out = run_folder(options, suite, path, config)
+    out = run_folder(options, suite, model, config)
     fresh = not (out / "manifest.json").exists()
-    manifest = build_manifest(options, path=path, facts=facts, tasks=tasks, left_out=left_out, config=config)
+    manifest = build_manifest(options, model, tasks, left_out=left_out, config=config)
     store = RunDirectory.create(out, manifest)
     try:
         _write_docs(store, tasks)
-        _generate_missing(store, plan, options, path=path, tokenizer=tokenizer, identity=identity, say=say)
+        _generate_missing(store, plan, model, say)
         samples = grade(store, workers=options.workers)
         return out, score(store, samples, baseline)
     except UserError:
-        if fresh and not store.begun:
+        if fresh and not (store.generations.path.exists() or store.read_sessions()):
             store.discard()
         raise
     finally:
@@ -131,36 +125,27 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
     return board
 
 
-def _generate_missing(
-    store: RunDirectory,
-    plan: Plan,
-    options: RunOptions,
-    *,
-    path: Path,
-    tokenizer: ChatTokenizer,
-    identity: str,
-    say: Say,
-) -> None:
+def _generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) -> None:
     """Has the engine do what neither this run nor a neighbour has finished."""
     requests = plan.requests
     known = store.read_failures()
     for planned in plan.too_long:
         if planned.request.key not in known:
-            tokens = len(planned.request.prompt.token_ids)
+            tokens = planned.request.prompt.length
             store.failures.append(planned.failure(f"the prompt of {tokens} tokens does not fit the context"))
     finished = set(store.read_generations())
     missing = [planned for planned in requests if planned.request.key not in finished]
-    if taken := take_over(store, missing, identity):
+    if model.fingerprint and (taken := take_over(store, missing, model.fingerprint)):
         say(f"{len(taken)} generations of this checkpoint were finished by neighbouring runs and are taken over")
         missing = [planned for planned in missing if planned.request.key not in taken]
     if not missing:
         return
     say(f"{len(missing)} of {len(requests)} generations to do; records in {store.path}")
-    engine = open_engine(
-        options.engine, path, tokenizer, options.engine_args, trust_remote_code=options.trust_remote_code
-    )
+    engine = model.open()
     try:
         generate(store, engine, missing, finished=len(requests) - len(missing), total=len(requests))
+        for remark in engine.description().get("remarks", ()):
+            say(remark)
     finally:
         engine.close()
 
@@ -168,26 +153,3 @@ def _generate_missing(
 def _write_docs(store: RunDirectory, tasks: Sequence[LoadedTask]) -> None:
     if not (store.path / "docs.jsonl").exists():
         write_atomically(store.path / "docs.jsonl", (to_line(doc) for task in tasks for doc in task.docs))
-
-
-def _fingerprint(path: Path, dtype: str, template: str | None) -> str:
-    size = sum(file.stat().st_size for file in weight_files(path))
-    with progress("hashing the checkpoint (MB)", size >> 20) as advance:
-        rest = 0
-
-        def hashed(count: int) -> None:
-            nonlocal rest
-            rest += count
-            advance(rest >> 20)
-            rest &= (1 << 20) - 1
-
-        return fingerprint(path, dtype, template, hashed)
-
-
-def _read_template(given: str | None) -> str | None:
-    if given is None or given == NO_TEMPLATE:
-        return given
-    try:
-        return Path(given).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise UserError(f"--chat-template {given}: cannot be read ({problem}); give a file, or `none`") from problem

@@ -144,13 +144,15 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def cost(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Wall time and tokens of all the times the command generated for this run."""
+    """Wall time and tokens of all the times the command generated for this run; `paid` where prices were given."""
     seconds = sum(float(session["seconds"]) for session in sessions)
     tokens = sum(int(session["output_tokens"]) for session in sessions)
+    paid = [float(session["engine"]["cost"]) for session in sessions if "cost" in session.get("engine", {})]
     return {
         "wall_time_s": round(seconds, 3),
         "generations": sum(int(session["generations"]) for session in sessions),
         "output_tokens": tokens,
         "tokens_per_s": tokens / seconds if seconds else None,
         "sessions": len(sessions),
+        **({"paid": round(sum(paid), 6)} if paid else {}),
     }

@@ -103,6 +103,8 @@ def footer(board: Board) -> list[str]:
             f"{cost['generations']:,} generations, {cost['output_tokens']:,} tokens in {clock(cost['wall_time_s'])} "
             f"({cost['tokens_per_s']:,.0f} tokens/s)"
         )
+    if "paid" in cost:
+        lines.append(f"paid by the prices given: {cost['paid']:,.{2 if cost['paid'] >= 1 else 4}f}")
     lines += _metric_lines(board["tasks"])
     lines += [f"{name} left out: {reason}" for name, reason in board["left_out"].items()]
     if difference := board.get("difference"):

@@ -110,11 +110,6 @@ class RunDirectory:
     def _session_file(self, number: int) -> Path:
         return self.path / "sessions" / f"{number}.json"
 
-    @property
-    def begun(self) -> bool:
-        """Whether anything was generated, or tried, that `discard` would leave without its manifest."""
-        return any((self.path / name).exists() for name in ("generations.jsonl", "failures.jsonl", "sessions"))
-
     def discard(self) -> None:
         """Takes away a run that has just been made and holds nothing yet."""
         self.close()

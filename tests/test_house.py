@@ -21,7 +21,7 @@ FLOORS = [
     {"store"},
     {"sources", "checkpoint"},
     {"graders", "engines", "catalogue"},
-    {"lm_eval_bridge", "task_docs", "miniature.profile"},
+    {"lm_eval_bridge", "task_docs", "miniature.profile", "model"},
     {"manifest"},
     {"generate"},
     {"grade"},

@@ -14,20 +14,23 @@ def run_command(
     *,
     model: Annotated[
         str | None,
-        typer.Option(metavar="PATH|HUB", help="Checkpoint folder or hub id. [default: the embedded miniature]"),
+        typer.Option(metavar="PATH|HUB|URL", help="Checkpoint, hub id or endpoint. [default: the embedded miniature]"),
+    ] = None,
+    model_id: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What a URL serves, such as org/name: nobody can see it from here."),
     ] = None,
     suite: Annotated[
         str | None,
         typer.Option(metavar="NAME|FILE", help="See `tasks list`. [default: spot; without a model: miniature]"),
     ] = None,
     tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of the suite.")] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="What generates: hf, vllm.")] = "hf",
+    engine: Annotated[
+        str | None, typer.Option(metavar="NAME", help="hf, vllm, api or lm_eval:CLASS. [default: hf; api for a URL]")
+    ] = None,
     engine_arg: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="K=V",
-            help="For hf: batch_size, device, dtype, max_model_len, attn_implementation; for vllm: vLLM's own.",
-        ),
+        typer.Option(metavar="K=V", help="Settings of the engine; see docs/engines.md."),
     ] = None,
     data_dir: DataDir = None,
     data: DataFile = None,
@@ -59,9 +62,10 @@ def run_command(
 
     options = RunOptions(
         model=model or str(BASE),
+        model_id=model_id,
         suite=suite or ("spot" if model else "miniature"),
         tasks=names(tasks),
-        engine=engine,
+        engine=engine or ("api" if "://" in (model or "") else "hf"),
         engine_args=pairs("--engine-arg", engine_arg),
         data_dirs=data_dir or [],
         data_files={task: Path(file) for task, file in pairs("--data", data).items()},

@@ -1,10 +1,16 @@
-"""Engines by name. Each is loaded only when a run asks for it."""
+"""Engines by name. Each is loaded only when a run asks for it.
+
+An engine that loads a checkpoint is three names in a module: settings with `parse`, a class, and a function `facts`.
+Others bring a class of their own that is a `Model` (see spot_eval/model.py).
+"""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from spot_eval.checkpoint import ChatTokenizer
 from spot_eval.engines.base import Completion, Emit, Engine, EngineFacts, Refusal, Request
@@ -23,8 +29,24 @@ __all__ = [
     "open_engine",
 ]
 
-ENGINES = {"hf": ("torch", "transformers"), "vllm": ("vllm", "transformers")}
-"""Name to the modules of its extra, which has the engine's name."""
+
+class Entry(NamedTuple):
+    """Where an engine is, and the modules of its extra (which has the engine's name)."""
+
+    module: str
+    needs: tuple[str, ...] = ()
+    settings: str = ""
+    engine: str = ""
+    model: str = ""
+    """Instead of settings and engine, where it is no engine for checkpoints."""
+
+
+ENGINES = {
+    "hf": Entry("spot_eval.engines.hf", ("torch", "transformers"), settings="HfSettings", engine="HfEngine"),
+    "vllm": Entry("spot_eval.engines.vllm", ("vllm", "transformers"), settings="VllmSettings", engine="VllmEngine"),
+    "api": Entry("spot_eval.engines.api.model", model="ServedModel"),
+    "lm_eval": Entry("spot_eval.engines.lm_eval", model="LmEvalModel"),  # lm_eval:CLASS
+}
 
 
 def engine_facts(
@@ -35,14 +57,8 @@ def engine_facts(
     `arguments` are the `--engine-arg K=V` of the command line. Raises UserError for an unknown engine or argument, and
     where the engine's extra is not installed.
     """
-    check_engine(name)
-    if name == "vllm":
-        from spot_eval.engines import vllm
-
-        return vllm.facts(path, vllm.VllmSettings.parse(arguments), trust_remote_code=trust_remote_code)
-    from spot_eval.engines import hf
-
-    return hf.facts(path, hf.HfSettings.parse(arguments))
+    module, settings = _load(name, arguments)
+    return module.facts(path, settings, trust_remote_code=trust_remote_code)
 
 
 def open_engine(
@@ -54,23 +70,30 @@ def open_engine(
     trust_remote_code: bool = False,
 ) -> Engine:
     """Loads the checkpoint at `path` into the engine called `name`; raises UserError as `engine_facts` does."""
-    check_engine(name)
-    if name == "vllm":
-        from spot_eval.engines import vllm
-
-        settings = vllm.VllmSettings.parse(arguments)
-        return vllm.VllmEngine(path, tokenizer, settings, trust_remote_code=trust_remote_code)
-    from spot_eval.engines import hf
-
-    return hf.HfEngine(path, tokenizer, hf.HfSettings.parse(arguments), trust_remote_code=trust_remote_code)
+    module, settings = _load(name, arguments)
+    return getattr(module, ENGINES[name].engine)(path, tokenizer, settings, trust_remote_code=trust_remote_code)
 
 
-def check_engine(name: str) -> None:
-    """Raises UserError where no engine is called `name`, or what it needs is not installed."""
-    if name not in ENGINES:
+def check_engine(name: str) -> Entry:
+    """The entry of the engine called `name`.
+
+    Raises UserError where there is none, or what it needs is not installed.
+    """
+    kind = name.partition(":")[0] if name.startswith("lm_eval:") else name
+    if kind not in ENGINES:
         raise UserError(f"there is no engine {name!r}{nearest(name, ENGINES)}")
-    missing = [module for module in ENGINES[name] if importlib.util.find_spec(module) is None]
+    missing = [module for module in ENGINES[kind].needs if importlib.util.find_spec(module) is None]
     if missing:
         raise UserError(
             f"the {name} engine needs {' and '.join(missing)}, not installed here; pip install 'spot-eval[{name}]'"
         )
+    return ENGINES[kind]
+
+
+def _load(name: str, arguments: Mapping[str, str]) -> tuple[Any, Any]:
+    """The module of the engine called `name`, and its settings."""
+    entry = check_engine(name)
+    if entry.model:
+        raise UserError(f"the {name} engine loads no checkpoints")
+    module = importlib.import_module(entry.module)
+    return module, getattr(module, entry.settings).parse(arguments)

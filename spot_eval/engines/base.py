@@ -31,13 +31,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """One finished text. `finish_reason`: "stop" (the model, or a stop string, ended it) or "length"."""
+    """One finished text.
+
+    `finish_reason`: "stop" (the model, or a stop string, ended it), "length", or "unknown" where the engine is not
+    told. Token counts are None where it is not told them.
+    """
 
     key: str
     text: str
     finish_reason: str
-    prompt_tokens: int
-    output_tokens: int
+    prompt_tokens: int | None
+    output_tokens: int | None
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,12 @@ class EngineFacts:
     """What is known of an engine before it loads a single weight, so that a wrong run is refused at once.
 
     `identity` decides texts and is part of every record's key; `dtype` is what the checkpoint would be loaded in (part
-    of its fingerprint); `context` counts tokens of prompt and answer together, None where unknown.
+    of its fingerprint), None where it is loaded elsewhere; `context` counts tokens of prompt and answer together, None
+    where unknown.
     """
 
     identity: Mapping[str, Any]
-    dtype: str
+    dtype: str | None
     context: int | None
 
 
@@ -68,13 +73,17 @@ class Engine(Protocol):
     """A model ready to answer."""
 
     def description(self) -> Mapping[str, Any]:
-        """Settings and hardware that should not decide texts, for the session's file."""
+        """Settings and hardware that should not decide texts, and what it has used, for the session's file.
+
+        Where tokens have a price, `cost` is what they have cost so far; `remarks` are sentences for the user.
+        """
         ...
 
     def generate(self, requests: Sequence[Request], emit: Emit) -> None:
         """Answers all requests, calling `emit` once for each as it finishes, in any order.
 
-        Requests come longest budgets first, then longest prompts. Every prompt fits the context with its budget.
+        Requests come longest budgets first, then longest prompts. Every prompt of known length fits the context with
+        its budget.
         """
         ...
 

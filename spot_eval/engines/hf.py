@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
@@ -30,6 +30,7 @@ from spot_eval.checkpoint import ChatTokenizer, context_length, read_config
 from spot_eval.engines.base import Completion, Emit, EngineFacts, Refusal, Request
 from spot_eval.engines.ending import ended_text
 from spot_eval.engines.sampling import SAMPLER_VERSION, SeededSampling
+from spot_eval.engines.settings import Settings
 from spot_eval.errors import UserError
 from spot_eval.suite import Sampling
 
@@ -37,29 +38,16 @@ TAIL_TOKENS = 64  # more than any stop string has
 SMALL_MODEL = 10_000_000  # parameters below which a CPU gains from large batches
 
 
-class HfSettings(BaseModel):
+class HfSettings(Settings):
     """The `--engine-arg`s of this engine."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    engine: ClassVar[str] = "hf"
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     batch_size: int | None = Field(default=None, ge=1)
     max_model_len: int | None = Field(default=None, ge=2)
     attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flex_attention"] | None = None
-
-    @classmethod
-    def parse(cls, arguments: Mapping[str, str]) -> HfSettings:
-        """From `K=V` texts; UserError names the wrong one and what there is."""
-        try:
-            return cls.model_validate(dict(arguments))
-        except ValidationError as problem:
-            error = problem.errors()[0]
-            name = ".".join(str(part) for part in error["loc"])
-            raise UserError(
-                f"--engine-arg {name}={arguments.get(name)}: {error['msg']}; "
-                f"the hf engine takes {', '.join(cls.model_fields)}"
-            ) from problem
 
     def resolved_device(self) -> str:
         """The device in force: a GPU where there is one."""
@@ -90,8 +78,9 @@ class HfSettings(BaseModel):
         return dtype
 
 
-def facts(path: Path, settings: HfSettings) -> EngineFacts:
+def facts(path: Path, settings: HfSettings, *, trust_remote_code: bool = False) -> EngineFacts:
     """See `EngineFacts`; reads the checkpoint's config only."""
+    del trust_remote_code  # nothing is run for it
     return EngineFacts(
         identity={"name": "hf", "sampler": SAMPLER_VERSION, "attention": settings.attn_implementation or "default"},
         dtype=settings.resolved_dtype(path),

@@ -143,7 +143,7 @@ def test_a_run_whose_engine_dies_goes_on_where_it_was(
     tiny: Path, boards: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Before the first record, after some, and then to the end: the records of an uninterrupted run."""
-    monkeypatch.setitem(ENGINES, "vllm", ())  # it is not installed here
+    monkeypatch.setitem(ENGINES, "vllm", ENGINES["vllm"]._replace(needs=()))  # it is not installed here
     suite = tmp_path / "small.yaml"
     suite.write_text("{name: s, version: 1, sampling: {max_new_tokens: 3}, families: {f: {connect4: {repeats: 2}}}}")
 
