@@ -150,7 +150,12 @@ def test_a_run_whose_engine_dies_goes_on_where_it_was(
     def go(name: str, **faults: Any) -> list[dict[str, Any]]:
         behave(monkeypatch, **faults)
         options = RunOptions(
-            str(tiny), str(suite), engine="vllm", data_files={"connect4": boards}, out=tmp_path / name, workers=1
+            model=str(tiny),
+            suite=str(suite),
+            engine="vllm",
+            data_files={"connect4": boards},
+            out=tmp_path / name,
+            workers=1,
         )
         try:
             run(options, lambda _: None)
