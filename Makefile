@@ -34,7 +34,7 @@ $(VLLM_READY): tests/vllm-requirements.txt constraints.txt
 
 test-vllm: $(VLLM_READY)  ## the vllm engine against vLLM itself, on a CPU
 	$(VLLM_VENV)/bin/python -c 'import vllm'
-	$(VLLM_VENV)/bin/python -m pytest -q -m vllm
+	$(VLLM_VENV)/bin/python -m pytest -q -m vllm tests/engines
 
 bench-vllm: $(VLLM_READY)  ## beside vLLM's own LLM.generate
 	$(VLLM_VENV)/bin/python tests/benchmarks/bench_vllm.py

@@ -54,7 +54,7 @@ class Shard:
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
         with theirs:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 - a program of ours
                 [*command, str(theirs.fileno())],
                 env=dict(environment),
                 pass_fds=[theirs.fileno()],
@@ -79,11 +79,10 @@ class Shard:
 
     def flush(self) -> None:
         """Sends what the socket takes now."""
-        with contextlib.suppress(
-            BlockingIOError, BrokenPipeError, ConnectionResetError
-        ):  # its end is seen in `receive`
+        # that there is no other end any more is seen in `receive`
+        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
             while self._outbox:
-                del self._outbox[: self._socket.send(memoryview(bytes(self._outbox[: 1 << 16])))]
+                del self._outbox[: self._socket.send(self._outbox[: 1 << 16])]
 
     def receive(self) -> Iterator[Message]:
         """The messages that have arrived; `ended` is set where there will be no more."""
@@ -111,7 +110,7 @@ class Shard:
     def how_it_ended(self) -> str:
         """What is known of its death, in a few words; waits for it a moment, and helps where it hesitates."""
         self._stop(ORDERLY_S)
-        status = self.process.returncode
+        status = self.process.returncode or 0
         ended = f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit code {status}"
         words = self.died or ended
         self._output.seek(max(0, self._output.seek(0, os.SEEK_END) - TAIL_BYTES))
@@ -126,10 +125,14 @@ class Shard:
                 kept.write(block)
         return kept.name
 
-    def close(self, *, patience_s: float = ORDERLY_S) -> None:
+    def hang_up(self) -> None:
+        """Ends the talk; an idle process goes by itself then."""
+        self._socket.close()
+
+    def close(self) -> None:
         """Ends the process and all it started, by itself where it is idle, by force otherwise."""
-        self._socket.close()  # an idle process goes by itself now
-        self._stop(patience_s if not self.in_flight else 0.0)
+        self.hang_up()
+        self._stop(0.0 if self.in_flight else ORDERLY_S)
         self._output.close()
 
     def _stop(self, patience_s: float) -> None:
@@ -137,7 +140,8 @@ class Shard:
             self.process.wait(patience_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a driver may hold it back; it ends when that lets go
+                self.process.wait(ORDERLY_S)
         # its children die with it where the system knows how; the rest of the group is helped along
         deadline = time.monotonic() + 1.0
         while _group_lives(self.process.pid) and time.monotonic() < deadline:

@@ -117,7 +117,8 @@ def _scout(path: Path, settings: VllmSettings, trust_remote_code: bool) -> Scout
         scout.shard.close()
     shard = _start("the vLLM engine")
     try:
-        (told,) = ask([shard], _order(path, settings, trust_remote_code))
+        with progress("asking vLLM about the checkpoint", 1):
+            (told,) = ask([shard], _order(path, settings, trust_remote_code))
     except BaseException:
         shard.close()
         raise
@@ -233,6 +234,8 @@ class VllmEngine:
 
     def close(self) -> None:
         """Ends the engine processes and all they started."""
+        for shard in self.shards:
+            shard.hang_up()  # all at once
         for shard in self.shards:
             shard.close()
 

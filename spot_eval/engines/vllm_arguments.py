@@ -117,6 +117,6 @@ def _visible_devices(platform: Any) -> list[str]:
 
 
 def _free_memory() -> int:
-    import psutil  # vLLM has it
+    import psutil  # type: ignore[import-untyped]  # vLLM has it
 
     return int(psutil.virtual_memory().available)

@@ -136,7 +136,7 @@ def test_a_queue_of_15000_costs_little_memory(engine: Engine, tiny: Path) -> Non
         ours = psutil.Process()
         return sum(process.memory_info().rss for process in [ours, *ours.children(recursive=True)])
 
-    class Enough(Exception):  # noqa: N818
+    class Enough(Exception):
         pass
 
     before, seen = memory(), 0
@@ -259,9 +259,7 @@ def whole(command: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_two_processes_with_small_batches_give_the_same_records(
-    whole: Path, command: list[Any], tmp_path: Path
-) -> None:
+def test_two_processes_with_small_batches_give_the_same(whole: Path, command: list[Any], tmp_path: Path) -> None:
     sharded = [*command, "--out", tmp_path / "run", "--engine-arg", "data_parallel_size=2"]
     done = spot_eval(*sharded, "--engine-arg", "max_num_seqs=8")
     assert done.returncode == 0, done.stderr
@@ -312,7 +310,7 @@ def working(process: psutil.Process) -> bool:
 def test_whatever_dies_nothing_is_lost_nothing_left_and_the_run_goes_on(
     whole: Path, command: list[Any], tmp_path: Path
 ) -> None:
-    """Killed: the run, the engine core, its worker; stopped: Ctrl-C; hung: the engine process. One run, then its rest."""
+    """Killed: the run, the engine core, its worker; stopped: Ctrl-C; hung: the engine. Then the rest is done."""
     out = tmp_path / "run"
 
     run = Running(command, out, WITH_CHILDREN)

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from spot_eval.checkpoint import ChatTokenizer
-from spot_eval.engines import Completion, Refusal, Request, vllm
+from spot_eval.engines import ENGINES, Completion, Refusal, Request, vllm
 from spot_eval.engines.vllm import VllmEngine, VllmSettings
 from spot_eval.engines.vllm_arguments import RefusedArgumentError, parsed
 from spot_eval.errors import EngineDiedError, UserError
+from spot_eval.options import RunOptions
+from spot_eval.run import run
 from spot_eval.suite import Sampling
 
 SAMPLING = Sampling(temperature=0.7, max_new_tokens=3)
@@ -135,6 +137,43 @@ def test_a_death_takes_the_other_processes_along(
     engine.close()
     assert all(shard.process.poll() is not None for shard in engine.shards)
     Path(str(death.value).rpartition("all it said: ")[2]).unlink()
+
+
+def test_a_run_whose_engine_dies_goes_on_where_it_was(
+    tiny: Path, boards: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before the first record, after some, and then to the end: the records of an uninterrupted run."""
+    monkeypatch.setitem(ENGINES, "vllm", ENGINES["vllm"]._replace(needs=()))  # it is not installed here
+    suite = tmp_path / "small.yaml"
+    suite.write_text("{name: s, version: 1, sampling: {max_new_tokens: 3}, families: {f: {connect4: {repeats: 2}}}}")
+
+    def go(name: str, **faults: Any) -> list[dict[str, Any]]:
+        behave(monkeypatch, **faults)
+        options = RunOptions(
+            model=str(tiny),
+            suite=str(suite),
+            engine="vllm",
+            data_files={"connect4": boards},
+            out=tmp_path / name,
+            workers=1,
+        )
+        try:
+            run(options, lambda _: None)
+        except EngineDiedError as death:
+            Path(str(death).rpartition("all it said: ")[2]).unlink()
+        file = tmp_path / name / "generations.jsonl"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return sorted((json.loads(line) for line in lines), key=lambda record: record["key"])
+
+    assert len(go("run", die_after=0)) == 0
+    some = go("run", die_after=7)
+    assert len(some) == 7
+    assert not (tmp_path / "run" / "scoreboard.json").exists()
+    whole = go("run")
+    assert len(whole) == 48
+    assert all(record in whole for record in some)
+    assert go("elsewhere/run") == whole
+    assert json.loads((tmp_path / "run" / "scoreboard.json").read_text())["cost"]["sessions"] == 3
 
 
 @pytest.mark.parametrize(
