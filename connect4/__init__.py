@@ -1,13 +1,15 @@
-"""Connect4 as a test of reading a board: positions, immediate wins, a prompt, and a score for the reply.
+"""Connect4 as a test of reading and thinking: fresh boards with exact labels, a prompt, a score for the reply.
 
-Knows nothing of models, runs or files, and imports nothing of `spot_eval`. Cells are (row, column), row 0 at
-the bottom; X moves first.
+Knows nothing of models and runs, and imports nothing of `spot_eval`. Cells are (row, column), row 0 at the bottom; X
+moves first.
 
 >>> position = Position.from_rows(["_______"] * 4 + ["OO_____", "XXX_O__"])
 >>> immediate_wins(position)
 (frozenset({(0, 3)}), frozenset())
 >>> Solver().analyze(position)
 [-2, 0, 2, 18, 0, -1, -1]
+>>> [puzzle.truth for puzzle in generate_boards(500, seed=7)][:1]
+[{'mine': frozenset({(3, 5)}), 'theirs': frozenset({(3, 5), (4, 2), (4, 3)})}]
 """
 
 from __future__ import annotations
@@ -15,9 +17,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from connect4.game import COLUMNS, ROWS, STANDARD, Cell, Game, winning_drops
+from connect4.generator import Puzzle, generate_boards, generate_like
+from connect4.guessing import guesses
+from connect4.labels import Result, Truth, truth
 from connect4.position import Position, immediate_wins
 from connect4.prompt import render
-from connect4.scoring import Answer, Score, parse_response, score_response
+from connect4.reading import Answer, parse_response
+from connect4.scoring import Score, score_response
+from connect4.sets import Item, SetError, read_row, read_set
 
 if TYPE_CHECKING:
     from connect4.solver import Solution, Solver, distance, solve_all
@@ -32,16 +39,27 @@ __all__ = [
     "Board",
     "Cell",
     "Game",
+    "Item",
     "Position",
+    "Puzzle",
+    "Result",
     "Score",
+    "SetError",
     "Solution",
     "Solver",
+    "Truth",
     "distance",
+    "generate_boards",
+    "generate_like",
+    "guesses",
     "immediate_wins",
     "parse_response",
+    "read_row",
+    "read_set",
     "render",
     "score_response",
     "solve_all",
+    "truth",
     "winning_drops",
 ]
 

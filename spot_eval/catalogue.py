@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from spot_eval.resources import folder
-from spot_eval.sources import SOURCES, at_hand
+from spot_eval.sources import SOURCES, Source, at_hand
 from spot_eval.suite import Suite, load_suite, suite_names
 
 
@@ -30,12 +30,16 @@ def catalogue(suite_name: str, data_dirs: Sequence[Path], data_files: Mapping[st
                 "family": family,
                 "docs": source.docs if source else embedded.get(task),
                 "repeats": suite.repeats(task),
-                "source": source.hub if source else ("embedded" if task in embedded else str(suite.tasks_dir)),
+                "source": _source(source) if source else ("embedded" if task in embedded else str(suite.tasks_dir)),
                 "gated": source.gated if source else False,
                 "at_hand": at_hand(source, data_dirs, data_files.get(task)) if source else _own(task, embedded, suite),
             }
         )
     return entries
+
+
+def _source(source: Source) -> str:
+    return "drawn" if source.drawn else source.hub
 
 
 def _embedded() -> dict[str, int]:

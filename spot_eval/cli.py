@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from spot_eval import __version__
-from spot_eval.commands import grade, run, tasks
+from spot_eval.commands import connect4, grade, run, tasks
 from spot_eval.commands.common import say
 from spot_eval.errors import Interrupted, UserError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.command("run")(run.run_command)
 app.command("grade")(grade.grade_command)
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(connect4.app, name="connect4")
 
 
 def _version(wanted: bool) -> None:

@@ -19,23 +19,29 @@ def dataset(
     source: str,
     data_dirs: Sequence[str] = (),
     data_files: Mapping[str, str] | None = None,
+    seed: int | None = None,
+    connect4_seed: int | None = None,
     **metadata: Any,
 ) -> Any:
     """lm-eval's `custom_dataset`: called with the task's metadata, joined with the TaskManager's.
 
-    `source` names an entry of SOURCES. Returns a `datasets.DatasetDict` with the one split "test"; its
-    `info.description` is JSON: origin, revision, sha256, rows. Raises what `load_rows` raises.
+    `source` names an entry of SOURCES; `seed` is the task file's own for boards that are drawn, `connect4_seed` another
+    instead. Returns a `datasets.DatasetDict` with the one split "test"; its `info.description` is JSON: origin,
+    revision, sha256, rows, and how the rows were drawn. Raises what `load_rows` raises.
     """
     del metadata
     import datasets
     from pyarrow import ArrowException
 
-    found = load_rows(SOURCES[source], data_dirs, (data_files or {}).get(source))
+    files = data_files or {}
+    drawn_from = seed if connect4_seed is None else connect4_seed
+    found = load_rows(SOURCES[source], data_dirs, files.get(source), seed=drawn_from, files=files)
     where = {
         "origin": found.origin,
         "revision": found.revision,
         "sha256": found.sha256,
         "rows": len(found.rows),
+        "drawn": found.drawn and {**found.drawn, "fresh": found.drawn["seed"] != seed},
     }
     try:
         split = datasets.Dataset.from_list(found.rows)

@@ -41,7 +41,7 @@ def run_config(
         "engine": dict(facts.identity),
         "suite": suite.resolved(),
         "seed": options.seed,
-        "changes": _changes(options),
+        "changes": _changes(options, tasks),
         "skip_too_long": options.skip_too_long,
         "data": {task.name: task.manifest() for task in tasks},
     }
@@ -52,13 +52,14 @@ def run_folder(options: RunOptions, suite: Suite, path: Path, config: Mapping[st
     return options.out or Path("runs") / f"{model_name(path, options.model)}-{suite.name}-{digest(config)[:8]}"
 
 
-def _changes(options: RunOptions) -> dict[str, Any]:
+def _changes(options: RunOptions, tasks: Sequence[LoadedTask]) -> dict[str, Any]:
     """What the command line changes of the suite: recorded, and said in the scoreboard's title."""
     given = {
         "tasks": ",".join(options.tasks),
         "limit": options.limit,
         "repeats": options.repeats,
         "max_new_tokens": options.max_new_tokens,
+        "connect4_seed": next((task.drawn["seed"] for task in tasks if task.drawn and task.drawn["fresh"]), None),
     }
     return {name: value for name, value in given.items() if value}
 

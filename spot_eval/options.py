@@ -22,6 +22,8 @@ class RunOptions:
     repeats: int | None = None
     max_new_tokens: int | None = None
     seed: int = 0
+    fresh: bool = False
+    connect4_seed: int | None = None
     baseline: str | None = None
     out: Path | None = None
     chat_template: str | None = None

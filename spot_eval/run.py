@@ -11,12 +11,14 @@ from spot_eval.checkpoint import NO_TEMPLATE, ChatTokenizer, fingerprint, locate
 from spot_eval.engines import check_engine, engine_facts, open_engine
 from spot_eval.errors import UserError
 from spot_eval.files import write_atomically, write_json
+from spot_eval.floors import contamination, guessing
+from spot_eval.fresh import with_boards
 from spot_eval.generate import Plan, generate, make_plan, refuse_too_long, take_over
 from spot_eval.grade import grade
 from spot_eval.manifest import build_manifest, run_config, run_folder
 from spot_eval.options import RunOptions
 from spot_eval.progress import progress
-from spot_eval.records import Doc, Sample, to_line
+from spot_eval.records import Doc, Sample, read_records, to_line
 from spot_eval.score import scoreboard
 from spot_eval.show import markdown
 from spot_eval.sources import data_directories
@@ -39,13 +41,20 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     suite = whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
     data_directories(options.data_dirs)  # a folder that is none is said at once
     baseline = load_baseline(options.baseline) if options.baseline else None
+    options = with_boards(options, suite, baseline, say)
     path = locate(options.model)
     facts = engine_facts(options.engine, path, options.engine_args)
     template = _read_template(options.chat_template)
     tokenizer = ChatTokenizer(
         path, chat_template=template, thinking=suite.thinking, trust_remote_code=options.trust_remote_code
     )
-    tasks, left_out = load_tasks(suite, data_dirs=options.data_dirs, data_files=options.data_files, limit=options.limit)
+    tasks, left_out = load_tasks(
+        suite,
+        data_dirs=options.data_dirs,
+        data_files=options.data_files,
+        limit=options.limit,
+        connect4_seed=options.connect4_seed,
+    )
     preflight((doc for task in tasks for doc in task.docs if task.grader == "ifeval"), {task.grader for task in tasks})
     for name, reason in left_out.items():
         say(f"{name} is left out, and its family has no mean: {reason}")
@@ -124,11 +133,20 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
         "changes": manifest["config"]["changes"],
         **scoreboard(samples, suite=suite, sessions=store.read_sessions(), left_out=manifest["left_out"]),
     }
+    boards = (doc for doc in read_records(store.path / "docs.jsonl", Doc) if _is_board(manifest, doc.task))
+    if guessed := guessing(boards):
+        board["guessing"] = guessed
+    if probe := contamination(samples):
+        board["contamination"] = probe
     if baseline:
         board["difference"] = difference(board, samples, suite, baseline)
     write_json(store.path / "scoreboard.json", board)
     write_atomically(store.path / "scoreboard.md", [markdown(board).encode()])
     return board
+
+
+def _is_board(manifest: Mapping[str, Any], task: str) -> bool:
+    return manifest["config"]["data"][task]["grader"] == "connect4"
 
 
 def _generate_missing(

@@ -104,6 +104,12 @@ def footer(board: Board) -> list[str]:
             f"({cost['tokens_per_s']:,.0f} tokens/s)"
         )
     lines += _metric_lines(board["tasks"])
+    lines += [f"{task}, for comparison: {_guesses(ways)}" for task, ways in board.get("guessing", {}).items()]
+    if probe := board.get("contamination"):
+        lines.append(
+            f"contamination probe: published boards {percent(probe['published'])}, fresh twins "
+            f"{percent(probe['twins'])}, difference {_difference_cell(probe)} over {probe['docs']} pairs"
+        )
     lines += [f"{name} left out: {reason}" for name, reason in board["left_out"].items()]
     if difference := board.get("difference"):
         if difference["kind"] == "published":
@@ -131,6 +137,17 @@ def _metric_lines(tasks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         own = [f"{metric} {shown[name]}" for metric, shown in by_metric.items() if len(shown) == 1 and name in shown]
         if own:
             yield f"{name}: {', '.join(own)}"
+
+
+def _guesses(ways: Mapping[str, Mapping[str, float]]) -> str:
+    """`'none' everywhere scores 4.0, …`: what is known without looking at a board."""
+    names = {
+        "none": "'none' everywhere scores",
+        "every move": "every move",
+        "commonest": "the commonest answer",
+        "at random": "a random answer",
+    }
+    return ", ".join(f"{names.get(way, way)} {percent(scores['joint'])}" for way, scores in ways.items())
 
 
 def clock(seconds: float) -> str:

@@ -1,11 +1,12 @@
-"""Where a task's rows come from: a file, a local mirror, or the hub; whichever it was, the same docs.
+"""Where a task's rows come from: a file, a local mirror, the hub, or a seed; whichever it was, the same docs.
 
     load_rows(SOURCES["aime24"], ["/data"])  # /data/aime24/aime24.jsonl, else the hub
     Rows(rows=[{"id": ..., "problem": ..., "answer": "204"}, ...], origin="/data/aime24/aime24.jsonl", ...)
 
 Order: the file named for the task (`--data TASK=FILE`), each data directory (`--data-dir`, else
 SPOT_EVAL_DATA), the hub. No hub revision is written here: it is resolved when the rows are loaded and
-recorded with them. What a row must hold is `adapters`' matter; prompts and judging are the task's.
+recorded with them. Connect4's boards are drawn from a seed unless a file is named (`drawn`). What a row must
+hold is `adapters`' matter; prompts and judging are the task's.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from spot_eval import adapters
 from spot_eval.adapters import Doc, RawRow
+from spot_eval.drawn import Drawn
 from spot_eval.errors import UserError
 
 DATA_DIRS = "SPOT_EVAL_DATA"
@@ -34,7 +36,10 @@ class MissingData(UserError):  # noqa: N818 - says what is the matter; a gated t
 
 @dataclass(frozen=True)
 class Source:
-    """One task's data set: on the hub, and as files relative to a data directory, the first that exists."""
+    """One task's data set: on the hub, and as files relative to a data directory, the first that exists.
+
+    Where `drawn` is set there is neither hub nor mirror: rows are made when they are asked for.
+    """
 
     task: str
     hub: str
@@ -44,19 +49,22 @@ class Source:
     name: str | None = None  # the hub data set's configuration
     split: str = "test"  # where the hub has a single split, that one
     gated: bool = False
+    drawn: Drawn | None = None
 
 
 @dataclass(frozen=True)
 class Rows:
     """Docs, where they were found, the hub revision (None for a file), and the hash of their content.
 
-    `sha256` is over the docs, not the file: a mirror and the hub with the same rows have the same hash.
+    `sha256` is over the docs, not the file: a mirror and the hub with the same rows have the same hash. `drawn` says
+    from which seed, by which version of the generator, where they were.
     """
 
     rows: list[Doc]
     origin: str
     revision: str | None
     sha256: str
+    drawn: Mapping[str, int] | None = None
 
 
 def _maths(task: str, hub: str, adapter: Callable[[RawRow], Doc], docs: int, split: str = "train") -> Source:
@@ -84,13 +92,19 @@ SOURCES: dict[str, Source] = {
             split="train",
             gated=True,
         ),
+        Source("connect4", "", adapters.connect4(1), (), 500, drawn=Drawn(level=1)),
+        Source("connect4_safe", "", adapters.connect4(2), (), 500, drawn=Drawn(level=2)),
+        Source("connect4_best", "", adapters.connect4(3), (), 200, drawn=Drawn(level=3)),
         Source(
-            "connect4",
+            "connect4_published",
             "linius/connect4",
-            adapters.connect4,
-            ("connect4/connect4.jsonl", "connect4_reference/connect4.jsonl", "connect4.jsonl"),
+            adapters.connect4(1),
+            tuple(
+                f"{folder}connect4.jsonl" for folder in ("connect4_published/", "connect4_reference/", "connect4/", "")
+            ),
             500,
         ),
+        Source("connect4_twins", "", adapters.connect4(1), (), 500, drawn=Drawn(level=1, like="connect4_published")),
         Source(
             "ifeval",
             "google/IFEval",
@@ -103,11 +117,29 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def load_rows(source: Source, data_dirs: Sequence[str | Path] = (), file: str | Path | None = None) -> Rows:
-    """The docs of `source`. Raises UserError for a bad file or row, MissingData where nothing is at hand."""
+def load_rows(
+    source: Source,
+    data_dirs: Sequence[str | Path] = (),
+    file: str | Path | None = None,
+    *,
+    seed: int | None = None,
+    files: Mapping[str, str] | None = None,
+) -> Rows:
+    """The docs of `source`; `seed` is for sets that are drawn, `files` those named for other tasks.
+
+    Raises UserError for a bad file or row, MissingData where nothing is at hand.
+    """
     path = _file(source, data_dirs, file)
+    facts = None
     if path:
         raw, origin, revision = list(_read(path)), str(path), None
+    elif source.drawn:
+        like: list[Doc] = []
+        if model := source.drawn.like:
+            like = load_rows(SOURCES[model], data_dirs, (files or {}).get(model)).rows
+        made, facts = source.drawn.rows(source.docs, seed or 0, like)
+        origin = f"connect4 generator {facts['generator']}, level {facts['level']}, seed {facts['seed']}"
+        raw, revision = [RawRow(row, f"{origin}, board {number}") for number, row in enumerate(made)], None
     else:
         raw, revision = _from_hub(source, data_dirs)
         origin = f"hub:{source.hub}" + (f"/{source.name}" if source.name else "")
@@ -120,7 +152,7 @@ def load_rows(source: Source, data_dirs: Sequence[str | Path] = (), file: str | 
         if seen[doc["id"]] > 1:  # the same text twice in one data set
             doc["id"] += f"-{seen[doc['id']]}"
     content = "".join(json.dumps(doc, sort_keys=True, ensure_ascii=False) + "\n" for doc in docs)
-    return Rows(docs, origin, revision, hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest())
+    return Rows(docs, origin, revision, hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest(), facts)
 
 
 def at_hand(source: Source, data_dirs: Sequence[str | Path] = (), file: str | Path | None = None) -> str | None:
@@ -128,6 +160,8 @@ def at_hand(source: Source, data_dirs: Sequence[str | Path] = (), file: str | Pa
     path = _file(source, data_dirs, file)
     if path:
         return str(path)
+    if source.drawn:
+        return None if source.drawn.like and not at_hand(SOURCES[source.drawn.like], data_dirs) else "drawn from a seed"
     hub, prepared = _cache_folders()
     repo = hub / f"datasets--{source.hub.replace('/', '--')}"
     if (repo / "snapshots").is_dir():

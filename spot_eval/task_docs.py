@@ -39,6 +39,7 @@ class LoadedTask:
     revision: str | None
     content_hash: str  # of messages, gold and rows of the docs that are asked
     task_version: str
+    drawn: dict[str, Any] | None = None  # seed and generator, where the rows were made and not read
 
     def manifest(self) -> dict[str, Any]:
         """What decides scores: goes into the run's configuration."""
@@ -48,6 +49,7 @@ class LoadedTask:
             "grader": self.grader,
             "until": list(self.until),
             "task_version": self.task_version,
+            **({"drawn": self.drawn} if self.drawn else {}),
         }
 
 
@@ -57,8 +59,9 @@ def load_tasks(
     data_dirs: Sequence[Path] = (),
     data_files: Mapping[str, Path] | None = None,
     limit: int | None = None,
+    connect4_seed: int | None = None,
 ) -> tuple[list[LoadedTask], dict[str, str]]:
-    """The suite's tasks with their docs, the first `limit` of each where given.
+    """The suite's tasks with their docs, the first `limit` of each where given; `connect4_seed` draws other boards.
 
     Returns (tasks, left_out): a gated data set that is not at hand is left out with the reason, so that the rest can
     run; its family then has no mean. Any other missing or malformed data raises UserError.
@@ -69,9 +72,10 @@ def load_tasks(
     include = [str(folder("tasks")), *([suite.tasks_dir] if suite.tasks_dir else [])]
     if not sys.stderr.isatty():
         importlib.import_module("datasets").disable_progress_bars()
-    metadata = {
+    metadata: dict[str, Any] = {
         "data_dirs": [str(path) for path in data_dirs],
         "data_files": {task: str(path) for task, path in (data_files or {}).items()},
+        **({} if connect4_seed is None else {"connect4_seed": connect4_seed}),
     }
     manager = TaskManager(include_path=include, include_defaults=False, metadata=metadata)
     known = manager.all_subtasks
@@ -173,6 +177,7 @@ def _read_task(task: Any, name: str, include: list[str], limit: int | None, own_
         revision=origin.get("revision"),
         content_hash=digest(asked),
         task_version=str(metadata.get("version", "")) if name in SOURCES or not own_code else own_code,
+        drawn=origin.get("drawn"),
     )
 
 

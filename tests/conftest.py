@@ -43,9 +43,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def boards() -> Path:
-    """Connect4 rows that come with the repository."""
-    return ROOT / "examples" / "connect4_boards.jsonl"
+def boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small file of Connect4 boards."""
+    from connect4 import generate_boards
+    from connect4.sets import set_lines
+
+    path = tmp_path_factory.mktemp("boards") / "boards.jsonl"
+    path.write_bytes(set_lines(generate_boards(24, seed=3)))
+    return path
 
 
 @pytest.fixture(scope="session")

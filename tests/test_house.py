@@ -17,7 +17,7 @@ FLOORS = [
     {"errors", "resources", "options", "miniature"},
     {"records", "progress", "graders.verdict", "graders.thinking"},
     {"miniature.build"},
-    {"files", "suite", "adapters", "stats"},
+    {"files", "suite", "adapters", "stats", "drawn"},
     {"store"},
     {"sources", "checkpoint"},
     {"graders", "engines", "catalogue"},
@@ -26,7 +26,8 @@ FLOORS = [
     {"generate"},
     {"grade"},
     {"score"},
-    {"baseline", "show"},
+    {"baseline", "show", "floors"},
+    {"fresh"},
     {"run"},
     {"commands"},
     {"cli"},
@@ -128,7 +129,7 @@ def test_a_wheel_finds_its_tasks_and_reports(tmp_path: Path) -> None:
         "assert {'spot', 'spot-quick'} <= set(suite_names()); assert 'qwen3-8b' in published_baselines(); "
         "from lm_eval.tasks import TaskManager; "
         "names = TaskManager(include_defaults=False, include_path=str(folder('tasks'))).all_subtasks; "
-        "assert {'connect4', 'mini_boards'} < set(names) and len(names) == 13, names; "
+        "assert {'connect4', 'mini_boards'} < set(names) and len(names) == 17, names; "
         "from spot_eval.miniature import BASE; assert (BASE / 'model.safetensors').is_file()"
     )
     python = tmp_path / "venv" / "bin" / "python"

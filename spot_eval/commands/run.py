@@ -34,6 +34,12 @@ def run_command(
         int | None, typer.Option(min=1, metavar="N", help="Token budget of every answer.")
     ] = None,
     seed: Annotated[int, typer.Option(metavar="S", help="Another seed draws other samples.")] = 0,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Draw new Connect4 boards; --baseline of this run takes them over.")
+    ] = False,
+    connect4_seed: Annotated[
+        int | None, typer.Option(min=0, metavar="S", help="Connect4 boards of this seed. [default: the task's]")
+    ] = None,
     baseline: BaselineOption = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory. [default: runs/<model>-…]")] = None,
     chat_template: Annotated[
@@ -66,6 +72,8 @@ def run_command(
         repeats=repeats,
         max_new_tokens=max_new_tokens,
         seed=seed,
+        fresh=fresh,
+        connect4_seed=connect4_seed,
         baseline=baseline,
         out=out,
         chat_template=chat_template,

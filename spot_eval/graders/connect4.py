@@ -1,6 +1,8 @@
-"""Connect4: both lists of winning cells, exactly; the `connect4` package reads the reply and knows the cells.
+"""Connect4: every part of the answer, exactly; the `connect4` package reads the reply and knows the cells.
 
-doc: {"state": "(5,0):_ …"}    score: joint; beside it: mine, theirs, move_legal, format_ok
+doc: {"state": "(5,0):_ …", "level": 1, …}    score: joint; beside it: the parts, move_legal, move_good, format_ok
+
+Level 1 where the doc names none; the right answer of level 3, which takes a search, is the doc's.
 """
 
 from __future__ import annotations
@@ -8,28 +10,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connect4 import Board, score_response
+from connect4 import Result, read_row, score_response
 from spot_eval.graders.verdict import Grader, Verdict, no_answer
 
 
 def judge(doc: Mapping[str, Any], text: str) -> Verdict:
-    """Score a reply to the board in `doc["state"]`; a doc whose state is no board raises ValueError."""
-    score = score_response(Board.from_state(doc["state"]), text)
+    """Score a reply to the board in `doc["state"]`; a doc that holds no board raises ValueError."""
+    item = read_row(doc)
+    score = score_response(item.board, text, item.level, item.known if item.level == 3 else None)
     answer = score.answer
     metrics = {
-        "mine": score.mine,
-        "theirs": score.theirs,
+        **score.parts,
         "move_legal": score.move_legal,
+        "move_good": score.move_good,
         "format_ok": float(not answer.errors),
     }
     why = "; ".join(answer.errors)
-    if answer.mine is None and answer.theirs is None:
+    if answer.empty:
         return no_answer(why, **metrics)
-    said = "; ".join(
-        f"{name} {'unread' if cells is None else sorted(cells)}"
-        for name, cells in (("mine", answer.mine), ("theirs", answer.theirs))
-    )
+    said = "; ".join(f"{part} {_shown(content)}" for part, content in answer.parts.items())
     return Verdict(score.joint, said, why, metrics=metrics)
+
+
+def _shown(content: Any) -> str:
+    if content is None:
+        return "unread"
+    return str(content) if isinstance(content, Result) else str(sorted(content))
 
 
 def same(a: str, b: str) -> bool:
@@ -37,4 +43,4 @@ def same(a: str, b: str) -> bool:
     return a == b
 
 
-GRADER = Grader("connect4", 1, judge, same)
+GRADER = Grader("connect4", 2, judge, same)

@@ -2,7 +2,6 @@
 
 import json
 import random
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from connect4 import COLUMNS, ROWS, Board, immediate_wins, render
 
 EMPTY = ["_______"] * 6
-EXAMPLES = Path(__file__).parents[2] / "examples" / "connect4_boards.jsonl"
 
 
 def played(columns):
@@ -144,26 +142,12 @@ def test_the_prompt_shows_cells_moves_and_player():
     assert prompt.endswith("My move: [(row,column)]")
 
 
-def test_our_example_boards_are_legal_distinct_and_rightly_labelled():
-    rows = [json.loads(line) for line in EXAMPLES.read_text().strip().split("\n")]
-    shown = [Board.from_state(row["state"]) for row in rows]
-    assert len(set(shown)) == len(rows) == 24
-    for row, board in zip(rows, shown, strict=True):
-        assert [set(map(tuple, cells)) for cells in row["answer"]] == list(immediate_wins(board))
-        assert row["player"] == board.player
-        assert tuple(row["board_top_to_bottom"]) == board.cells[::-1]
-    quiet = sum(row["answer"] == [[], []] for row in rows)
-    assert quiet == 8
-
-
 @pytest.mark.real
-def test_all_published_labels_are_the_immediate_wins_and_none_is_among_our_examples(mirror):
+def test_all_published_labels_are_the_immediate_wins(mirror):
     path = mirror / "connect4_reference" / "connect4.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").strip().split("\n")]
     assert len(rows) == 500
-    ours = {Board.from_state(json.loads(line)["state"]) for line in EXAMPLES.read_text().strip().split("\n")}
     for row in rows:
         board = Board.from_state(row["state"])
         assert [set(map(tuple, cells)) for cells in row["answer"]] == list(immediate_wins(board))
         assert tuple(row["board_top_to_bottom"]) == board.cells[::-1]
-        assert board not in ours

@@ -1,4 +1,4 @@
-"""The nine task files, as lm-eval itself loads and runs them."""
+"""The task files, as lm-eval itself loads and runs them."""
 
 import json
 import logging
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from connect4 import Position
 from spot_eval.errors import UserError
 from spot_eval.graders import ifeval
 from spot_eval.sources import SOURCES
@@ -29,16 +30,29 @@ METRES = {
     "is_multiple_answer": False,
 }
 
+# X has three in column 0, O two beside it and is to move; X has three in the bottom row and is to move
+SAFE = {"level": 2, "state": Position.from_moves("12121").to_state(), "answer": [[3, 0]]}
+BEST = {
+    "level": 3,
+    "state": Position.from_moves("112233").to_state(),
+    "answer": {"result": "win", "in": 1, "best": [[0, 3]]},
+}
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory, boards, gpqa_file):
     """One small file a task, by hand."""
     folder = tmp_path_factory.mktemp("rows")
-    rows = dict.fromkeys(SOURCES, MATHS) | {"ifeval": IFEVAL, "olympiadbench": METRES}
+    rows = dict.fromkeys(SOURCES, MATHS) | {
+        "ifeval": IFEVAL,
+        "olympiadbench": METRES,
+        "connect4_safe": SAFE,
+        "connect4_best": BEST,
+    }
     for task, row in rows.items():
         (folder / f"{task}.jsonl").write_text(json.dumps(row) + "\n")
     return {task: str(folder / f"{task}.jsonl") for task in rows} | {
-        "connect4": str(boards),
+        **dict.fromkeys(("connect4", "connect4_published", "connect4_twins"), str(boards)),
         "gpqa_diamond": str(gpqa_file),
     }
 
@@ -122,6 +136,36 @@ def test_connect4_shows_the_board_and_scores_its_own_gold(tasks):
         assert all(line in task.doc_to_text(doc) for line in doc["state"].split("\n")[:6])
 
 
+def test_connect4_asks_each_level_its_own_question(tasks):
+    right = {
+        "connect4_safe": "My safe cells: [(3,0)]\nMy move: [(3,0)]",
+        "connect4_best": "Result: [win in 1]\nMy best cells: [(0,3)]\nMy move: [(0,3)]",
+    }
+    for name, reply in right.items():
+        doc, prompt = first(tasks[name])
+        assert all(line.partition(":")[0] in prompt for line in reply.split("\n"))
+        scores = tasks[name].process_results(doc, [reply])
+        assert all(value == (metric not in ("unparsed", "not_judged")) for metric, value in scores.items())
+        assert (
+            tasks[name].process_results(doc, [reply.replace("(0,3)", "(0,4)").replace("(3,0)", "(0,3)")])["score"] == 0
+        )
+
+
+def test_without_a_file_the_boards_are_drawn_from_the_task_s_seed_or_another():
+    from lm_eval.tasks import TaskManager
+
+    def drawn(metadata):
+        manager = TaskManager(include_path=[str(TASKS)], include_defaults=False, metadata=metadata)
+        docs = manager.load(["connect4"])["tasks"]["connect4"].eval_docs
+        return [doc["state"] for doc in docs], json.loads(docs.info.description)["drawn"]
+
+    usual, fresh = drawn({}), drawn({"connect4_seed": 7})
+    assert (len(set(usual[0])), len(set(fresh[0]))) == (500, 500)
+    assert len(set(usual[0]) & set(fresh[0])) < 5
+    assert usual[1] == {"generator": 1, "level": 1, "seed": 20261124, "boards": 500, "fresh": False}
+    assert fresh[1] == {**usual[1], "seed": 7, "fresh": True}
+
+
 def test_ifeval_leaves_the_prompt_untouched_and_drops_unused_keywords(tasks):
     doc, prompt = first(tasks["ifeval"])
     assert prompt == IFEVAL["prompt"]
@@ -133,7 +177,7 @@ def test_the_mirror_has_every_doc_but_gpqa_s(mirror):
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager(include_path=[str(TASKS)], include_defaults=False, metadata={"data_dirs": [str(mirror)]})
-    for name in set(SOURCES) - {"gpqa_diamond"}:
+    for name in {name for name, source in SOURCES.items() if not source.drawn} - {"gpqa_diamond"}:
         assert len(manager.load([name])["tasks"][name].eval_docs) == SOURCES[name].docs
 
 

@@ -1,0 +1,182 @@
+"""`spot-eval connect4`: boards nobody has seen, and whether a file of boards is sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from spot_eval.commands.common import DataDir, DataFile, Json, Workers, pairs, print_json, say, show_board
+from spot_eval.errors import UserError
+
+app = typer.Typer(help="Connect4: boards with exact labels.", no_args_is_help=True)
+
+Level = Annotated[
+    int,
+    typer.Option(min=1, max=3, help="1: immediate wins; 2: moves that do not lose at once; 3: forced result."),
+]
+Rows = Annotated[int, typer.Option(min=2, metavar="R", help="Rows of the board.")]
+Columns = Annotated[int, typer.Option(min=2, max=9, metavar="C", help="Columns of the board.")]
+Connect = Annotated[int, typer.Option(min=3, metavar="K", help="How many in a line win.")]
+
+
+@app.command("generate")
+def generate_command(
+    *,
+    n: Annotated[int, typer.Option("-n", "--boards", min=1, help="How many boards.")] = 500,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="S", help="The same seed, the same boards. [default: one is drawn]")
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to: a .jsonl file.")],
+    level: Level = 1,
+    rows: Rows = 6,
+    columns: Columns = 7,
+    connect: Connect = 4,
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Keep out the boards of this set, and their mirror images; repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
+) -> None:
+    """Write a fresh set of boards, and its manifest beside it."""
+    import hashlib
+
+    from connect4.chance import MAX_SEED, drawn_seed
+    from connect4.game import Game
+    from connect4.generator import generate_boards
+    from connect4.sets import manifest, manifest_path, read_bytes, read_set, refuse_existing, set_lines, write_set
+    from spot_eval.progress import progress
+
+    if out.suffix != ".jsonl":
+        raise UserError(f"-o {out}: a set is a .jsonl file; its manifest comes beside it")
+    if seed is not None and seed > MAX_SEED:
+        raise UserError(f"--seed {seed} is too large; {MAX_SEED} is the largest")
+    chosen = drawn_seed() if seed is None else seed
+    try:
+        game = Game(rows, columns, connect)
+        refuse_existing(out)
+        kept_out = [item.board for file in exclude or [] for item in read_set(file)]
+        files = [{"file": file.name, "sha256": hashlib.sha256(read_bytes(file)).hexdigest()} for file in exclude or []]
+        with progress("boards", n) as advance:
+            boards = generate_boards(n, chosen, level=level, game=game, exclude=kept_out, advance=advance)
+        content = set_lines(boards)
+        about = manifest(boards, content, file=out.name, seed=chosen, drawn=seed is None, excluded=files)
+        write_set(out, content, about)
+    except ValueError as problem:
+        raise UserError(str(problem)) from problem
+    if as_json:
+        print_json(about)
+        return
+    drawn = " (drawn)" if seed is None else ""
+    _table(f"{out}: {n} boards, level {level} ({about['asks']}), {game}, seed {chosen}{drawn}", about["strata"])
+    _print_guesses(about["guessing"])
+    typer.echo(f"manifest: {manifest_path(out)}")
+
+
+@app.command("check")
+def check_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A set of boards, one JSON object a line.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
+) -> None:
+    """Work out every label again; look for impossible boards, doubles, and a manifest that does not fit."""
+    from dataclasses import asdict
+
+    from connect4.checking import check_set
+    from spot_eval.progress import progress
+
+    try:
+        with progress("checking", sum(1 for line in _lines(file) if line.strip())) as advance:
+            report = check_set(file, advance)
+    except ValueError as problem:
+        raise UserError(str(problem)) from problem
+    if as_json:
+        print_json(asdict(report))
+    else:
+        low, high = report.plies
+        turns = ", ".join(f"{count} {player}" for player, count in sorted(report.to_move.items(), reverse=True))
+        typer.echo(f"{file}: {report.boards} boards, level {report.level}, {low} to {high} plies, to move {turns}")
+        classes = ", ".join(f"{kind}: {count}" for kind, count in report.classes.items())
+        typer.echo(f"classes  {classes}")
+        _print_guesses(report.guessing)
+        for remark in report.remarks:
+            typer.echo(f"remark: {remark}")
+    if report.problems:
+        more = f", and {len(report.problems) - 5} more" if len(report.problems) > 5 else ""
+        raise UserError(f"{file}: {'; '.join(report.problems[:5])}{more}")
+    if not as_json:
+        typer.echo("every label is right, every board can be reached, no board is there twice")
+
+
+@app.command("probe")
+def probe_command(
+    *,
+    model: Annotated[str, typer.Option(metavar="PATH|HUB", help="Checkpoint folder or hub id.")],
+    engine: Annotated[str, typer.Option(metavar="NAME", help="What generates.")] = "hf",
+    engine_arg: Annotated[list[str] | None, typer.Option(metavar="K=V", help="See `run --help`.")] = None,
+    data_dir: DataDir = None,
+    data: DataFile = None,
+    connect4_seed: Annotated[
+        int | None, typer.Option(min=0, metavar="S", help="Seed of the fresh boards. [default: one is drawn]")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only the first N boards and their twins.")
+    ] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples a board.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Token budget of an answer.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory. [default: runs/<model>-…]")] = None,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Has a checkpoint seen the published boards? Ask them, and a fresh twin of each: `run --suite connect4-probe`."""
+    from spot_eval.options import RunOptions
+    from spot_eval.run import run
+
+    options = RunOptions(
+        model=model,
+        suite="connect4-probe",
+        engine=engine,
+        engine_args=pairs("--engine-arg", engine_arg),
+        data_dirs=data_dir or [],
+        data_files={task: Path(file) for task, file in pairs("--data", data).items()},
+        limit=limit,
+        repeats=repeats,
+        max_new_tokens=max_new_tokens,
+        fresh=connect4_seed is None,
+        connect4_seed=connect4_seed,
+        out=out,
+        workers=workers,
+    )
+    path, board = run(options, say)
+    show_board(path, board, as_json)
+
+
+def _lines(file: Path) -> list[bytes]:
+    from connect4.sets import read_bytes
+
+    return read_bytes(file).split(b"\n")
+
+
+def _print_guesses(guessing: dict[str, dict[str, float]]) -> None:
+    """What answers score that look at no board."""
+    for way, scores in guessing.items():
+        parts = ", ".join(f"{part} {100 * value:.1f}" for part, value in scores.items())
+        typer.echo(f"answering {way!r}: {parts} %")
+
+
+def _table(title: str, strata: dict[str, dict[str, int]]) -> None:
+    """Class by band of plies."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    bands = list(next(iter(strata.values())))
+    for name in ("class", *(f"{band} plies" if i == 0 else band for i, band in enumerate(bands)), "boards"):
+        table.add_column(name, justify="left" if name == "class" else "right", no_wrap=True)
+    for kind, counts in strata.items():
+        cells: list[Any] = [kind, *counts.values(), sum(counts.values())]
+        table.add_row(*map(str, cells))
+    console = Console()
+    console.print(title, markup=False, highlight=False, soft_wrap=True)
+    console.print(table)
