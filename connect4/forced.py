@@ -1,6 +1,6 @@
 """Level 3: how a game ends with best play, and the moves that lead there, by the solver.
 
-    forced(Position.from_moves("112233"))  # Forced({"result": Result("win", 1), "best": frozenset({(0, 3)})}, nodes=…)
+forced(Position.from_moves("112233"))  # Forced({"result": Result("win", 1), "best": frozenset({(0, 3)})}, nodes=…)
 """
 
 from __future__ import annotations
