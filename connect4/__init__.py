@@ -20,7 +20,7 @@ from connect4.game import COLUMNS, ROWS, STANDARD, Cell, Game, winning_drops
 from connect4.generator import Puzzle, generate_boards, generate_like
 from connect4.guessing import guesses
 from connect4.labels import Result, Truth, truth
-from connect4.position import Position, immediate_wins
+from connect4.position import Position, immediate_wins, read_position
 from connect4.prompt import render
 from connect4.reading import Answer, parse_response
 from connect4.scoring import Score, score_response
@@ -54,6 +54,7 @@ __all__ = [
     "guesses",
     "immediate_wins",
     "parse_response",
+    "read_position",
     "read_row",
     "read_set",
     "render",

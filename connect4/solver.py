@@ -77,11 +77,18 @@ class Solver:
         most = self.game.won_at(0)
         return self._within(position, -most, most)
 
-    def analyze(self, position: Position) -> list[int | None]:
-        """The score of the player to move after each column; None where no stone can be dropped."""
+    def analyze(self, position: Position, progress: Callable[[int], object] | None = None) -> list[int | None]:
+        """The score of the player to move after each column; None where no stone can be dropped.
+
+        `progress(1)` is called as each of `position.legal_moves()` is done.
+        """
         self._refuse(position)
-        legal = position.legal_moves()
-        return [-self._solve_after(position, c) if c in legal else None for c in range(self.game.columns)]
+        scores: list[int | None] = [None] * self.game.columns
+        for column in position.legal_moves():
+            scores[column] = -self._solve_after(position, column)
+            if progress:
+                progress(1)
+        return scores
 
     def best_moves(self, position: Position, score: int | None = None) -> list[int]:
         """The columns that keep the position's score (which may be given if it is known); none on a full board."""
