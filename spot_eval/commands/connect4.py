@@ -43,9 +43,11 @@ def generate_command(
     import hashlib
 
     from connect4.chance import MAX_SEED, drawn_seed
+    from connect4.compiling import on_compile
     from connect4.game import Game
     from connect4.generator import generate_boards
     from connect4.sets import manifest, manifest_path, read_bytes, read_set, refuse_existing, set_lines, write_set
+    from spot_eval.drawn import say_compiling
     from spot_eval.progress import progress
 
     if out.suffix != ".jsonl":
@@ -58,7 +60,7 @@ def generate_command(
         refuse_existing(out)
         kept_out = [item.board for file in exclude or [] for item in read_set(file)]
         files = [{"file": file.name, "sha256": hashlib.sha256(read_bytes(file)).hexdigest()} for file in exclude or []]
-        with progress("boards", n) as advance:
+        with on_compile(say_compiling), progress("boards", n) as advance:
             boards = generate_boards(n, chosen, level=level, game=game, exclude=kept_out, advance=advance)
         content = set_lines(boards)
         about = manifest(boards, content, file=out.name, seed=chosen, drawn=seed is None, excluded=files)
@@ -83,10 +85,15 @@ def check_command(
     from dataclasses import asdict
 
     from connect4.checking import check_set
+    from connect4.compiling import on_compile
+    from spot_eval.drawn import say_compiling
     from spot_eval.progress import progress
 
     try:
-        with progress("checking", sum(1 for line in _lines(file) if line.strip())) as advance:
+        with (
+            on_compile(say_compiling),
+            progress("checking", sum(1 for line in _lines(file) if line.strip())) as advance,
+        ):
             report = check_set(file, advance)
     except ValueError as problem:
         raise UserError(str(problem)) from problem

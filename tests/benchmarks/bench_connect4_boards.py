@@ -1,4 +1,4 @@
-"""CPU time of fresh Connect4 sets as a user makes them, and of labels in batch; exits 1 above a limit (`make bench`)."""
+"""CPU time of fresh Connect4 sets as a user makes them, and of labels in batch; exits 1 above a limit."""
 
 from __future__ import annotations
 
