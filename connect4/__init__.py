@@ -6,19 +6,28 @@ moves first.
 >>> position = Position.from_rows(["_______"] * 4 + ["OO_____", "XXX_O__"])
 >>> immediate_wins(position)
 (frozenset({(0, 3)}), frozenset())
+>>> Solver().analyze(position)
+[-2, 0, 2, 18, 0, -1, -1]
 >>> [puzzle.truth for puzzle in generate_boards(500, seed=7)][:1]
 [{'mine': frozenset({(3, 5)}), 'theirs': frozenset({(3, 5), (4, 2), (4, 3)})}]
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from connect4.game import COLUMNS, ROWS, STANDARD, Cell, Game, winning_drops
 from connect4.generator import Puzzle, generate_boards, generate_like
 from connect4.guessing import guesses
 from connect4.labels import Result, Truth, truth
-from connect4.position import Position, immediate_wins
+from connect4.position import Position, immediate_wins, read_position
 from connect4.prompt import render, reply
 from connect4.reading import Answer, parse_response
 from connect4.scoring import Score, score_response
 from connect4.sets import Item, SetError, read_row, read_set
+
+if TYPE_CHECKING:
+    from connect4.solver import Solution, Solver, distance, solve_all
 
 Board = Position  # a position read from text is a board to those who score replies
 
@@ -36,17 +45,33 @@ __all__ = [
     "Result",
     "Score",
     "SetError",
+    "Solution",
+    "Solver",
     "Truth",
+    "distance",
     "generate_boards",
     "generate_like",
     "guesses",
     "immediate_wins",
     "parse_response",
+    "read_position",
     "read_row",
     "read_set",
     "render",
     "reply",
     "score_response",
+    "solve_all",
     "truth",
     "winning_drops",
 ]
+
+_OF_THE_SOLVER = {"Solution", "Solver", "distance", "solve_all"}
+
+
+def __getattr__(name: str) -> Any:
+    """The solver's names, on first use: numba takes half a second to import, and scoring replies needs none of it."""
+    if name not in _OF_THE_SOLVER:
+        raise AttributeError(f"module 'connect4' has no attribute {name!r}")
+    from connect4 import solver
+
+    return getattr(solver, name)

@@ -5,34 +5,37 @@ forced(Position.from_moves("112233"))  # Forced({"result": Result("win", 1), "be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from connect4.labels import Result, Truth
 from connect4.position import Position
+from connect4.solver import Solution, distance, solve_all
 
 
 class Forced(NamedTuple):
-    """The right answer at level 3, and how many positions the solver looked at for it: its difficulty."""
+    """The right answer at level 3, and how many positions the solver visited for the score: the board's difficulty."""
 
     truth: Truth
     nodes: int
 
 
-def result_of(board: Position, score: int) -> Result:
-    """What the strong score of `board` says: the result for the player to move and the winner's moves until then.
-
-    A score of s means that the winner's last stone is their number half the board + 1 - |s|.
-    """
-    if score == 0:
-        return Result("draw")
-    last = (board.game.size + 1) // 2 + 1 - abs(score)
-    lying = board.ply // 2 if score > 0 else (board.ply + 1) // 2
-    return Result("win" if score > 0 else "loss", last - lying)
+def forced(board: Position) -> Forced:
+    """The answer for one board."""
+    return forced_all([board])[0]
 
 
-def from_scores(board: Position, scores: Mapping[int, int], nodes: int) -> Forced:
-    """The answer from the strong score of each legal column."""
-    best = max(scores.values())
-    cells = frozenset(cell for cell in board.landing_cells() if scores[cell[1]] == best)
-    return Forced({"result": result_of(board, best), "best": cells}, nodes)
+def forced_all(boards: Sequence[Position], advance: Callable[[int], object] | None = None) -> list[Forced]:
+    """The answer for each board, on all cores; `advance(1)` is called as each is done."""
+    solved = solve_all(boards, best=True, progress=advance)
+    return [_answer(board, solution) for board, solution in zip(boards, solved, strict=True)]
+
+
+def _answer(board: Position, solved: Solution) -> Forced:
+    moves = distance(board, solved.score)
+    if moves is None:
+        result = Result("draw")
+    else:
+        result = Result("win" if moves > 0 else "loss", abs(moves))
+    best = frozenset(cell for cell in board.landing_cells() if cell[1] in solved.best)
+    return Forced({"result": result, "best": best}, solved.nodes)

@@ -65,6 +65,14 @@ class Game:
         """Bits a column."""
         return self.rows + 1
 
+    def won_at(self, ply: int) -> int:
+        """The score, to the winner, of a game won by the stone that follows `ply` others.
+
+        Half the cells (rounded up) plus one, less the winner's stones: 1 for the last stone of all, 18 on 6x7 for
+        one's fourth.
+        """
+        return (self.size + 1) // 2 - ply // 2
+
     @cached_property
     def bottom(self) -> int:
         """The lowest cell of every column."""

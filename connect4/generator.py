@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from connect4.chance import Stream
@@ -198,10 +199,15 @@ def _take(filling: _Filling, plan: _Plan, batch: Walks, numbers: Sequence[int]) 
 
     kind: Callable[[int, int], str] = wins_class if plan.level == 1 else safe_class
     bits = (batch.mine, batch.theirs) if plan.level == 1 else (batch.safe, plan.game.landing(batch.stones))
-    counts = [np.bitwise_count(which).tolist() for which in bits]
-    for i, (ply, key, a, b) in enumerate(zip(batch.plies.tolist(), numbers, *counts, strict=True)):
-        if ply in plan.band_of and filling.wants(stratum := (kind(a, b), plan.band_of[ply]), key):
-            filling.take(stratum, key, _puzzle(batch, i, plan, stratum[0]))
+    a, b = (np.bitwise_count(which) for which in bits)
+    size = plan.game.columns + 1
+    wanted = np.zeros((size, size, plan.game.size + 1), bool)  # what no stratum wants now is passed over at once
+    for i, j, ply in product(range(size), range(size), plan.band_of):
+        wanted[i, j, ply] = filling.quota.get((kind(i, j), plan.band_of[ply]), 0) > 0
+    for at in np.flatnonzero(wanted[a, b, batch.plies]).tolist():
+        stratum = kind(int(a[at]), int(b[at])), plan.band_of[int(batch.plies[at])]
+        if filling.wants(stratum, numbers[at]):
+            filling.take(stratum, numbers[at], _puzzle(batch, at, plan, stratum[0]))
 
 
 def _take_solved(filling: _Filling, plan: _Plan, batch: Walks, numbers: Sequence[int]) -> None:

@@ -13,8 +13,8 @@ from numba import njit
 
 from connect4 import chance
 from connect4.game import Game
+from connect4.kernels import ONE, ZERO, completing, lowest, popcount, safe_moves
 
-ZERO, ONE = np.uint64(0), np.uint64(1)
 GAMMA, FIRST, SECOND = (np.uint64(number) for number in (chance.GAMMA, chance.FIRST, chance.SECOND))
 S27, S30, S31, S32 = (np.uint64(shift) for shift in (27, 30, 31, 32))
 
@@ -66,50 +66,6 @@ def mix(z):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def wins_at(stones, empty, height, connect):  # type: ignore[no-untyped-def]
-    """The cells among `empty` that would complete a line of `connect` with `stones`."""
-    found = ZERO
-    for step in (1, height - 1, height, height + 1):
-        for gap in range(connect):  # which of the line's cells is the missing one
-            line = ~ZERO
-            for at in range(connect):
-                if at < gap:
-                    line &= stones << np.uint64((gap - at) * step)
-                elif at > gap:
-                    line &= stones >> np.uint64((at - gap) * step)
-            found |= line
-    return found & empty
-
-
-@njit(cache=True)
-def lowest(bits):  # type: ignore[no-untyped-def]
-    """The lowest bit that is set."""
-    return bits & (~bits + ONE)
-
-
-@njit(cache=True)
-def count(bits):  # type: ignore[no-untyped-def]
-    """How many bits are set."""
-    number = 0
-    while bits:
-        bits &= bits - ONE
-        number += 1
-    return number
-
-
-@njit(cache=True)
-def safe_moves(landing, mine, theirs_anywhere):  # type: ignore[no-untyped-def]
-    """The landing cells after which the opponent, who would win on `theirs_anywhere`, does not win at once."""
-    threats = landing & theirs_anywhere
-    quiet = landing & ~(theirs_anywhere >> ONE)
-    if threats & (threats - ONE):
-        return landing & mine
-    if threats:
-        return (quiet & threats) | (landing & mine)
-    return quiet | (landing & mine)
-
-
-@njit(cache=True)
 def _walk(  # type: ignore[no-untyped-def] # noqa: PLR0917 - numba takes no keywords
     start, first, low, high, careful, rows, columns, connect, mover, stones, plies, mine, theirs, safe, moves
 ):
@@ -126,19 +82,19 @@ def _walk(  # type: ignore[no-untyped-def] # noqa: PLR0917 - numba takes no keyw
         own, taken, ply = ZERO, ZERO, 0
         while True:
             landing = (taken + bottom) & cells
-            i_win = wins_at(own, cells & ~taken, height, connect)
-            they_win = wins_at(own ^ taken, cells & ~taken, height, connect)
+            i_win = completing(own, height, connect) & cells & ~taken
+            they_win = completing(own ^ taken, height, connect) & cells & ~taken
             if ply == target:
                 break
             choice = landing & ~i_win
             if careful:
-                kept = choice & safe_moves(landing, ZERO, they_win)
+                kept = choice & safe_moves(landing, they_win)
                 if kept:
                     choice = kept
             if not choice:
                 break
             state += GAMMA
-            skip = np.int64(((mix(state) >> S32) * np.uint64(count(choice))) >> S32)
+            skip = np.int64(((mix(state) >> S32) * np.uint64(popcount(choice))) >> S32)
             for _ in range(skip):
                 choice &= choice - ONE
             stone = lowest(choice)
@@ -151,7 +107,7 @@ def _walk(  # type: ignore[no-untyped-def] # noqa: PLR0917 - numba takes no keyw
         if ply == target and landing:
             mover[number], stones[number], plies[number] = own, taken, ply
             mine[number], theirs[number] = landing & i_win, landing & they_win
-            safe[number] = safe_moves(landing, landing & i_win, they_win)
+            safe[number] = safe_moves(landing, they_win) | (landing & i_win)
 
 
 def keys(mover: np.ndarray, stones: np.ndarray, game: Game) -> np.ndarray:

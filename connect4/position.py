@@ -232,6 +232,19 @@ class Position:
             raise ValueError(f"cell ({game.rows - 1},{game.columns - 1}): the board is full, nobody is to move")
 
 
+def read_position(text: str, game: Game = STANDARD) -> Position:
+    """A position as people write it: moves, a state text, or rows of X, O and _ from the top, joined by / or lines.
+
+    Raises ValueError as the constructors of `Position` do.
+    """
+    text = text.strip()
+    if "(" in text:
+        return Position.from_state(text, game)
+    if set("XO_/\n") & set(text):
+        return Position.from_rows([row.strip() for row in re.split(r"[/\n]", text)], game)
+    return Position.from_moves(text, game)
+
+
 def immediate_wins(position: Position) -> tuple[frozenset[Cell], frozenset[Cell]]:
     """The landing cells where the player to move wins at once, and those where the opponent would."""
     if position.winner():

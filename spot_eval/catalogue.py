@@ -39,7 +39,7 @@ def catalogue(suite_name: str, data_dirs: Sequence[Path], data_files: Mapping[st
 
 
 def _source(source: Source) -> str:
-    return "drawn from a seed" if source.drawn else source.hub or "a file of yours"
+    return "drawn" if source.drawn else source.hub or "a file of yours"
 
 
 def _embedded() -> dict[str, int]:

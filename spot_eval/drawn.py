@@ -5,12 +5,18 @@ Drawn(level=1).rows(500, seed=20261124, like=())  # rows as in a set's file, {"g
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from spot_eval.errors import UserError
 from spot_eval.progress import progress
+
+
+def say_compiling() -> None:
+    """What a reader who waits should know, on stderr."""
+    print("spot-eval: compiling for Connect4, on first use only", file=sys.stderr)  # noqa: T201
 
 
 @dataclass(frozen=True)
@@ -25,10 +31,11 @@ class Drawn:
     ) -> tuple[list[dict[str, Any]], dict[str, int]]:
         """`count` rows, or one for each of `like`, and what must be known to draw them again."""
         from connect4 import generate_boards, generate_like, read_row
+        from connect4.compiling import on_compile
         from connect4.generator import VERSION, TooFewBoardsError
 
         try:
-            with progress("boards", len(like) or count) as advance:
+            with on_compile(say_compiling), progress("boards", len(like) or count) as advance:
                 if self.like:
                     boards = generate_like([read_row(row).board for row in like], seed, advance=advance)
                 else:

@@ -24,7 +24,17 @@ def test_the_catalogue_of_the_papers_suite(tmp_path: Path, monkeypatch: pytest.M
     }  # fmt: skip
     assert entries["gpqa_diamond"]["gated"]
     assert entries["gpqa_diamond"]["at_hand"] is None
+    assert (entries["connect4"]["source"], entries["connect4"]["at_hand"]) == ("drawn", "drawn from a seed")
     assert sum(entry["docs"] for entry in entries.values()) == 2786
+
+
+def test_twins_need_what_they_are_twins_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPOT_EVAL_DATA", "")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "empty"))
+    assert {entry["at_hand"] for entry in catalogue("connect4-probe", [], {})} == {None}
+    (tmp_path / "connect4.jsonl").write_text("")
+    there = {entry["task"]: entry["at_hand"] for entry in catalogue("connect4-probe", [tmp_path], {})}
+    assert there == {"connect4_published": str(tmp_path / "connect4.jsonl"), "connect4_twins": "drawn from a seed"}
 
 
 def test_the_miniature_is_always_at_hand() -> None:
@@ -41,7 +51,7 @@ def test_a_file_for_a_task_that_is_none_is_refused() -> None:
 
 
 def test_the_table_fits_eighty_columns() -> None:
-    for suite in ("spot", "miniature"):
+    for suite in ("spot", "miniature", "connect4"):
         done = subprocess.run(
             [sys.executable, "-m", "spot_eval", "tasks", "list", "--suite", suite],
             capture_output=True, text=True, check=True, env={"COLUMNS": "80", "PATH": ""},

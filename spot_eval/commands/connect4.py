@@ -1,4 +1,4 @@
-"""`spot-eval connect4`: boards nobody has seen, and whether a file of boards is sound."""
+"""`spot-eval connect4`: boards nobody has seen, whether a file of boards is sound, and what a position is worth."""
 
 from __future__ import annotations
 
@@ -43,9 +43,11 @@ def generate_command(
     import hashlib
 
     from connect4.chance import MAX_SEED, drawn_seed
+    from connect4.compiling import on_compile
     from connect4.game import Game
     from connect4.generator import generate_boards
     from connect4.sets import manifest, manifest_path, read_bytes, read_set, refuse_existing, set_lines, write_set
+    from spot_eval.drawn import say_compiling
     from spot_eval.progress import progress
 
     if out.suffix != ".jsonl":
@@ -58,7 +60,7 @@ def generate_command(
         refuse_existing(out)
         kept_out = [item.board for file in exclude or [] for item in read_set(file)]
         files = [{"file": file.name, "sha256": hashlib.sha256(read_bytes(file)).hexdigest()} for file in exclude or []]
-        with progress("boards", n) as advance:
+        with on_compile(say_compiling), progress("boards", n) as advance:
             boards = generate_boards(n, chosen, level=level, game=game, exclude=kept_out, advance=advance)
         content = set_lines(boards)
         about = manifest(boards, content, file=out.name, seed=chosen, drawn=seed is None, excluded=files)
@@ -83,10 +85,15 @@ def check_command(
     from dataclasses import asdict
 
     from connect4.checking import check_set
+    from connect4.compiling import on_compile
+    from spot_eval.drawn import say_compiling
     from spot_eval.progress import progress
 
     try:
-        with progress("checking", sum(1 for line in _lines(file) if line.strip())) as advance:
+        with (
+            on_compile(say_compiling),
+            progress("checking", sum(1 for line in _lines(file) if line.strip())) as advance,
+        ):
             report = check_set(file, advance)
     except ValueError as problem:
         raise UserError(str(problem)) from problem
@@ -149,6 +156,86 @@ def probe_command(
     )
     path, board = run(options, say)
     show_board(path, board, as_json)
+
+
+@app.command("solve")
+def solve_command(
+    position: Annotated[
+        str,
+        typer.Argument(
+            metavar="MOVES|STATE",
+            help="Columns played, counted from 1 (4453); or the board: rows of X, O and _ from the top, one a line or "
+            "joined by /, or the state text of a prompt; - reads it from stdin.",
+        ),
+    ],
+    *,
+    rows: Rows = 6,
+    columns: Columns = 7,
+    connect: Connect = 4,
+    table_bits: Annotated[
+        int | None, typer.Option(metavar="N", help="2**N table entries of 8 bytes. [default: 22, 32 MiB]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
+) -> None:
+    """Exact score of every column, the best moves, and in how many moves it is won."""
+    import sys
+    import time
+
+    from connect4 import Game, Solver, distance, read_position
+    from connect4.solver import TABLE_BITS
+    from spot_eval.progress import progress
+
+    text = sys.stdin.read() if position == "-" else position
+    try:
+        board = read_position(text, Game(rows, columns, connect))
+        solver = Solver(
+            table_bits or TABLE_BITS,
+            board.game,
+            on_compile=lambda: say(f"compiling the solver for {board.game}, once; this takes some seconds"),
+        )
+    except ValueError as problem:
+        raise UserError(str(problem)) from problem
+    started = time.perf_counter()
+    with progress("columns", len(board.legal_moves())) as advance:
+        scores = solver.analyze(board, advance)
+    seconds = time.perf_counter() - started
+    score = max(known for known in scores if known is not None)
+    best = [column for column, known in enumerate(scores) if known == score]
+    moves = [None if known is None else distance(board, known) for known in scores]
+    if as_json:
+        print_json(
+            {
+                "rows": str(board).split("\n"),
+                "player": board.player,
+                "ply": board.ply,
+                "score": score,
+                "win_in": distance(board, score),
+                "best": best,
+                "scores": scores,
+                "win_in_by_column": moves,
+                "nodes": solver.node_count,
+                "seconds": round(seconds, 3),
+            }
+        )
+        return
+    typer.echo(f"{board}\n{board.player} to move, {_outcome(distance(board, score))} (score {score})\n")
+    typer.echo("column  cell   score")
+    landing = {c: (r, c) for r, c in board.landing_cells()}
+    for column, known in enumerate(scores):
+        if known is None:
+            typer.echo(f"{column:>6}   full")
+            continue
+        r, c = landing[column]
+        mark = "  best" if column in best else ""
+        typer.echo(f"{column:>6}  ({r},{c})  {known:>5}  {_outcome(moves[column])}{mark}")
+    typer.echo(f"\n{solver.node_count:,} nodes, {seconds:.2f} s")
+
+
+def _outcome(moves: int | None) -> str:
+    """What `Solver.win_in` says, in words."""
+    if moves is None:
+        return "draw"
+    return f"win in {moves}" if moves > 0 else f"loss in {-moves}"
 
 
 def _lines(file: Path) -> list[bytes]:

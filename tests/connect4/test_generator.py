@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from connect4 import STANDARD, Game, Position, generate_boards, generate_like, read_set, truth
@@ -131,3 +132,34 @@ def test_the_default_set_and_the_twins_hold_no_published_board(mirror):
     twins = generate_like(published, seed=20261124)
     assert not keys & {p.position.canonical_key() for p in twins}
     assert [twin.position.ply for twin in twins] == [board.ply for board in published]
+
+
+def blind_to(board, player, missing):
+    """The winning cells somebody finds who does not see lines in the directions `missing`."""
+    game, found = board.game, set()
+    for row, column in board.landing_cells():
+        for step in {(0, 1), (1, 0), (1, 1), (1, -1)} - missing:
+            length = 1
+            for sign in (1, -1):
+                r, c = row + sign * step[0], column + sign * step[1]
+                while 0 <= r < game.rows and 0 <= c < game.columns and board.cells[r][c] == player:
+                    r, c, length = r + sign * step[0], c + sign * step[1], length + 1
+            if length >= game.connect:
+                found.add((row, column))
+    return frozenset(found)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("missing", [{(1, 1), (1, -1)}, {(1, 0)}, {(0, 1)}], ids=["diagonals", "columns", "rows"])
+def test_half_blind_readers_who_saw_neither_set_score_alike_on_both(mirror, missing):
+    published = [item.board for item in read_set(mirror / "connect4_reference" / "connect4.jsonl")]
+    twins = [twin.position for twin in generate_like(published, seed=20261124)]
+
+    def right(board):
+        return (blind_to(board, board.player, missing), blind_to(board, board.opponent, missing)) == tuple(
+            truth(board, 1).values()
+        )
+
+    differences = np.array([right(a) - right(b) for a, b in zip(published, twins, strict=True)], float)
+    assert 0.2 < sum(map(right, published)) / 500 < 0.9  # a reader with something to lose
+    assert abs(differences.mean()) < 3 * differences.std(ddof=1) / np.sqrt(500)
