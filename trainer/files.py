@@ -64,8 +64,10 @@ def publish(part: Path, final: Path) -> None:
 
 
 def digest_of_weights(path: Path) -> str:
-    """128 bits over the safetensors files of a checkpoint, in the order of their names."""
+    """128 bits over the safetensors files of a checkpoint, in the order of their names; TrainError without any."""
     files = sorted(path.glob("*.safetensors"))
+    if not files:
+        raise TrainError(f"{path} holds no .safetensors weights; give the folder that save_pretrained wrote")
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
         sums = list(threads.map(_sha256, files))
     return hashlib.sha256("".join(sums).encode()).hexdigest()[:32]

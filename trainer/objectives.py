@@ -32,7 +32,7 @@ class Scores(NamedTuple):
 
     tokens: [n] log-probs. chosen, rejected: [p] sums over y+ and y- (rejected of zeros where no y- was read).
     chosen_reward, rejected_reward: [p], beta times the log-ratio to the reference; None without one.
-    chosen_member: [p, n], 1 where a token belongs to the pair's y+.
+    chosen_member: bool [p, n], whether a token belongs to the pair's y+.
     """
 
     tokens: Tensor
@@ -43,18 +43,23 @@ class Scores(NamedTuple):
     rejected_reward: Tensor | None = None
 
 
-def membership(pair: Tensor, side: Tensor, pairs: int, without: int) -> Tensor:
-    """[pairs, n] in fp64: 1 where a token belongs to a pair and not to the side `without` (CHOSEN or REJECTED)."""
+def members(pair: Tensor, side: Tensor, pairs: int, without: int) -> Tensor:
+    """bool [pairs, n]: whether a token belongs to a pair and not to the side `without` (CHOSEN or REJECTED)."""
     mine = pair[None] == torch.arange(pairs, device=pair.device)[:, None]
-    return (mine & (side != without)[None]).double()
+    return mine & (side != without)[None]
+
+
+def sums_over(member: Tensor, values: Tensor) -> Tensor:
+    """fp64 [pairs]: the sum of values [n] over each row of `member`; a value that is no number spoils its own alone.
+
+    Always by the same reduction, so that equal values give equal sums, to the last bit.
+    """
+    return torch.where(member, values.double()[None], 0.0).sum(1)
 
 
 def answer_sums(tokens: Tensor, pair: Tensor, side: Tensor, pairs: int) -> Tensor:
-    """fp64 [2, pairs]: the sums of token log-probs [n] over each y+ and each y-.
-
-    Always by the same product, so that equal log-probs give equal sums, to the last bit.
-    """
-    return torch.stack([membership(pair, side, pairs, other) @ tokens.double() for other in (REJECTED, CHOSEN)])
+    """fp64 [2, pairs]: the sums of token log-probs [n] over each y+ and each y-."""
+    return torch.stack([sums_over(members(pair, side, pairs, other), tokens) for other in (REJECTED, CHOSEN)])
 
 
 def score(
@@ -63,7 +68,7 @@ def score(
     """What an objective needs of token log-probs [n]; `reference`: fp64 [2, pairs], the reference's `answer_sums`."""
     sums = answer_sums(tokens, pair, side, pairs)
     rewards = (None, None) if reference is None else (beta * (sums - reference)).float()
-    member = membership(pair, side, pairs, REJECTED).float()
+    member = members(pair, side, pairs, REJECTED)
     return Scores(tokens, sums[0].float(), sums[1].float(), member, rewards[0], rewards[1])
 
 
@@ -77,7 +82,7 @@ def _likelihood(scores: Scores, shift: Tensor) -> Tensor:
 
 def _dynamic(scores: Scores, shift: Tensor) -> Tensor:
     weighted = scores.tokens.exp().detach() * scores.tokens
-    return -(scores.chosen_member @ weighted)
+    return -sums_over(scores.chosen_member, weighted).float()
 
 
 def _tethered(scores: Scores, shift: Tensor) -> Tensor:
