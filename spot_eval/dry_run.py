@@ -129,11 +129,11 @@ def _load(options: RunOptions, suite: Suite, found: Findings, may_fetch: bool) -
 
 def _find(options: RunOptions, suite: Suite, found: Findings, say: Say, may_fetch: bool) -> Model | None:
     """The model, as far as it is here: None where its engine or the checkpoint itself is yet to come."""
-    if options.engine not in ENGINES:
-        return find_model(options, suite, say)
     try:
         is_served = bool(check_engine(options.engine).model)
     except UserError as problem:
+        if options.engine.partition(":")[0] not in ENGINES:
+            raise
         found.problems.append(str(problem))
         return None
     if not is_served and _looks_like_hub_id(options.model) and not _in_hub_cache(options.model):

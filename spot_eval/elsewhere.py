@@ -19,11 +19,10 @@ from pydantic import ValidationError
 from spot_eval.asked import AskedDocs, repeats_of
 from spot_eval.baseline import load_baseline
 from spot_eval.errors import UserError
-from spot_eval.files import write_atomically
+from spot_eval.files import file_name, write_atomically
 from spot_eval.generations_file import Row, read_rows, size
 from spot_eval.grade import grade
 from spot_eval.manifest import versions
-from spot_eval.model import file_name
 from spot_eval.options import FileOptions
 from spot_eval.progress import progress
 from spot_eval.records import Doc, Failure, Generation, digest, to_line
