@@ -2,7 +2,7 @@
 
 The docs that changed most come first, and go in whole; what then no longer fits goes in as head and tail; what does not
 fit even so stays out, with the place of its record. Everything is counted. Texts travel as blocks of deflated JSON in
-base64: a quarter of their size, inflated by the browser when a doc is opened, and markup to no parser on the way.
+base64: a third of their size, inflated by the browser when a doc is opened, and markup to no parser on the way.
 
     block: [{"messages": [{"role": "user", "content": "…"}], "gold": "42",
              "texts": [["candidate's", …], ["base's", …]]}, …]
