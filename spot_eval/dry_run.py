@@ -31,7 +31,7 @@ from spot_eval.model import Model, find_model
 from spot_eval.options import RunOptions
 from spot_eval.records import read_lines, to_line
 from spot_eval.run import Say, check_baseline, chosen_suite, preflight
-from spot_eval.sources import SOURCES, at_hand, data_directories
+from spot_eval.sources import ALL_SOURCES, at_hand, data_directories
 from spot_eval.store import refuse_place, reusable_generations
 from spot_eval.suite import Suite
 from spot_eval.task_docs import LoadedTask, TaskLoader
@@ -108,7 +108,7 @@ def _load(options: RunOptions, suite: Suite, found: Findings, may_fetch: bool) -
     data_directories(options.data_dirs)
     loader = TaskLoader(suite, data_dirs=options.data_dirs, data_files=options.data_files)
     for task in suite.tasks:
-        source = SOURCES.get(task)
+        source = ALL_SOURCES.get(task)
         if not source or at_hand(source, options.data_dirs, options.data_files.get(task)):
             found.loaded[task] = loader.load(task, options.limit)
         elif loader.may_be_left_out(task):
@@ -204,7 +204,8 @@ def _rows(suite: Suite, found: Findings, plan: Plan | None) -> list[dict[str, An
         if task in found.left_out:
             continue
         loaded = found.loaded.get(task)
-        docs = len(loaded.docs) if loaded else min(SOURCES[task].docs, found.limit or SOURCES[task].docs)
+        published = ALL_SOURCES[task].docs or 0  # of a file of the user's own nobody knows
+        docs = len(loaded.docs) if loaded else min(published, found.limit or published)
         requests = planned[task]
         lengths = [one.request.prompt.length for one in requests]
         told = [length for length in lengths if length is not None]

@@ -37,7 +37,7 @@ def print_comparison(comparison: Mapping[str, Any], console: Console, notes: Seq
 
 
 def _table(entry: Mapping[str, Any], title: str) -> Table:
-    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("", no_wrap=True)
     for name in ("base", "now", "difference", "interval", "p", "docs", "lost", "won"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -4,7 +4,8 @@
 
 Suites shaped like `spot` and smaller ones; docs with a chance of their own to be right. All simulations of a scenario
 are computed at once, by the same rule as spot_eval/gate.py written for arrays; a sample of them goes through the real
-gate, and the two must agree. Exits 1 if something does not hold, and says what.
+gate, and the two must agree. Says what does not hold, and exits 1; but that `power` foretells what real labels drawn
+again give is measured and told, not asserted (docs/statistics.md says why it does not).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from spot_eval.policy import SHARES, Policy
 from spot_eval.power import TaskPlan, chance_to_find, plan_power, smallest_drop
 
 ROOT = Path(__file__).parents[2]
-FLIPS = 1999
+FLIPS = 5999
 POLICY = Policy()
 AGREE = 10  # simulations of a scenario that go through the real gate
 START, END = "<!-- calibration: made by tests/benchmarks/calibration_gate.py -->", "<!-- end of calibration -->"
@@ -86,6 +87,11 @@ class Scenario:
     tasks: Mapping[str, Task]
     drops: Mapping[str, float] = field(default_factory=dict)
     redrawn: float = 0.0
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the chances are drawn, and not real labels'."""
+        return all(task.pool is None for task in self.tasks.values())
 
 
 class Drawn(NamedTuple):
@@ -324,12 +330,13 @@ def as_run(
 
 
 class Claim(NamedTuple):
-    """One thing that must hold, with the figure it was held against."""
+    """One thing that should hold, with the figure it was held against; what is not `asserted` is told all the same."""
 
     what: str
     found: str
     limit: str
     holds: bool
+    asserted: bool = True
 
 
 def error(rate: float, count: int) -> float:
@@ -343,9 +350,9 @@ def at_most(what: str, rate: float, limit: float, count: int) -> Claim:
     return Claim(what, f"{100 * rate:.2f} %", f"<= {100 * allowed:.2f} %", rate <= allowed)
 
 
-def predicted(what: str, rate: float, expected: float) -> Claim:
+def predicted(what: str, rate: float, expected: float, asserted: bool) -> Claim:
     """A chance that `power` foretold, to three points."""
-    return Claim(what, f"{100 * rate:.1f} %", f"{100 * expected:.1f} % ± 3", abs(rate - expected) <= 0.03)
+    return Claim(what, f"{100 * rate:.1f} %", f"{100 * expected:.1f} % ± 3", abs(rate - expected) <= 0.03, asserted)
 
 
 def no_change(scenario: Scenario, sims: int, rng: np.random.Generator) -> tuple[list[str], list[Claim]]:
@@ -373,7 +380,7 @@ def no_change(scenario: Scenario, sims: int, rng: np.random.Generator) -> tuple[
         for task, one in scenario.tasks.items():
             members[one.family].append(task)
         expected = plan_power(plans, members, POLICY)["pass_at_no_change"]
-        claims.append(predicted(f"{name}: gate PASS", got.gate_passes.mean(), expected))
+        claims.append(predicted(f"{name}: gate PASS", got.gate_passes.mean(), expected, scenario.simulated))
     row = [
         name, *(f"{100 * rate:.1f}" for rate in (
             task_p.mean(), task_p.mean(1).max(), family_p.mean(), missed.mean(), got.uncorrected.mean(),
@@ -402,8 +409,8 @@ def one_drop(scenario: Scenario, family: str, what: str, sims: int, rng: np.rand
     found, failed, passed = (numbers.p <= alpha).mean(), got.failed[:, at].mean(), got.passed[:, at].mean()
     label = f"{scenario.name}: {family} down {100 * drop:.1f}"
     expect_found, expect_failed = chance_to_find(parts, drop, alpha), chance_to_find(parts, drop, level, gated)
-    claims = [predicted(f"{label}: harm found", found, expect_found),
-              predicted(f"{label}: family FAIL", failed, expect_failed)]  # fmt: skip
+    claims = [predicted(f"{label}: harm found", found, expect_found, scenario.simulated),
+              predicted(f"{label}: family FAIL", failed, expect_failed, scenario.simulated)]  # fmt: skip
     if what == "margin":
         claims.append(at_most(f"{label}: family PASS though the drop is the margin", passed, alpha, sims))
     pairs = ((found, expect_found), (failed, expect_failed))
@@ -478,6 +485,7 @@ def main() -> int:
         rows([lambda one=one, f=f, w=w: one_drop(one, f, w, sims, rng) for one, f, w in drops]),
     )  # fmt: skip
     broken = [claim for claim in claims if not claim.holds]
+    failed = [claim for claim in broken if claim.asserted]
     verdict = f"{len(claims) - len(broken)} of {len(claims)} claims hold, {sims:,} simulations each"
     said = [f"Does not hold: {claim.what}: {claim.found}, where {claim.limit} was claimed." for claim in broken]
     text = "\n\n".join([first, second, verdict + ".", *said])
@@ -487,7 +495,7 @@ def main() -> int:
         page = ROOT / "docs" / "statistics.md"
         before, _, rest = page.read_text(encoding="utf-8").partition(START)
         page.write_text(f"{before}{START}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-    return 1 if broken else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
