@@ -5,7 +5,8 @@
                 "too_long", "data", "prompt"}],
      "totals": {"docs", "requests", "token_ceiling", "prompt_tokens"}, "capped", "left_out": {task: reason},
      "too_long": [{"task", "doc_id", "tokens"}], "problems": [sentence], "notes": [sentence],
-     "records": {"path", "finished", "neighbours", "to_do"}, "disk": {"estimate_bytes", "free_bytes"}}
+     "power": power.json, see `power`,
+     "power": as power.json, "records": {"path", "finished", "neighbours", "to_do"}, "disk": {"estimate_bytes", "free_bytes"}}
 
 `problems` would make the run refuse to start. Tokens are null where no tokenizer is at hand; a task whose rows are not
 at hand has its published number of docs, and no prompt.
@@ -21,14 +22,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spot_eval.baseline import load_baseline
+from spot_eval.baseline import Baseline, load_baseline
 from spot_eval.checkpoint import weight_files
 from spot_eval.engines import ENGINES, check_engine
 from spot_eval.errors import UserError
+from spot_eval.fresh import with_boards
 from spot_eval.generate import Plan, Planned, make_plan
+from spot_eval.judged import JudgedRun
 from spot_eval.manifest import run_config, run_folder
 from spot_eval.model import Model, find_model
 from spot_eval.options import RunOptions
+from spot_eval.policy import load_policy
+from spot_eval.power import power_of
 from spot_eval.records import read_lines, to_line
 from spot_eval.run import Say, check_baseline, chosen_suite, preflight
 from spot_eval.sources import ALL_SOURCES, at_hand, data_directories
@@ -60,6 +65,7 @@ def dry_run(options: RunOptions, say: Say, *, may_fetch: bool = True) -> dict[st
     suite = chosen_suite(options)
     baseline = load_baseline(options.baseline) if options.baseline else None
     found = Findings(options.limit)
+    options = with_boards(options, suite, baseline, found.notes.append)
     _load(options, suite, found, may_fetch)
     model = _find(options, suite, found, say, may_fetch)
     tasks = list(found.loaded.values())
@@ -96,6 +102,7 @@ def dry_run(options: RunOptions, say: Say, *, may_fetch: bool = True) -> dict[st
         "capped": plan.capped if plan else None,
         "left_out": found.left_out,
         "too_long": _too_long(plan),
+        "power": _power(suite, rows, baseline),
         "problems": found.problems,
         "notes": found.notes,
         "records": {"path": place and str(place), **(known or dict.fromkeys(("finished", "neighbours", "to_do")))},
@@ -106,7 +113,9 @@ def dry_run(options: RunOptions, say: Say, *, may_fetch: bool = True) -> dict[st
 def _load(options: RunOptions, suite: Suite, found: Findings, may_fetch: bool) -> None:
     """The docs of every task whose rows are at hand; for the others, what a run would do about them."""
     data_directories(options.data_dirs)
-    loader = TaskLoader(suite, data_dirs=options.data_dirs, data_files=options.data_files)
+    loader = TaskLoader(
+        suite, data_dirs=options.data_dirs, data_files=options.data_files, connect4_seed=options.connect4_seed
+    )
     for task in suite.tasks:
         source = ALL_SOURCES.get(task)
         if not source or at_hand(source, options.data_dirs, options.data_files.get(task)):
@@ -116,6 +125,8 @@ def _load(options: RunOptions, suite: Suite, found: Findings, may_fetch: bool) -
                 f"its rows are not at hand, and hub data set {source.hub} is gated: --data {task}=FILE, or accept its "
                 "licence and log in (hf auth login)"
             )
+        elif not source.hub:
+            found.problems.append(f"{task}: no rows at hand; give your own: --data {task}=FILE (JSONL or CSV)")
         else:
             found.to_fetch.append(task)
     if found.to_fetch:
@@ -204,8 +215,7 @@ def _rows(suite: Suite, found: Findings, plan: Plan | None) -> list[dict[str, An
         if task in found.left_out:
             continue
         loaded = found.loaded.get(task)
-        published = ALL_SOURCES[task].docs or 0  # of a file of the user's own nobody knows
-        docs = len(loaded.docs) if loaded else min(published, found.limit or published)
+        docs = len(loaded.docs) if loaded else _published(task, found.limit)
         requests = planned[task]
         lengths = [one.request.prompt.length for one in requests]
         told = [length for length in lengths if length is not None]
@@ -230,6 +240,19 @@ def _rows(suite: Suite, found: Findings, plan: Plan | None) -> list[dict[str, An
             }
         )
     return rows
+
+
+def _power(suite: Suite, rows: list[dict[str, Any]], baseline: Baseline | None) -> dict[str, Any]:
+    """What such a run can show under the default policy, by the base's spread where there is a base; see `power`."""
+    base = baseline if isinstance(baseline, JudgedRun) else None
+    docs = {row["task"]: row["docs"] or None for row in rows}
+    return power_of(suite.resolved(), docs, load_policy(None)[0], base)
+
+
+def _published(task: str, limit: int | None) -> int:
+    """How many docs a data set that is not at hand is known to have; 0 where nobody knows."""
+    docs = ALL_SOURCES[task].docs or 0
+    return min(docs, limit or docs)
 
 
 def _shown_prompt(loaded: LoadedTask | None, requests: list[Planned]) -> str | None:

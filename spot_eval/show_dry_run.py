@@ -55,8 +55,22 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         done = f"{records['finished']:,} of them finished, {records['to_do']:,} to do"
         beside = f", {records['neighbours']:,} to take over from its neighbours" if records["neighbours"] else ""
         yield f"records: {records['path']}: {done}{beside}"
+    yield from _power_lines(found["power"])
     disk = found["disk"]
     yield f"disk: at most about {_bytes(disk['estimate_bytes'])}, {_bytes(disk['free_bytes'])} free"
+
+
+def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
+    families = [
+        f"{family} {100 * whole['smallest_detectable']:.1f}"
+        for family, whole in power["families"].items()
+        if whole["smallest_detectable"] is not None
+    ]
+    if families:
+        yield f"drops it finds {100 * power['power']:g} times in 100 (points): {', '.join(families)}; see spot-eval power"
+    if power["pass_at_no_change"] is not None:
+        yield f"the gate passes an unchanged checkpoint with {100 * power['pass_at_no_change']:.0f} % chance"
+    yield from (f"warning: {warning}" for warning in power["warnings"])
 
 
 def _number(value: int | None) -> str:
