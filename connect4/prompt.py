@@ -10,11 +10,12 @@ lose at once; level 3 for the result with best play and the best moves. `reading
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 from connect4.game import Cell
-from connect4.labels import Result, Truth
+from connect4.labels import Truth
 from connect4.position import Position
+from connect4.reading import PARTS
 
 _RULES = """\
 We are in the middle of a game of Connect {connect}, on {rows} rows and {columns} columns. The players X and O take \
@@ -70,13 +71,6 @@ Result: [win in n]
 My best cells: [(row,column), ...]
 My move: [(row,column)]""",
 }
-_TITLES = {
-    "mine": "My winning cells",
-    "theirs": "Opponent's winning cells",
-    "safe": "My safe cells",
-    "result": "Result",
-    "best": "My best cells",
-}
 _NUMBERS = {3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 
 
@@ -97,13 +91,14 @@ def render(board: Position, level: int = 1) -> str:
     )
 
 
-def reply(known: Truth, move: Cell) -> str:
-    """The lines that say `known` (see labels) and `move`: a right answer in the form that is asked for."""
-    said = [f"{_TITLES[part]}: [{_shown(content)}]" for part, content in known.items()]
-    return "\n".join([*said, f"My move: [{_shown([move])}]"])
+def reply(level: int, known: Truth, move: Cell) -> str:
+    """The last lines of a reply that gives `known`, in exactly the form the prompt asks for."""
+    lines = []
+    for part, label in PARTS[level].items():
+        content = f"[{known[part]}]" if part == "result" else _listed(known[part])
+        lines.append(f"{label[0].upper()}{label[1:]}: {content}")
+    return "\n".join([*lines, f"My move: {_listed([move])}"])
 
 
-def _shown(content: Any) -> str:
-    if isinstance(content, Result):
-        return str(content)
-    return ", ".join(f"({r},{c})" for r, c in sorted(content)) or "none"
+def _listed(cells: Iterable[Cell]) -> str:
+    return "[" + (", ".join(f"({r},{c})" for r, c in sorted(cells)) or "none") + "]"

@@ -49,7 +49,7 @@ def perfect(row: Mapping[str, Any], gold: object) -> str:
     del gold
     item = read_row(row)
     known = item.known or truth(item.board, item.level)
-    return reply(known, min(good_moves(item.board, item.level, known) or item.board.landing_cells()))
+    return reply(item.level, known, min(good_moves(item.board, item.level, known) or item.board.landing_cells()))
 
 
 GRADER = Grader("connect4", 2, judge, same, perfect)
