@@ -58,7 +58,7 @@ class LmEvalModel:
     """
 
     def __init__(self, options: RunOptions, suite: Suite, say: Callable[[str], None]) -> None:
-        self._class_name = options.engine.removeprefix(PREFIX)
+        self._class_name = options.engine.partition(":")[2]
         self._class = find_class(self._class_name)
         refuse_secrets(options.engine_args)
         given = dict(options.engine_args)
@@ -262,10 +262,9 @@ def find_class(name: str) -> Any:
 
     known = sorted(model_registry.keys())
     if name not in known:
-        example = f"--engine {PREFIX}hf"
-        raise UserError(
-            f"lm-eval has no model class {name!r}{nearest(name, known)}" if name else f"which class? {example}"
-        )
+        if not name:
+            raise UserError("--engine lm_eval: name one of lm-eval's model classes too, such as lm_eval:hf")
+        raise UserError(f"lm-eval has no model class {name!r}{nearest(name, known)}")
     try:
         return get_model(name)
     except ImportError as problem:

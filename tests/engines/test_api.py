@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -164,17 +165,16 @@ def test_slow_beyond_the_timeout_is_a_failure_that_is_retried(endpoint: Endpoint
 def test_retry_after_is_waited_for_by_all_requests(endpoint: Endpoint) -> None:
     times: list[float] = []
 
-    def behave(asked: dict[str, Any], before: int) -> Move | None:
+    def behave(asked: dict[str, Any], before: int) -> Move:
         times.append(time.monotonic())
-        return Say(429, "", {"Retry-After": "0.6"}) if len(times) == 1 else None
+        return Say(429, "", {"Retry-After": "1"}) if len(times) == 5 else Say(200, good(asked), after_s=0.05)
 
     endpoint.behave = behave
-    found, _ = ask(endpoint, requests(6), in_flight=1)
+    found, _ = ask(endpoint, requests(40), in_flight=3)
     assert all(isinstance(one, Completion) for one in found.values())
-    assert times[1] - times[0] >= 0.6
-    times.clear()
-    _, _ = ask(endpoint, requests(6), in_flight=3)
-    assert min(at - times[0] for at in times[3:]) >= 0.6
+    # the others may have sent one more before the answer was read
+    assert max(late - early for early, late in itertools.pairwise(times)) >= 0.8
+    assert len(times) == 41
 
 
 def test_many_429_are_patience_and_not_failure(endpoint: Endpoint) -> None:
@@ -517,6 +517,23 @@ def test_no_reply_can_put_the_key_into_a_record(endpoint: Endpoint, monkeypatch:
     assert set(endpoint.keys_seen) == {f"Bearer {key}"}
     assert len(found) == 4
     assert key not in json.dumps([vars(one) for one in found.values()]) + json.dumps(made.description())
+
+
+def test_a_placeholder_for_a_key_may_stand_in_an_answer(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint.key = "EMPTY"
+    monkeypatch.setenv("SPOT_EVAL_API_KEY", "EMPTY")
+    endpoint.behave = lambda asked, before: Say(200, good(asked, message={"content": "the set is EMPTY"}))
+    found, _ = ask(endpoint, requests(1))
+    assert getattr(found["0"], "text", None) == "the set is EMPTY"
+
+
+def test_what_a_server_says_of_itself_is_untrusted(endpoint: Endpoint) -> None:
+    endpoint.models = [{"id": "\x1b[31mred"}, {"id": ID, "max_model_len": True}, {"id": 3}, "x"]  # type: ignore[list-item]
+    assert meet(endpoint).facts.context is None
+    assert "there are: org/served;" in refused(endpoint, model_id="org/other")
+    endpoint.behave = lambda asked, before: Say(200, {**good(asked), "usage": {"prompt_tokens": 10**400}})
+    description = ask(endpoint, requests(1), price_in=1, price_out=1)[1].description()
+    assert description["cost"] == 0
 
 
 def test_fifteen_thousand_queued_requests_cost_little_memory(

@@ -147,7 +147,7 @@ def test_a_class_that_asks_over_http_draws_each_repeat_with_another_seed(endpoin
     ("model", "name", "arguments", "message"),
     [
         ("TINY", "hff", {}, "lm-eval has no model class 'hff'; the nearest: hf"),
-        ("TINY", "", {}, "which class?"),
+        ("TINY", "", {}, "name one of lm-eval's model classes"),
         ("TINY", "hf", {"chunk": "0"}, "--engine-arg chunk=0: expected a number of requests"),
         ("TINY", "hf", {"api_key": "sk"}, "keys are read from the environment only"),
         ("org/served", "openai-chat-completions", {}, "say so with --model-id"),

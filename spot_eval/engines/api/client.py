@@ -27,6 +27,7 @@ RATE_LIMIT_PATIENCE_S = 900.0  # for so long "too many requests" is no failure
 CONNECT_S = 10.0
 KEEPALIVE_S = 4.0  # servers hang up after five seconds, and a request sent meanwhile is lost
 LARGEST_REPLY = 1 << 26  # bytes
+SHORTEST_SECRET = 8  # a placeholder such as EMPTY is none, and may well stand in an answer
 TRY_AGAIN = {408, 409, 425, 429}
 
 
@@ -55,9 +56,10 @@ class Client:
 
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings
-        self._key = settings.key()
+        key = settings.key()
+        self._secret = key if key and len(key) >= SHORTEST_SECRET else None
         self._http = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(settings.timeout, connect=CONNECT_S, pool=None),
             limits=httpx.Limits(
                 max_connections=settings.in_flight,
@@ -135,8 +137,8 @@ class Client:
         except httpx.RequestError as problem:
             said = self._harmless(str(problem)) or type(problem).__name__
             raise _TransientError(f"the connection broke ({said})") from problem
-        if self._key:
-            content = content.replace(self._key.encode(), b"[key]")
+        if self._secret:
+            content = content.replace(self._secret.encode(), b"[key]")
         return self._payload(response, content)
 
     def _payload(self, response: httpx.Response, content: bytes) -> Any:
@@ -162,8 +164,8 @@ class Client:
 
     def _harmless(self, text: str) -> str:
         """`text` as one short line that can neither steer a terminal nor give the key away."""
-        if self._key:
-            text = text.replace(self._key, "[key]")
+        if self._secret:
+            text = text.replace(self._secret, "[key]")
         line = "".join(char if char.isprintable() else " " for char in " ".join(text.split()))
         return line if len(line) <= 200 else f"{line[:197]}..."
 

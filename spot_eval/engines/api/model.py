@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from spot_eval.checkpoint import (
     DECIDING_SUFFIXES,
@@ -39,6 +41,7 @@ FIRST_CALL_RETRIES = 2  # nobody waits long to hear that a URL is wrong
 TEMPLATE_ROOM = 4096  # tokens that no chat template writes around a conversation
 CONTEXT_NAMES = ("max_model_len", "context_length", "context_window")
 SHOWN_MODELS = 8
+LONGEST_NAME = 200
 PROBE = Sampling(temperature=0.7, top_p=0.8, top_k=20, max_new_tokens=16)
 
 
@@ -160,13 +163,14 @@ class ServedModel:
             except ExhaustedError as problem:
                 raise UserError(
                     f"{self.url} does not answer: {problem}; check that the server runs and that the URL is right"
+                    f"{_proxy_hint(self.url)}"
                 ) from problem
             except RefusedError as problem:
                 raise self._explained(problem) from problem
         if self.settings.max_model_len:
             return self.settings.max_model_len
         entry = listed.get(self.dialect.model, {})
-        return next((value for name in CONTEXT_NAMES if isinstance(value := entry.get(name), int)), None)
+        return next((value for name in CONTEXT_NAMES if isinstance(value := entry.get(name), int) and value > 1), None)
 
     async def _listed(self, client: Client) -> dict[str, dict[str, Any]]:
         """Served models by name; empty where the server does not list them."""
@@ -178,7 +182,8 @@ class ServedModel:
             raise
         data = payload.get("data") if isinstance(payload, dict) else None
         rows = data if isinstance(data, list) else []
-        return {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
+        named = (row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str))
+        return {row["id"]: row for row in named if row["id"].isprintable() and len(row["id"]) <= LONGEST_NAME}
 
     def _refuse_unknown(self, listed: dict[str, dict[str, Any]]) -> None:
         name = self.dialect.model
@@ -316,6 +321,14 @@ class ServedModel:
             count = None
         self._counts = self._counts and count is not None
         return count
+
+
+def _proxy_hint(url: str) -> str:
+    """What to try where a proxy stands between; empty where none does."""
+    parts = urlsplit(url)
+    if parts.scheme not in getproxies() or proxy_bypass(parts.hostname or ""):
+        return ""
+    return f", or go past the proxy that the environment names: NO_PROXY={parts.hostname}"
 
 
 def _count_in(payload: Any) -> int | None:

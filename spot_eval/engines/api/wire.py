@@ -28,6 +28,9 @@ FINISHED = {
 }  # fmt: skip
 
 
+MOST_TOKENS = 1 << 40  # more than that no server has counted
+
+
 class Form(StrEnum):
     """How prompts are sent."""
 
@@ -153,7 +156,7 @@ def _finish_reason(said: Any) -> str:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else None
 
 
 def error_text(payload: Any) -> tuple[str, str]:
