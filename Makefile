@@ -36,8 +36,9 @@ test-vllm: $(VLLM_READY)  ## the vllm engine against vLLM itself, on a CPU
 	$(VLLM_VENV)/bin/python -c 'import vllm'
 	$(VLLM_VENV)/bin/python -m pytest -q -m vllm tests/engines
 
-bench-vllm: $(VLLM_READY)  ## beside vLLM's own LLM.generate
+bench-vllm: $(VLLM_READY)  ## the vllm and api engines beside vLLM's own LLM.generate
 	$(VLLM_VENV)/bin/python tests/benchmarks/bench_vllm.py
+	$(VLLM_VENV)/bin/python tests/benchmarks/bench_api.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

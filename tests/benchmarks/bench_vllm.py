@@ -3,8 +3,8 @@
 600 sampled requests of 16 to 400 tokens, the same seeds, a model of 0.1 M parameters on a CPU: thousands of times
 smaller than what people evaluate, so what a request costs beside the model shows. Both engines live through the whole
 benchmark and take turns. CPU time counts every process of each side. Exits 1 above 1.03x in CPU or wall time, or where
-the first record takes more than 3 % of a run. `make bench-vllm` runs it; $VLLM_ENABLE_V1_MULTIPROCESSING=1 gives both
-sides vLLM's processes.
+the first record takes more than 3 % of a run. `make bench-vllm` runs it. vLLM's core has no process of
+its own on either side; $VLLM_ENABLE_V1_MULTIPROCESSING=1 gives it one on both.
 """
 
 from __future__ import annotations
