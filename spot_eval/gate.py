@@ -219,7 +219,7 @@ def _in_all_cases(
             continue
         verdicts = {case: judged[one].verdict for case, judged in cases.items()}
         imputed = {case: cases[case][one].brief() for case in ("worst", "best")}
-        if len(set(verdicts.values())) > 1:
+        if judgement.verdict != INCONCLUSIVE and len(set(verdicts.values())) > 1:
             reason = (
                 f"{what} {one}: the verdict hangs on what was not judged ({verdicts['worst']} in the worst case, "
                 f"{verdicts['best']} in the best)"

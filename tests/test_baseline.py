@@ -15,6 +15,7 @@ from spot_eval.baseline import (
     load_baseline,
     published_baselines,
     refuse_incomparable,
+    save_baseline,
 )
 from spot_eval.errors import NotComparableError, UserError
 from spot_eval.judged import JudgedRun, judged_docs
@@ -115,3 +116,19 @@ def test_a_run_is_read_from_its_directory(tmp_path: Path) -> None:
     found = load_baseline(str(tmp_path))
     assert isinstance(found, JudgedRun)
     assert found.docs["a"]["a0"].scores == (1.0,)
+
+
+def test_a_saved_baseline_gives_the_same_differences(tmp_path: Path) -> None:
+    from made_runs import write_run
+
+    scores = {"a": [[1.0, None], [0.0, 1.0]], "b": [[1.0], [0.0]], "c": [[1.0], [1.0]]}
+    whole = load_baseline(str(write_run(tmp_path / "run", scores)))
+    assert isinstance(whole, JudgedRun)
+    save_baseline(whole, tmp_path / "saved")
+    saved = load_baseline(str(tmp_path / "saved"))
+    samples = [sample(task, doc, 0, float(doc)) for task in "abc" for doc in range(2)]
+    board = scoreboard(samples, suite=SUITE)
+    found = [difference(board, samples, CONFIG["suite"], one) for one in (whole, saved)]
+    assert found[0]["tasks"] == found[1]["tasks"]
+    assert found[0]["tasks"]["a"]["mean"] == pytest.approx((-1 + 0.5) / 2)
+    assert refuse_incomparable(whole.config, saved) == []

@@ -154,6 +154,14 @@ def test_not_judged_that_decides_is_inconclusive() -> None:
     assert verdict["guards"]["c"]["verdict"] == "inconclusive"
 
 
+def test_a_task_nobody_judged_is_missing_and_never_a_pass() -> None:
+    verdict = judged(a=([[None]] * 50, task(50)[1]), b=still(), c=still())
+    assert verdict["verdict"] == "inconclusive"
+    assert verdict["reasons"][:2] == [
+        "family in_domain lacks a in one of the runs", "task a has no doc that was judged in both runs",
+    ]  # fmt: skip
+
+
 def test_not_judged_in_both_runs_is_nobodys_fault() -> None:
     candidate, base = task(1000, lost=5, gained=5, wrong=250)
     both = tuple([*docs[:-100], *[[None]] * 100] for docs in (candidate, base))

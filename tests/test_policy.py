@@ -61,3 +61,12 @@ def test_a_policy_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     (tmp_path / "gate.toml").write_bytes(b"margin = 0.0\xff")
     with pytest.raises(UserError, match="is not UTF-8"):
         load_policy(tmp_path / "gate.toml")
+
+
+def test_the_policy_in_the_docs_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "gate.md").read_text(encoding="utf-8")
+    file = tmp_path / "gate.toml"
+    file.write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    policy, _ = load_policy(file)
+    assert policy.families == {"in_domain": 0.05, "general": 0.02}
+    assert policy.guards.tasks == {"aime24": 0.1}
