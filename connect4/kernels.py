@@ -4,7 +4,7 @@ It answers "what is the score of this position, if it lies between lo and hi?" b
 interval. A search is negamax over an explicit stack, not recursion, so that it can stop after a number of nodes and go
 on later: Python stays free to hear Ctrl-C. What keeps it small:
 
-- Only moves that do not lose at once are searched (Position of the threats: `Game.completing`), and a move after which
+- Only moves that do not lose at once are searched (threats are found by `Game.completing`), and a move after which
   the opponent has no such move ends the search of its node.
 - **The follow-up bound.** Let M be to move and F the opponent. F can answer in the column M has just used, and from
   columns whose free cells are odd in number, which F pairs, in the other column of the pair for the first stone. M then
