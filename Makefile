@@ -50,6 +50,7 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 	$(BIN)/python tests/benchmarks/bench_harness.py
 	$(BIN)/python tests/benchmarks/bench_grading.py
 	$(BIN)/python tests/benchmarks/bench_report.py
+	$(BIN)/python tests/benchmarks/bench_connect4.py
 	$(BIN)/python tests/benchmarks/bench_connect4_boards.py
 	$(BIN)/python tests/benchmarks/bench_miniature_sft.py
 	$(BIN)/python tests/benchmarks/miniature_mistakes.py

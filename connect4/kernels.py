@@ -1,10 +1,10 @@
 """The search, compiled by numba: one program for each `Game`, kept on disk after its first use.
 
-It answers "what is the score of this position, if it lies between lo and hi?" by null-window searches that halve the
+It answers "what is the score of this position, if it lies between lo and hi?" by null-window searches that cut the
 interval. A search is negamax over an explicit stack, not recursion, so that it can stop after a number of nodes and go
 on later: Python stays free to hear Ctrl-C. What keeps it small:
 
-- Only moves that do not lose at once are searched (Position of the threats: `Game.completing`), and a move after which
+- Only moves that do not lose at once are searched (threats are found by `Game.completing`), and a move after which
   the opponent has no such move ends the search of its node.
 - **The follow-up bound.** Let M be to move and F the opponent. F can answer in the column M has just used, and from
   columns whose free cells are odd in number, which F pairs, in the other column of the pair for the first stone. M then
@@ -45,6 +45,7 @@ VALUE_BITS = 20
 # What `advance` keeps between two calls, in an int64 array ...
 LO, HI, ALPHA, DEPTH, NODES = range(5)
 STATE_WORDS = 5
+BEGIN, OVER = -1, -2  # DEPTH before the first call; after it, if the game is won already
 # ... and at the head of its uint64 array, before the frames of the stack: the node to enter next.
 OWN, STONES, THREATS = range(3)
 HEAD = 3
@@ -182,10 +183,10 @@ def keep(table, slot, tag, lo, hi, work):
 def search_for(game: Game) -> Callable[..., bool]:
     """The compiled search of a game: `advance(state, stack, table, own, stones, budget)`.
 
-    `own`, `stones`: the position, uint64; its game is not over and its mover cannot win at once. `state`: int64,
-    STATE_WORDS long, with the interval in [LO, HI] and DEPTH -1 before the first call. `stack`: uint64, `stack_words`
-    long. `table`: uint64, a power of two long, at least 2**least_table_bits. Works for about `budget` nodes; true once
-    state[LO] == state[HI] is the score, or its nearest bound where the score lies outside of the interval.
+    `own`, `stones`: the position, uint64. `state`: int64, STATE_WORDS long, with the interval in [LO, HI], NODES 0 and
+    DEPTH BEGIN before the first call. `stack`: uint64, `stack_words` long. `table`: uint64, a power of two long, at
+    least 2**least_table_bits. Works for about `budget` nodes; true once state[LO] == state[HI] is the score, or its
+    nearest bound where the score lies outside of the interval, or DEPTH is OVER: somebody has won, no score.
     """
     height, columns, connect, size = game.height, game.columns, game.connect, game.size
     bottom, board = np.uint64(game.bottom), np.uint64(game.board)
@@ -220,6 +221,15 @@ def search_for(game: Game) -> Callable[..., bool]:
         root_own, root_stones = own, stones
         if depth >= 0:
             own, stones = stack[OWN], stack[STONES]
+        elif has_line(own, height, connect) or has_line(own ^ stones, height, connect):
+            state[DEPTH] = OVER
+            return True
+        elif lo0 < hi0:
+            landing = (stones + bottom) & board
+            at_once = completing(own, height, connect) & landing
+            if at_once or not landing:
+                value = won_at(ply0, size) if at_once else 0
+                lo0 = hi0 = min(max(value, lo0), hi0)
         limit = nodes + budget
         value = 0
         while True:
@@ -227,13 +237,12 @@ def search_for(game: Game) -> Callable[..., bool]:
                 if lo0 >= hi0:
                     state[LO], state[HI], state[NODES] = lo0, hi0, nodes
                     return True
-                alpha0 = lo0 + (hi0 - lo0) // 2
-                # zero and small scores first: who wins is the cheaper question
-                if alpha0 <= 0 and lo0 // 2 < alpha0:
-                    alpha0 = lo0 // 2
-                elif alpha0 >= 0 and hi0 // 2 > alpha0:
-                    alpha0 = hi0 // 2
-                alpha0 = min(max(alpha0, lo0), hi0 - 1)
+                # who wins is the cheapest question; then scores near zero, since most games are won late
+                alpha0 = 0
+                if lo0 >= 0:
+                    alpha0 = lo0 + (hi0 - lo0) // 4
+                elif hi0 <= 0:
+                    alpha0 = hi0 - 1 - (hi0 - lo0) // 4
                 own, stones, depth = root_own, root_stones, 0
                 threats = completing(own ^ stones, height, connect) & (board ^ stones)
             if nodes >= limit:

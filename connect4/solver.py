@@ -24,7 +24,7 @@ import numpy as np
 from numba.core import event
 
 from connect4 import kernels
-from connect4.game import STANDARD, Game, winning_drops
+from connect4.game import STANDARD, Game
 from connect4.position import Position
 
 TABLE_BITS = 22
@@ -58,6 +58,7 @@ class Solver:
         self.node_count = 0
         """Positions visited since it was made or reset."""
         self._advance = kernels.search_for(game)
+        self._most = game.won_at(0)
         self._stop: threading.Event | None = None
         self._table = np.zeros(1 << tt_bits, np.uint64)
         self._stack = np.zeros(kernels.stack_words(game), np.uint64)
@@ -74,8 +75,7 @@ class Solver:
 
     def solve(self, position: Position) -> int:
         """The exact score. ValueError where the game is won already or another one; a full board is a draw."""
-        most = self.game.won_at(0)
-        return self._within(position, -most, most)
+        return self._within(position, -self._most, self._most)
 
     def analyze(self, position: Position, progress: Callable[[int], object] | None = None) -> list[int | None]:
         """The score of the player to move after each column; None where no stone can be dropped.
@@ -120,25 +120,27 @@ class Solver:
 
     def _within(self, position: Position, lo: int, hi: int) -> int:
         """The score if it lies in [lo, hi], else the end it lies beyond."""
-        self._refuse(position)
-        mine, _ = winning_drops(position.mover, position.stones, self.game)
-        if mine or not position.moves_left:
-            return min(max(self.game.won_at(position.ply) if mine else 0, lo), hi)
-        self._state[:] = lo, hi, 0, -1, 0
+        if position.game is not self.game:  # the quick way to see that all is well
+            self._refuse(position)
+        state = self._state
+        state[kernels.LO], state[kernels.HI] = lo, hi
+        state[kernels.DEPTH], state[kernels.NODES] = kernels.BEGIN, 0
         own, stones = np.uint64(position.mover), np.uint64(position.stones)
         self._used = True
         before, done = self.node_count, False
         while not done:
             if self._stop and self._stop.is_set():
                 raise CancelledError
-            done = self._advance(self._state, self._stack, self._table, own, stones, NODES_A_CALL)
-            self.node_count = before + int(self._state[kernels.NODES])
-        return int(self._state[kernels.LO])
+            done = self._advance(state, self._stack, self._table, own, stones, NODES_A_CALL)
+            self.node_count = before + int(state[kernels.NODES])
+        if state[kernels.DEPTH] == kernels.OVER:
+            self._refuse(position)
+        return int(state[kernels.LO])
 
     def _prepare(self, on_compile: Callable[[], object] | None) -> None:
         """Compile the search, or load it, by an empty interval's search."""
         with event.install_listener("numba:compile", _Once(on_compile)):
-            self._state[:] = 0, 0, 0, -1, 0
+            self._state[:] = 0, 0, 0, kernels.BEGIN, 0
             self._advance(self._state, self._stack, self._table, np.uint64(0), np.uint64(0), 1)
 
 

@@ -33,7 +33,7 @@ from connect4.solver import TABLE_BITS
 
 LIMIT = 1.0
 ROUNDS = 5
-WANTED = {"end-easy": 300, "middle-easy": 200, "middle-medium": 100, "begin-easy": 40, "begin-medium": 20}
+WANTED = {"end-easy": 100, "middle-easy": 100, "middle-medium": 60, "begin-easy": 30, "begin-medium": 12}
 HARD = {"begin-hard": 4}
 PHASES = {"begin": (8, 14), "middle": (15, 28), "end": (29, 40)}
 
