@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from spot_eval import __version__
-from spot_eval.commands import grade, run, tasks
+from spot_eval.commands import grade, run, tasks, train
 from spot_eval.commands.common import say
 from spot_eval.errors import Interrupted, UserError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run_command)
 app.command("grade")(grade.grade_command)
+app.command("train")(train.train_command)
 app.add_typer(tasks.app, name="tasks")
 
 

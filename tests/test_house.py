@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 # Each module may import those of earlier floors, and its own package's inner modules.
 FLOORS = [
     {"errors", "resources", "options", "miniature"},
-    {"records", "progress", "graders.verdict", "graders.thinking"},
+    {"records", "progress", "own", "graders.verdict", "graders.thinking"},
     {"miniature.build"},
     {"files", "suite", "adapters", "stats"},
     {"store"},
@@ -67,6 +67,11 @@ def test_imports_run_one_way() -> None:
                 other = name.removeprefix("spot_eval.")
                 same_package = other.split(".")[0] == module.split(".")[0]
                 assert same_package or floor(other) < floor(module), f"spot_eval.{module} imports {name}"
+
+
+def test_the_trainer_knows_nothing_of_the_harness() -> None:
+    for path in (ROOT / "trainer").rglob("*.py"):
+        assert not {name for name in imported(path) if name.split(".")[0] in {"spot_eval", "lm_eval", "connect4"}}, path
 
 
 def test_connect4_stands_alone() -> None:
@@ -122,7 +127,8 @@ def test_a_wheel_finds_its_tasks_and_reports(tmp_path: Path) -> None:
     assert not (site / "tasks").exists()
     assert not (site / "reports").exists()
     code = (
-        "import spot_eval, connect4; from spot_eval.suite import suite_names; "
+        "import spot_eval, connect4; from spot_eval.own import check_own; check_own('trainer'); check_own('connect4'); "
+        "from trainer.settings import recipe_names; assert 'spot-bco' in recipe_names(); from spot_eval.suite import suite_names; "
         "from spot_eval.baseline import published_baselines; from spot_eval.resources import folder; "
         "print(spot_eval.__file__, folder('tasks')); "
         "assert {'spot', 'spot-quick'} <= set(suite_names()); assert 'qwen3-8b' in published_baselines(); "

@@ -103,7 +103,9 @@ def attend(
 
     Dropout is not applied: the reference must be the policy at step 0. Raises Unsupported for what cannot be honoured.
     """
-    unmet = [name for name, value in wishes.items() if name not in UNNEEDED and value is not None and value is not False]
+    unmet = [
+        name for name, value in wishes.items() if name not in UNNEEDED and value is not None and value is not False
+    ]
     if trees is None:
         raise Unsupported(f"{type(module).__name__} does not hand on what is asked of its attention")
     if unmet or attention_mask is not None:

@@ -1,6 +1,6 @@
 """The policy on its devices: fp32 weights sharded over the processes, computed in another dtype if wished, AdamW.
 
-FSDP2 shards each decoder layer and the rest; one process takes the same path as many. Knows nothing of objectives.
+FSDP2 shards each decoder layer and the rest, on one process too where it computes in bf16. Knows nothing of objectives.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Engine:
         which would hide the sharded weights, and later changes to them, from all that follows; here it is let go."""
         with torch.no_grad():
             yield
-        self.policy.reshard()  # type: ignore[operator]
+        if self.sharded:
+            self.policy.reshard()  # type: ignore[operator]
 
     def _shard(self) -> None:
         from torch.distributed.device_mesh import init_device_mesh
@@ -78,12 +79,15 @@ class Engine:
         splits = set(getattr(causal, "_no_split_modules", None) or [])
         layers = [module for module in causal.modules() if type(module).__name__ in splits]
         self.initial: dict[str, Tensor] = {}
+        # one process that computes in what its weights are kept in has nothing to share and nothing to cast
+        self.sharded = self.processes.count > 1 or dtype != torch.float32 or self.adapters is not None
         # layer by layer, so that no more than one layer is whole in fp32 at a time
         for module in [*layers, self.policy]:
             for parameter in module.parameters():
                 if parameter.requires_grad and parameter.dtype != torch.float32:
                     parameter.data = parameter.data.float()
-            fully_shard(module, mesh=mesh, mp_policy=precision)
+            if self.sharded:
+                fully_shard(module, mesh=mesh, mp_policy=precision)
         self.trainable = {name: each for name, each in self.policy.named_parameters() if each.requires_grad}
         # buffers are not sharded
         self.policy.to(self.processes.device)

@@ -151,9 +151,7 @@ def lay_out(examples: Sequence[Example], indices: Sequence[int], kind: Kind) -> 
     return _separate(batch) if kind is Kind.SEPARATE else batch
 
 
-def _sequence(
-    row: _Row, pair: int, prompt: Sequence[int], answer: Sequence[int], side: int, edited: range
-) -> None:
+def _sequence(row: _Row, pair: int, prompt: Sequence[int], answer: Sequence[int], side: int, edited: range) -> None:
     start = row.add(prompt, 0)
     first = row.add(answer, len(prompt))
     row.count(pair, side, answer, first, first - 1, edited)

@@ -1,7 +1,7 @@
 """A training run from start to end: pairs and a checkpoint in, a checkpoint out; killed and started again, it goes on.
 
-    out/                 config.json, model.safetensors, tokenizer …: what transformers, vLLM and `spot-eval run` load
-    out/training/        settings.json, metrics.jsonl, result.json, and the last save until the run is done
+out/                 config.json, model.safetensors, tokenizer …: what transformers, vLLM and `spot-eval run` load
+out/training/        settings.json, metrics.jsonl, result.json, and the last save until the run is done
 """
 
 from __future__ import annotations
@@ -243,13 +243,18 @@ def _walk(
             metrics = take_step(engine, plan, number, objective, shift, reference, rate)
             seconds = time.monotonic() - started
             tokens, spent = tokens + plan.row_tokens_in(number), spent + seconds
-            metrics |= {"tokens_per_second": plan.row_tokens_in(number) / seconds, "epoch": (step + 1) / len(plan.steps)}
+            metrics |= {
+                "tokens_per_second": plan.row_tokens_in(number) / seconds,
+                "epoch": (step + 1) / len(plan.steps),
+            }
             for tracker in trackers:
                 tracker.log(step + 1, metrics)
             if processes.first:
                 job.on_step(step + 1, metrics)
             advance(1, note=_note(metrics))
-            due = time.monotonic() - saved > 60 * job.save_minutes or (job.save_every and (step + 1) % job.save_every == 0)
+            due = time.monotonic() - saved > 60 * job.save_minutes or (
+                job.save_every and (step + 1) % job.save_every == 0
+            )
             if processes.of_first(bool(due)) and step + 1 < steps:
                 state = {"shift_total": shift.total, "shift_weight": shift.weight, "tokens": tokens, "seconds": spent}
                 saves.save(job.folder, engine, step + 1, state)

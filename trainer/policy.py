@@ -151,7 +151,13 @@ def _fit_head(policy: Policy, batch: Batch, truth: Tensor, tolerance: float) -> 
 
 
 def _problem(
-    policy: Policy, made_up: list[Example], kind: Kind, device: torch.device, separate: Batch, truth: Tensor, most: float
+    policy: Policy,
+    made_up: list[Example],
+    kind: Kind,
+    device: torch.device,
+    separate: Batch,
+    truth: Tensor,
+    most: float,
 ) -> str:
     """Why the model cannot do a layout; empty if it can."""
     config = policy.causal.config.get_text_config()

@@ -68,7 +68,11 @@ def take_step(
     engine.forget_gradient()
     if objective.has_shift and shift.semantics == "paper":
         shift.add(total["chosen_reward"] + total["rejected_reward"], 2 * total["pairs"])
-    return _metrics(total, objective, engine.settings.beta) | {"gradient_norm": norm, "learning_rate": learning_rate, "shift": shift.value}
+    return _metrics(total, objective, engine.settings.beta) | {
+        "gradient_norm": norm,
+        "learning_rate": learning_rate,
+        "shift": shift.value,
+    }
 
 
 def _scores(batch: Batch, tokens: Tensor, reference: Tensor | None, beta: float) -> Scores:
