@@ -127,8 +127,9 @@ def test_a_wheel_finds_its_tasks_and_reports(tmp_path: Path) -> None:
     assert not (site / "tasks").exists()
     assert not (site / "reports").exists()
     code = (
-        "import spot_eval, connect4; from spot_eval.own import check_own; check_own('trainer'); check_own('connect4'); "
-        "from trainer.settings import recipe_names; assert 'spot-bco' in recipe_names(); from spot_eval.suite import suite_names; "
+        "import spot_eval, connect4; from spot_eval.own import check_own; check_own('trainer'); "
+        "from trainer.settings import recipe_names; assert 'spot-bco' in recipe_names(); "
+        "from spot_eval.suite import suite_names; "
         "from spot_eval.baseline import published_baselines; from spot_eval.resources import folder; "
         "print(spot_eval.__file__, folder('tasks')); "
         "assert {'spot', 'spot-quick'} <= set(suite_names()); assert 'qwen3-8b' in published_baselines(); "

@@ -27,7 +27,8 @@ class Engine:
 
     `causal` is taken over: its parameters become sharded fp32 masters (with LoRA: frozen in the dtype they have, with
     fp32 adapters). `trainable` holds the trained ones by name, as sharded DTensors; `initial` what they were, on the
-    CPU in the stored dtype (not with LoRA). `kind` is the layout that the model can do, and `why` the reason if it is less than was wished.
+    CPU in the stored dtype (not with LoRA). `kind` is the layout that the model can do, and `why`
+    the reason if it is less than was wished.
     """
 
     def __init__(self, causal: Any, settings: Settings, processes: Processes) -> None:

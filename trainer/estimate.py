@@ -48,7 +48,9 @@ class Estimate:
         return {**asdict(self), "bytes": self.bytes}
 
 
-def estimate(model: Path, plan: Plan, settings: Settings, steps: int, processes: int, device: torch.device) -> Estimate:
+def estimate(
+    model: Path, plan: Plan, settings: Settings, *, steps: int, processes: int, device: torch.device
+) -> Estimate:
     """The estimate for `steps` steps of a plan; reads the model's config, not its weights."""
     from transformers import AutoConfig, AutoModelForCausalLM
 

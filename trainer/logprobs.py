@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-CHUNK_ELEMENTS = {"cpu": 1 << 23, "cuda": 1 << 26}
+CHUNK_ELEMENTS = {"cpu": 1 << 22, "cuda": 1 << 26}
 """Logits that exist at once."""
 
 
 class Head(NamedTuple):
-    """logits = softcap(scale * (h @ weight.T + bias)), softcap(x) = cap * tanh(x / cap). weight: [vocabulary, hidden]."""
+    """logits = softcap(scale * (h @ weight.T + bias)), with softcap(x) = cap * tanh(x / cap).
+
+    weight: [vocabulary, hidden], bias: [vocabulary].
+    """
 
     weight: Tensor
     bias: Tensor | None = None
@@ -48,7 +51,7 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 
 class _TokenLogProbs(torch.autograd.Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917 - autograd functions take no keywords
         ctx: Any,
         hidden: Tensor,
         weight: Tensor,
@@ -74,7 +77,7 @@ class _TokenLogProbs(torch.autograd.Function):
         return found
 
     @staticmethod
-    def backward(ctx: Any, wanted: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, wanted: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias, targets, normalizers = ctx.saved_tensors
         needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
         weight_in_use = _in_use(weight)

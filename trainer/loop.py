@@ -98,7 +98,7 @@ def run_training(job: Job) -> dict[str, Any]:
                 reference = reference_sums(engine, plan, identity["weights"], job.cache or default_cache(), advance)
         steps = steps_of(plan, job.settings)
         shift = Shift(job.settings.shift)
-        measured = _walk(job, engine, plan, objective, shift, reference, steps, say)
+        measured = _walk(job, engine, plan, objective, shift=shift, reference=reference, steps=steps, say=say)
         kept = export(engine, job.out, job.model, engine.stored_dtype)
         result = {
             "objective": str(objective),
@@ -133,7 +133,11 @@ def _begin(job: Job) -> dict[str, Any]:
         pairs = hashlib.sha256(job.pairs.read_bytes()).hexdigest()[:32]
     except OSError as problem:
         raise TrainError(f"cannot read {job.pairs}: {problem.strerror or problem}") from problem
-    identity = {"weights": digest_of_weights(job.model), "pairs": pairs, "settings": job.settings.record()}
+    identity: dict[str, Any] = {
+        "weights": digest_of_weights(job.model),
+        "pairs": pairs,
+        "settings": job.settings.record(),
+    }
     file = job.folder / "settings.json"
     if file.is_file():
         before = read_json(file)
@@ -215,6 +219,7 @@ def _walk(
     engine: Engine,
     plan: Plan,
     objective: Objective,
+    *,
     shift: Shift,
     reference: torch.Tensor | None,
     steps: int,
@@ -240,7 +245,9 @@ def _walk(
             epoch, place = divmod(step, len(plan.steps))
             number = plan.order(epoch)[place]
             rate = settings.learning_rate * learning_rate_factor(settings.schedule, step, steps, settings.warmup)
-            metrics = take_step(engine, plan, number, objective, shift, reference, rate)
+            metrics = take_step(
+                engine, plan, number, objective=objective, shift=shift, reference=reference, learning_rate=rate
+            )
             seconds = time.monotonic() - started
             tokens, spent = tokens + plan.row_tokens_in(number), spent + seconds
             metrics |= {

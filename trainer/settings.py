@@ -97,7 +97,7 @@ def recipe_names() -> list[str]:
 
 
 def recipe_for(name: str | None, objective: str | None, *, miniature: bool) -> Recipe | None:
-    """The recipe called `name`, else that of the objective for this kind of model; None for a mixture, which has none."""
+    """The recipe called `name`, else that of the objective for this kind of model; None for a mixture: it has none."""
     if name:
         return read_recipe(name)
     wanted = objective or Settings().objective

@@ -144,7 +144,7 @@ def _rehearse(job: Job) -> dict[str, Any]:
     plan = plan_for(examples, job.settings, Kind(job.settings.layout), processes)
     steps = steps_of(plan, job.settings)
     kind = job.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    about = estimate(job.model, plan, job.settings, steps, processes, torch.device(kind))
+    about = estimate(job.model, plan, job.settings, steps=steps, processes=processes, device=torch.device(kind))
     return {
         "objective": str(objective),
         "pairs": len(plan.examples),

@@ -1,4 +1,4 @@
-"""The trainer against TRL 1.16 and against itself without sharing: pairs per CPU second, peak memory, memory of the head.
+"""The trainer against TRL 1.16 and against itself without sharing: pairs a CPU second, peak memory, the head's memory.
 
     python tests/benchmarks/bench_trainer.py [--rounds 5] [--steps 3]
 
@@ -142,10 +142,11 @@ def serve_ours(found: list[Any], model: Path, layout: str, wire: Any) -> None:
         assert engine.kind == layout, engine.why
         plan = make_plan(found, kind=Kind(layout), batch_size=BATCH, token_budget=1 << 20, shuffle=False)
         reference = reference_sums(engine, plan, "none", Path(cache))
+        objective = Objective.parse("spot-bce")
         turns.ready(bytes_of(engine.policy))
         for step in range(len(plan.steps)):
             turns.begin()
-            take_step(engine, plan, step, Objective.parse("spot-bce"), Shift(), reference, 1e-6)
+            take_step(engine, plan, step, objective=objective, shift=Shift(), reference=reference, learning_rate=1e-6)
             turns.end()
 
 

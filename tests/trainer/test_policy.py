@@ -1,4 +1,4 @@
-"""Sharing a prefix changes nothing: log-probs and gradients are those of separate forward passes, on every architecture.
+"""Sharing a prefix changes nothing: log-probs and gradients are those of separate forward passes, whatever the model.
 
 What a model cannot share it does not share, and says why.
 """
