@@ -33,6 +33,7 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 	$(BIN)/python tests/benchmarks/bench_grading.py
 	$(BIN)/python tests/benchmarks/bench_miniature_sft.py
 	$(BIN)/python tests/benchmarks/miniature_mistakes.py
+	$(BIN)/python tests/benchmarks/bench_trainer.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -20,7 +20,7 @@ from trainer.plan import Plan
 from trainer.settings import Settings
 
 YIELD = 0.4
-"""The part of the machine's matrix speed that training reaches; 0.3-0.6 were seen on CPUs."""
+"""The part of the machine's matrix speed that training is taken to reach; an assumption."""
 
 
 @dataclass(frozen=True)
