@@ -26,6 +26,7 @@ from spot_eval.commands import (
     report,
     run,
     tasks,
+    train,
 )
 from spot_eval.commands.common import say
 from spot_eval.errors import Interrupted, UserError

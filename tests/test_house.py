@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 # Each module may import those of earlier floors, and its own package's inner modules.
 FLOORS = [
     {"errors", "resources", "options", "miniature"},
-    {"records", "progress", "graders.verdict", "graders.thinking"},
+    {"records", "progress", "own", "graders.verdict", "graders.thinking"},
     {"miniature.build"},
     {"files", "suite", "adapters", "stats", "generations_file", "show_dry_run", "drawn"},
     {"paired"},
@@ -81,6 +81,11 @@ def test_imports_run_one_way() -> None:
                 assert same_package or floor(other) < floor(module), f"spot_eval.{module} imports {name}"
 
 
+def test_the_trainer_knows_nothing_of_the_harness() -> None:
+    for path in (ROOT / "trainer").rglob("*.py"):
+        assert not {name for name in imported(path) if name.split(".")[0] in {"spot_eval", "lm_eval", "connect4"}}, path
+
+
 def test_connect4_stands_alone() -> None:
     for path in (ROOT / "connect4").rglob("*.py"):
         assert not {name for name in imported(path) if name.split(".")[0] in {"spot_eval", "lm_eval", "torch"}}, path
@@ -139,7 +144,9 @@ def test_a_wheel_finds_its_tasks_and_reports(tmp_path: Path) -> None:
     assert not (site / "tasks").exists()
     assert not (site / "reports").exists()
     code = (
-        "import spot_eval, connect4; from spot_eval.suite import suite_names; "
+        "import spot_eval, connect4; from spot_eval.own import check_own; check_own('trainer'); "
+        "from trainer.settings import recipe_names; assert 'spot-bco' in recipe_names(); "
+        "from spot_eval.suite import suite_names; "
         "from spot_eval.baseline import published_baselines; from spot_eval.resources import folder; "
         "print(spot_eval.__file__, folder('tasks')); "
         "assert {'spot', 'spot-quick'} <= set(suite_names()); assert 'qwen3-8b' in published_baselines(); "

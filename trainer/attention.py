@@ -9,7 +9,6 @@ biases by position) raises `Unsupported`, and the caller lays its sequences out 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -103,7 +102,9 @@ def attend(
 
     Dropout is not applied: the reference must be the policy at step 0. Raises Unsupported for what cannot be honoured.
     """
-    unmet = [name for name, value in wishes.items() if name not in UNNEEDED and value is not None and value is not False]
+    unmet = [
+        name for name, value in wishes.items() if name not in UNNEEDED and value is not None and value is not False
+    ]
     if trees is None:
         raise Unsupported(f"{type(module).__name__} does not hand on what is asked of its attention")
     if unmet or attention_mask is not None:
@@ -111,11 +112,11 @@ def attend(
     trees.windows.append(sliding_window)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     over = _flex if trees.flex else _by_unit
-    return over(query, key, value, trees, scale, sliding_window, softcap).transpose(1, 2), None
+    return over(query, key, value, trees, scale=scale, window=sliding_window, softcap=softcap).transpose(1, 2), None
 
 
 def _by_unit(
-    query: Tensor, key: Tensor, value: Tensor, trees: Trees, scale: float, window: int | None, softcap: float | None
+    query: Tensor, key: Tensor, value: Tensor, trees: Trees, *, scale: float, window: int | None, softcap: float | None
 ) -> Tensor:
     lengths = [unit.end - unit.start for unit in trees.units]
     # one split, not many slices: the backward of a slice writes a whole row
@@ -129,12 +130,12 @@ def _by_unit(
             keys, values = (
                 torch.cat([part[trunk].narrow(2, 0, unit.trunk_length), part[number]], dim=2) for part in parts[1:]
             )
-        found.append(_attend_unit(own, keys, values, trees.mask(unit, window), scale, softcap))
+        found.append(_attend_unit(own, keys, values, trees.mask(unit, window), scale=scale, softcap=softcap))
     return torch.cat(found, dim=2)
 
 
 def _attend_unit(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, softcap: float | None
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, *, scale: float, softcap: float | None
 ) -> Tensor:
     if softcap is None:
         grouped = query.shape[1] != key.shape[1]
@@ -151,14 +152,14 @@ def _attend_unit(
 
 
 @functools.cache
-def _flex_function(compiled: bool) -> Callable[..., Any]:
+def _flex_function(compiled: bool) -> Any:
     from torch.nn.attention.flex_attention import flex_attention
 
     return torch.compile(flex_attention) if compiled else flex_attention
 
 
 def _flex(
-    query: Tensor, key: Tensor, value: Tensor, trees: Trees, scale: float, window: int | None, softcap: float | None
+    query: Tensor, key: Tensor, value: Tensor, trees: Trees, *, scale: float, window: int | None, softcap: float | None
 ) -> Tensor:
     def capped(score: Tensor, *_: Tensor) -> Tensor:
         return score if softcap is None else softcap * torch.tanh(score / softcap)

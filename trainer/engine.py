@@ -1,6 +1,6 @@
 """The policy on its devices: fp32 weights sharded over the processes, computed in another dtype if wished, AdamW.
 
-FSDP2 shards each decoder layer and the rest; one process takes the same path as many. Knows nothing of objectives.
+FSDP2 shards each decoder layer and the rest, on one process too where it computes in bf16. Knows nothing of objectives.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Engine:
 
     `causal` is taken over: its parameters become sharded fp32 masters (with LoRA: frozen in the dtype they have, with
     fp32 adapters). `trainable` holds the trained ones by name, as sharded DTensors; `initial` what they were, on the
-    CPU in the stored dtype (not with LoRA). `kind` is the layout that the model can do, and `why` the reason if it is less than was wished.
+    CPU in the stored dtype (not with LoRA). `kind` is the layout that the model can do, and `why`
+    the reason if it is less than was wished.
     """
 
     def __init__(self, causal: Any, settings: Settings, processes: Processes) -> None:
@@ -63,7 +64,8 @@ class Engine:
         which would hide the sharded weights, and later changes to them, from all that follows; here it is let go."""
         with torch.no_grad():
             yield
-        self.policy.reshard()  # type: ignore[operator]
+        if self.sharded:
+            self.policy.reshard()  # type: ignore[operator]
 
     def _shard(self) -> None:
         from torch.distributed.device_mesh import init_device_mesh
@@ -78,12 +80,15 @@ class Engine:
         splits = set(getattr(causal, "_no_split_modules", None) or [])
         layers = [module for module in causal.modules() if type(module).__name__ in splits]
         self.initial: dict[str, Tensor] = {}
+        # one process that computes in what its weights are kept in has nothing to share and nothing to cast
+        self.sharded = self.processes.count > 1 or dtype != torch.float32 or self.adapters is not None
         # layer by layer, so that no more than one layer is whole in fp32 at a time
         for module in [*layers, self.policy]:
             for parameter in module.parameters():
                 if parameter.requires_grad and parameter.dtype != torch.float32:
                     parameter.data = parameter.data.float()
-            fully_shard(module, mesh=mesh, mp_policy=precision)
+            if self.sharded:
+                fully_shard(module, mesh=mesh, mp_policy=precision)
         self.trainable = {name: each for name, each in self.policy.named_parameters() if each.requires_grad}
         # buffers are not sharded
         self.policy.to(self.processes.device)

@@ -110,7 +110,7 @@ class _Row:
         self.length += len(tokens)
         return self.length - len(tokens)
 
-    def count(self, pair: int, side: int, tokens: Sequence[int], start: int, before: int, edited: range) -> None:
+    def count(self, pair: int, side: int, tokens: Sequence[int], *, start: int, before: int, edited: range) -> None:
         """Lets `tokens` count that stand from `start` on, the first of them predicted by the token at `before`."""
         self.source.append(np.concatenate([[before], np.arange(start, start + len(tokens) - 1)]))
         self.target.append(tokens)
@@ -128,7 +128,7 @@ def lay_out(examples: Sequence[Example], indices: Sequence[int], kind: Kind) -> 
     for pair, index in enumerate(indices):
         example = examples[index]
         if not example.rejected:
-            _sequence(row, pair, example.prompt, example.chosen, CHOSEN, range(len(example.chosen)))
+            _sequence(row, pair, example.prompt, example.chosen, side=CHOSEN, edited=range(len(example.chosen)))
             continue
         prefix = common_prefix(example.chosen, example.rejected)
         suffix = common_suffix(example.chosen, example.rejected, prefix)
@@ -136,8 +136,9 @@ def lay_out(examples: Sequence[Example], indices: Sequence[int], kind: Kind) -> 
             _tree(row, pair, example, prefix, suffix)
         else:
             for answer, side in ((example.chosen, CHOSEN), (example.rejected, REJECTED)):
-                _sequence(row, pair, example.prompt, answer, side, range(prefix, len(answer) - suffix))
-    many = [mark[3] for mark in row.marks]
+                edited = range(prefix, len(answer) - suffix)
+                _sequence(row, pair, example.prompt, answer, side=side, edited=edited)
+    pairs, sides, edits, many = zip(*row.marks, strict=True)
     batch = MicroBatch(
         kind,
         np.concatenate(row.tokens).astype(np.int64)[None],
@@ -145,18 +146,18 @@ def lay_out(examples: Sequence[Example], indices: Sequence[int], kind: Kind) -> 
         tuple(row.units),
         np.concatenate(row.source).astype(np.int64),
         np.concatenate(row.target).astype(np.int64),
-        *(np.repeat([mark[place] for mark in row.marks], many) for place in range(3)),
+        np.repeat(pairs, many),
+        np.repeat(sides, many),
+        np.repeat(edits, many),
         tuple(indices),
     )
     return _separate(batch) if kind is Kind.SEPARATE else batch
 
 
-def _sequence(
-    row: _Row, pair: int, prompt: Sequence[int], answer: Sequence[int], side: int, edited: range
-) -> None:
+def _sequence(row: _Row, pair: int, prompt: Sequence[int], answer: Sequence[int], *, side: int, edited: range) -> None:
     start = row.add(prompt, 0)
     first = row.add(answer, len(prompt))
-    row.count(pair, side, answer, first, first - 1, edited)
+    row.count(pair, side, answer, start=first, before=first - 1, edited=edited)
     row.units.append(Unit(start, row.length))
 
 
@@ -165,12 +166,12 @@ def _tree(row: _Row, pair: int, example: Example, prefix: int, suffix: int) -> N
     start = row.add(example.prompt, 0)
     common = row.add(example.chosen[:prefix], len(example.prompt))
     if prefix:
-        row.count(pair, BOTH, example.chosen[:prefix], common, common - 1, range(0))
+        row.count(pair, BOTH, example.chosen[:prefix], start=common, before=common - 1, edited=range(0))
     fork = start + trunk - 1
     for answer, side in ((example.chosen, CHOSEN), (example.rejected, REJECTED)):
         rest = answer[prefix:]
         first = row.add(rest, trunk)
-        row.count(pair, side, rest, first, fork, range(len(rest) - suffix))
+        row.count(pair, side, rest, start=first, before=fork, edited=range(len(rest) - suffix))
         row.units.append(Unit(start, row.length) if side == CHOSEN else Unit(first, row.length, start, trunk))
 
 

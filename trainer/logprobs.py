@@ -1,7 +1,8 @@
 """Token log-probs from hidden states, in fp32 and in chunks: the logits of a whole batch never exist at once.
 
 The head is the model's: a matrix, perhaps a bias, a scale (Granite, Cohere), a softcap (Gemma). The backward pass
-computes each chunk's logits again. Peak memory is one chunk of logits and the gradient of the matrix.
+computes each chunk's logits again, unless all of them fit into one. Peak memory is one or two chunks of logits and the
+gradient of the matrix.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-CHUNK_ELEMENTS = {"cpu": 1 << 23, "cuda": 1 << 26}
+CHUNK_ELEMENTS = {"cpu": 1 << 22, "cuda": 1 << 26}
 """Logits that exist at once."""
 
 
 class Head(NamedTuple):
-    """logits = softcap(scale * (h @ weight.T + bias)), softcap(x) = cap * tanh(x / cap). weight: [vocabulary, hidden]."""
+    """logits = softcap(scale * (h @ weight.T + bias)), with softcap(x) = cap * tanh(x / cap).
+
+    weight: [vocabulary, hidden], bias: [vocabulary].
+    """
 
     weight: Tensor
     bias: Tensor | None = None
@@ -47,7 +51,7 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 
 class _TokenLogProbs(torch.autograd.Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917 - autograd functions take no keywords
         ctx: Any,
         hidden: Tensor,
         weight: Tensor,
@@ -60,17 +64,20 @@ class _TokenLogProbs(torch.autograd.Function):
         weight_in_use = _in_use(weight)
         found = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
         normalizers = torch.empty_like(found)
+        logits = None
         for start in range(0, len(targets), rows):
             at = slice(start, start + rows)
             logits = _logits(hidden[at], weight_in_use, bias, scale, softcap)
             normalizers[at] = torch.logsumexp(logits, dim=-1)
             found[at] = logits.gather(1, targets[at, None]).squeeze(1) - normalizers[at]
+        # a single chunk is not computed twice
+        ctx.logits = logits if len(targets) <= rows else None
         ctx.save_for_backward(hidden, weight, bias, targets, normalizers)
         ctx.scale, ctx.softcap, ctx.rows = scale, softcap, rows
         return found
 
     @staticmethod
-    def backward(ctx: Any, wanted: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, wanted: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias, targets, normalizers = ctx.saved_tensors
         needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
         weight_in_use = _in_use(weight)
@@ -79,10 +86,12 @@ class _TokenLogProbs(torch.autograd.Function):
         bias_gradient = torch.zeros_like(bias, dtype=torch.float32) if needs_bias and bias is not None else None
         for start in range(0, len(targets), ctx.rows):
             at = slice(start, start + ctx.rows)
-            logits = _logits(hidden[at], weight_in_use, bias, ctx.scale, ctx.softcap)
+            logits = ctx.logits
+            if logits is None:
+                logits = _logits(hidden[at], weight_in_use, bias, ctx.scale, ctx.softcap)
             # d log p / d logits = onehot(target) - softmax, and on through softcap and scale
             slope = None if ctx.softcap is None else 1 - (logits / ctx.softcap).square()
-            gradient = logits.sub_(normalizers[at, None]).exp_().neg_()
+            gradient = (logits - normalizers[at, None]).exp_().neg_()
             gradient.scatter_add_(1, targets[at, None], torch.ones_like(wanted[at, None]))
             gradient.mul_(wanted[at, None] * ctx.scale)
             if slope is not None:

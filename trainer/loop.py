@@ -1,7 +1,7 @@
 """A training run from start to end: pairs and a checkpoint in, a checkpoint out; killed and started again, it goes on.
 
-    out/                 config.json, model.safetensors, tokenizer …: what transformers, vLLM and `spot-eval run` load
-    out/training/        settings.json, metrics.jsonl, result.json, and the last save until the run is done
+out/                 config.json, model.safetensors, tokenizer …: what transformers, vLLM and `spot-eval run` load
+out/training/        settings.json, metrics.jsonl, result.json, and the last save until the run is done
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def run_training(job: Job) -> dict[str, Any]:
                 reference = reference_sums(engine, plan, identity["weights"], job.cache or default_cache(), advance)
         steps = steps_of(plan, job.settings)
         shift = Shift(job.settings.shift)
-        measured = _walk(job, engine, plan, objective, shift, reference, steps, say)
+        measured = _walk(job, engine, plan, objective, shift=shift, reference=reference, steps=steps, say=say)
         kept = export(engine, job.out, job.model, engine.stored_dtype)
         result = {
             "objective": str(objective),
@@ -133,7 +133,11 @@ def _begin(job: Job) -> dict[str, Any]:
         pairs = hashlib.sha256(job.pairs.read_bytes()).hexdigest()[:32]
     except OSError as problem:
         raise TrainError(f"cannot read {job.pairs}: {problem.strerror or problem}") from problem
-    identity = {"weights": digest_of_weights(job.model), "pairs": pairs, "settings": job.settings.record()}
+    identity: dict[str, Any] = {
+        "weights": digest_of_weights(job.model),
+        "pairs": pairs,
+        "settings": job.settings.record(),
+    }
     file = job.folder / "settings.json"
     if file.is_file():
         before = read_json(file)
@@ -215,6 +219,7 @@ def _walk(
     engine: Engine,
     plan: Plan,
     objective: Objective,
+    *,
     shift: Shift,
     reference: torch.Tensor | None,
     steps: int,
@@ -240,16 +245,23 @@ def _walk(
             epoch, place = divmod(step, len(plan.steps))
             number = plan.order(epoch)[place]
             rate = settings.learning_rate * learning_rate_factor(settings.schedule, step, steps, settings.warmup)
-            metrics = take_step(engine, plan, number, objective, shift, reference, rate)
+            metrics = take_step(
+                engine, plan, number, objective=objective, shift=shift, reference=reference, learning_rate=rate
+            )
             seconds = time.monotonic() - started
             tokens, spent = tokens + plan.row_tokens_in(number), spent + seconds
-            metrics |= {"tokens_per_second": plan.row_tokens_in(number) / seconds, "epoch": (step + 1) / len(plan.steps)}
+            metrics |= {
+                "tokens_per_second": plan.row_tokens_in(number) / seconds,
+                "epoch": (step + 1) / len(plan.steps),
+            }
             for tracker in trackers:
                 tracker.log(step + 1, metrics)
             if processes.first:
                 job.on_step(step + 1, metrics)
             advance(1, note=_note(metrics))
-            due = time.monotonic() - saved > 60 * job.save_minutes or (job.save_every and (step + 1) % job.save_every == 0)
+            due = time.monotonic() - saved > 60 * job.save_minutes or (
+                job.save_every and (step + 1) % job.save_every == 0
+            )
             if processes.of_first(bool(due)) and step + 1 < steps:
                 state = {"shift_total": shift.total, "shift_weight": shift.weight, "tokens": tokens, "seconds": spent}
                 saves.save(job.folder, engine, step + 1, state)

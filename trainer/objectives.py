@@ -63,7 +63,7 @@ def answer_sums(tokens: Tensor, pair: Tensor, side: Tensor, pairs: int) -> Tenso
 
 
 def score(
-    tokens: Tensor, pair: Tensor, side: Tensor, pairs: int, reference: Tensor | None = None, beta: float = 0.1
+    tokens: Tensor, pair: Tensor, side: Tensor, pairs: int, *, reference: Tensor | None = None, beta: float = 0.1
 ) -> Scores:
     """What an objective needs of token log-probs [n]; `reference`: fp64 [2, pairs], the reference's `answer_sums`."""
     sums = answer_sums(tokens, pair, side, pairs)

@@ -36,7 +36,7 @@ class Plan:
         """The order in which epoch number `epoch` walks through the steps."""
         numbers = list(range(len(self.steps)))
         if epoch and self.shuffle:
-            random.Random(f"steps/{self.seed}/{epoch}").shuffle(numbers)
+            random.Random(f"steps/{self.seed}/{epoch}").shuffle(numbers)  # noqa: S311 - nothing secret is drawn
         return numbers
 
     def pairs_in(self, step: int) -> int:
@@ -78,7 +78,7 @@ def make_plan(
     """
     order = list(range(len(examples)))
     if shuffle:
-        random.Random(f"pairs/{seed}").shuffle(order)
+        random.Random(f"pairs/{seed}").shuffle(order)  # noqa: S311 - likewise
     sizes = [tokens_of(example, kind) for example in examples]
     groups = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     steps = tuple(_step(group, sizes, token_budget, processes) for group in groups)

@@ -61,7 +61,7 @@ class Policy(nn.Module):
         register()
         self.causal = causal
         self.own_attention = causal.config._attn_implementation or "sdpa"
-        self.scale = 1.0
+        self.scale: float = 1.0
         self.softcap: float | None = None
         _disable_dropout(causal)
 
@@ -72,7 +72,7 @@ class Policy(nn.Module):
             self.causal.set_attn_implementation(wanted)
 
     def forward(self, batch: Batch, *, logits: bool = False) -> Tensor:
-        """[n] token log-probs in fp32; with `logits` the model's own, [rows, length, vocabulary], of a separate batch."""
+        """[n] token log-probs in fp32; with `logits` the model's own [rows, length, vocabulary] of a separate batch."""
         if logits:
             return self.causal(input_ids=batch.tokens, use_cache=False).logits
         extra = {} if batch.trees is None else {"trees": batch.trees, "position_ids": batch.positions}
@@ -91,7 +91,7 @@ def _disable_dropout(model: nn.Module) -> None:
         if isinstance(module, nn.Dropout):
             module.p = 0.0
         if getattr(module, "attention_dropout", 0.0):
-            module.attention_dropout = 0.0
+            setattr(module, "attention_dropout", 0.0)  # noqa: B010 - modules have no such field to mypy
 
 
 def probe(policy: Policy, device: torch.device, wanted: Kind, dtype: torch.dtype) -> tuple[Kind, str]:
@@ -108,7 +108,9 @@ def probe(policy: Policy, device: torch.device, wanted: Kind, dtype: torch.dtype
         _fit_head(policy, separate, truth, TOLERANCE[dtype])
         why = ""
         for kind in [kind for kind in (Kind.SHARED, Kind.PACKED) if wanted in (kind, Kind.SHARED)]:
-            problem = _problem(policy, made_up, kind, device, separate, truth, TOLERANCE[dtype])
+            problem = _problem(
+                policy, made_up, kind, device=device, separate=separate, truth=truth, most=TOLERANCE[dtype]
+            )
             if not problem:
                 policy.use(kind)
                 return kind, why
@@ -118,7 +120,7 @@ def probe(policy: Policy, device: torch.device, wanted: Kind, dtype: torch.dtype
 
 
 def _made_up(vocabulary: int) -> list[Example]:
-    chance = random.Random("probe")
+    chance = random.Random("probe")  # noqa: S311 - nothing secret is drawn
 
     def some(count: int) -> tuple[int, ...]:
         return tuple(chance.randrange(vocabulary) for _ in range(count))
@@ -151,7 +153,14 @@ def _fit_head(policy: Policy, batch: Batch, truth: Tensor, tolerance: float) -> 
 
 
 def _problem(
-    policy: Policy, made_up: list[Example], kind: Kind, device: torch.device, separate: Batch, truth: Tensor, most: float
+    policy: Policy,
+    made_up: list[Example],
+    kind: Kind,
+    *,
+    device: torch.device,
+    separate: Batch,
+    truth: Tensor,
+    most: float,
 ) -> str:
     """Why the model cannot do a layout; empty if it can."""
     config = policy.causal.config.get_text_config()

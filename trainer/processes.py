@@ -55,7 +55,7 @@ def joined(device: str | None = None) -> Iterator[Processes]:
     The device is this process's GPU where there is one, else the CPU; `device` (cpu, cuda) decides otherwise.
     """
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    place = torch.device(kind, int(os.environ.get("LOCAL_RANK", 0))) if kind == "cuda" else torch.device(kind)
+    place = torch.device(kind, int(os.environ.get("LOCAL_RANK", "0"))) if kind == "cuda" else torch.device(kind)
     if kind == "cuda":
         torch.cuda.set_device(place)
     backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"

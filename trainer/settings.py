@@ -1,11 +1,12 @@
 """All that decides a training run, as one frozen record, and the recipe files that fill it.
 
-A recipe is a TOML file of this record's names; `recipes/` holds one a method, for the paper's setting on 8B models
-(arXiv 2603.01683) and for the miniature.
+A recipe is a TOML file of this record's names. `recipes/` holds one a method, each with a table for 8B models (the
+paper's settings, arXiv 2603.01683) and one for the miniature; `spot-bco/miniature` names the latter.
 """
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -78,6 +79,9 @@ class Settings:
         return asdict(self)
 
 
+SCALES = ("8b", "miniature")
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A recipe file: its name, what it says it is for, and the settings it names."""
@@ -92,22 +96,39 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
+def recipe_for(name: str | None, objective: str | None, *, miniature: bool) -> Recipe | None:
+    """The recipe called `name`, else that of the objective for this kind of model; None for a mixture: it has none."""
+    if name:
+        return read_recipe(name)
+    wanted = objective or Settings().objective
+    scale = "miniature" if miniature else "8b"
+    return read_recipe(f"{wanted}/{scale}") if wanted in recipe_names() else None
+
+
 def read_recipe(name: str) -> Recipe:
-    """A recipe of the package by its name, or a TOML file. Raises TrainError naming what it does not know."""
-    path = RECIPES / f"{name}.toml" if name in recipe_names() else Path(name)
+    """A recipe of the package by its name, `spot-bco` or `spot-bco/miniature`, or a TOML file.
+
+    Raises TrainError naming what it does not know.
+    """
+    method, _, scale = name.partition("/")
+    ours = method in recipe_names() and scale in ("", *SCALES)
+    path = RECIPES / f"{method}.toml" if ours else Path(name)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
+        known = ", ".join(recipe_names())
         raise TrainError(
-            f"no recipe {name!r}; there are {', '.join(recipe_names())}, or give a TOML file"
+            f"no recipe {name!r}; there are {known}, each also as NAME/miniature, or give a TOML file"
         ) from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise TrainError(f"{path}: not TOML ({problem})") from problem
     about = str(content.pop("about", ""))
-    types = {one.name: one.type for one in fields(Settings)}
+    tables = {one: content.pop(one, {}) for one in SCALES}
+    content |= tables[scale or SCALES[0]]
+    types = [one.name for one in fields(Settings)]
     if unknown := sorted(set(content) - set(types)):
         raise TrainError(f"{path}: {unknown[0]!r} is no setting; there are {', '.join(types)}")
-    return Recipe(path.stem, about, content)
+    return Recipe(name, about, content)
 
 
 def settings_from(recipe: Recipe | None, **given: Any) -> Settings:
@@ -136,8 +157,6 @@ def learning_rate_factor(schedule: str, step: int, steps: int, warmup: float) ->
 
     The same as transformers' schedules of these names.
     """
-    import math
-
     rise = math.ceil(steps * warmup)
     if step < rise:
         return step / rise

@@ -35,6 +35,7 @@ def take_step(
     engine: Engine,
     plan: Plan,
     step: int,
+    *,
     objective: Objective,
     shift: Shift,
     reference: Tensor | None,
@@ -60,20 +61,24 @@ def take_step(
         # FSDP takes the mean over the processes, the loss is a sum over them
         tokens.backward(leaf.grad * (processes.count if counts_for else 0))
         if counts_for:
-            _count(tally, plan, batch, scores, losses.detach(), leaf.grad, objective)
+            _count(tally, plan, batch, scores, losses=losses.detach(), gradient=leaf.grad, objective=objective)
     total = dict(zip(SUMS, processes.sums([tally.sums[name] for name in SUMS]), strict=True))
     norm = engine.norm_of_gradient()
-    _check(engine, plan, step, total, norm, tally)
+    _check(engine, plan, step, tally, loss=total["loss"], norm=norm)
     engine.update(learning_rate)
     engine.forget_gradient()
     if objective.has_shift and shift.semantics == "paper":
         shift.add(total["chosen_reward"] + total["rejected_reward"], 2 * total["pairs"])
-    return _metrics(total, objective, engine.settings.beta) | {"gradient_norm": norm, "learning_rate": learning_rate, "shift": shift.value}
+    return _metrics(total, objective, engine.settings.beta) | {
+        "gradient_norm": norm,
+        "learning_rate": learning_rate,
+        "shift": shift.value,
+    }
 
 
 def _scores(batch: Batch, tokens: Tensor, reference: Tensor | None, beta: float) -> Scores:
     own = None if reference is None else reference[:, list(batch.pairs)].to(tokens.device)
-    return score(tokens, batch.pair, batch.side, len(batch.pairs), own, beta)
+    return score(tokens, batch.pair, batch.side, len(batch.pairs), reference=own, beta=beta)
 
 
 def _add_micro_batch(shift: Shift, scores: Scores, processes: Processes, counts_for: bool) -> None:
@@ -88,6 +93,7 @@ def _count(
     plan: Plan,
     batch: Batch,
     scores: Scores,
+    *,
     losses: Tensor,
     gradient: Tensor,
     objective: Objective,
@@ -117,8 +123,8 @@ def _count(
         sums["accuracy"] += int((scores.chosen_reward > scores.rejected_reward).sum())
 
 
-def _check(engine: Engine, plan: Plan, step: int, total: dict[str, float], norm: float, tally: Tally) -> None:
-    if math.isfinite(total["loss"]) and math.isfinite(norm):
+def _check(engine: Engine, plan: Plan, step: int, tally: Tally, *, loss: float, norm: float) -> None:
+    if math.isfinite(loss) and math.isfinite(norm):
         return
     broken = [name for names in engine.processes.from_all(tally.broken) for name in names]
     engine.forget_gradient()

@@ -25,9 +25,7 @@ def paths(batch: MicroBatch) -> list[tuple[list[int], list[int]]]:
         length = batch.tokens.shape[1]
         units = [list(range(row * length, (row + 1) * length)) for row in range(len(batch.tokens))]
     else:
-        units = [
-            [*range(u.trunk_start, u.trunk_start + u.trunk_length), *range(u.start, u.end)] for u in batch.units
-        ]
+        units = [[*range(u.trunk_start, u.trunk_start + u.trunk_length), *range(u.start, u.end)] for u in batch.units]
     return [(unit, positions[unit].tolist()) for unit in units]
 
 

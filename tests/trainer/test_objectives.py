@@ -28,7 +28,7 @@ def s(x: float) -> float:
 
 
 def scores(tokens: torch.Tensor = TOKENS) -> Scores:
-    return score(tokens, PAIR, SIDE, 2, REFERENCE, BETA)
+    return score(tokens, PAIR, SIDE, 2, reference=REFERENCE, beta=BETA)
 
 
 WORKED = {

@@ -1,4 +1,4 @@
-"""Sharing a prefix changes nothing: log-probs and gradients are those of separate forward passes, on every architecture.
+"""Sharing a prefix changes nothing: log-probs and gradients are those of separate forward passes, whatever the model.
 
 What a model cannot share it does not share, and says why.
 """
@@ -126,7 +126,9 @@ def test_dropout_is_off() -> None:
 
 def test_a_model_with_recurrent_layers_falls_back_and_says_so(examples: Callable[..., list[Example]]) -> None:
     torch.manual_seed(0)
-    config = transformers.MambaConfig(vocab_size=97, hidden_size=16, num_hidden_layers=1, bos_token_id=1, eos_token_id=2)
+    config = transformers.MambaConfig(
+        vocab_size=97, hidden_size=16, num_hidden_layers=1, bos_token_id=1, eos_token_id=2
+    )
     model = Policy(AutoModelForCausalLM.from_config(config, dtype=torch.float32)).train()
     kind, why = probe(model, CPU, Kind.SHARED, torch.float32)
     assert kind is Kind.SEPARATE

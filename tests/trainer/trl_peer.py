@@ -66,9 +66,7 @@ def dpo_trainer(model: Path, examples: list[Example], out: Path, *, loss_type: s
 
 def sft_trainer(model: Path, examples: list[Example], out: Path, *, loss_type: str, **options: Any) -> Likelihood:
     """TRL's SFTTrainer on y+, prompts masked."""
-    rows = [
-        {"input_ids": [*e.prompt, *e.chosen], "labels": [-100] * len(e.prompt) + list(e.chosen)} for e in examples
-    ]
+    rows = [{"input_ids": [*e.prompt, *e.chosen], "labels": [-100] * len(e.prompt) + list(e.chosen)} for e in examples]
     return Likelihood(
         model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
         args=SFTConfig(**_common(out, options), loss_type=loss_type, dataset_kwargs={"skip_prepare_dataset": True}),

@@ -1,0 +1,214 @@
+"""`spot-eval train`: from pairs and a checkpoint to a better checkpoint."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spot_eval.commands.common import names, print_json, say
+from spot_eval.errors import UserError
+
+if TYPE_CHECKING:
+    from trainer.loop import Job
+    from trainer.settings import Settings
+
+
+def train_command(
+    *,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="sft, rft, sft+, dft, reward-sft, dpo, spot-bce, spot-bco, or a mixture: 'spot-bce + 0.1*sft+'. "
+            "[default: the recipe's, or spot-bco]",
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option(metavar="PATH|HUB", help="The checkpoint to start from.")],
+    pairs: Annotated[Path, typer.Option(metavar="FILE", help="JSON Lines of prompt, rejected, chosen.")],
+    out: Annotated[Path, typer.Option(metavar="CKPT", help="Where the new checkpoint goes.")],
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE", help="Settings from a file. [default: the objective's, for 8B or the miniature]"
+        ),
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", "--lr", metavar="X")] = None,
+    beta: Annotated[float | None, typer.Option(metavar="X", help="Reward per nat of log-ratio.")] = None,
+    shift: Annotated[str | None, typer.Option(metavar="paper|trl020", help="What d of spot-bco is.")] = None,
+    epochs: Annotated[float | None, typer.Option(metavar="X")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Instead of epochs.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, metavar="N", help="Pairs a step, all processes.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=2, metavar="N", help="Longer pairs are dropped.")] = None,
+    token_budget: Annotated[int | None, typer.Option(min=1, metavar="N", help="Tokens a forward pass.")] = None,
+    dtype: Annotated[str | None, typer.Option(metavar="bfloat16|float32", help="What is computed in.")] = None,
+    layout: Annotated[str | None, typer.Option(metavar="shared|packed|separate")] = None,
+    gradient_checkpointing: Annotated[
+        bool | None, typer.Option("--gradient-checkpointing/--no-gradient-checkpointing", help="Less memory, slower.")
+    ] = None,
+    lora_rank: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Adapters of this rank (alpha is twice it), merged at the end."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="S")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Prompts as plain text, no chat template.")] = False,
+    save_minutes: Annotated[float, typer.Option(metavar="X", help="Minutes between saves to resume from.")] = 10.0,
+    save_every: Annotated[int | None, typer.Option(min=1, metavar="N", help="Steps between saves, besides.")] = None,
+    track: Annotated[str | None, typer.Option(metavar="A,B", help="tensorboard, wandb, trackio.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="cpu|cuda", help="[default: a GPU where there is one]")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Pairs kept and dropped, steps, memory and time; no training.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result for a script.")] = False,
+) -> None:
+    """Train on pairs; the same command again resumes. Several GPUs: torchrun --nproc-per-node N -m spot_eval train …"""
+    from spot_eval.own import check_own
+
+    check_own("trainer")
+    from spot_eval.checkpoint import locate
+    from spot_eval.progress import progress
+    from trainer.errors import TrainError
+    from trainer.loop import Job, run_training
+    from trainer.settings import recipe_for, settings_from
+
+    _quiet()
+    first = os.environ.get("RANK", "0") == "0"
+    base = locate(model)
+    try:
+        settings = settings_from(
+            recipe_for(recipe, objective, miniature=(base / "miniature.json").is_file()),
+            objective=objective,
+            learning_rate=learning_rate,
+            beta=beta,
+            shift=shift,
+            epochs=epochs,
+            steps=steps,
+            batch_size=batch_size,
+            max_tokens=max_tokens,
+            token_budget=token_budget,
+            dtype=dtype,
+            layout=layout,
+            gradient_checkpointing=gradient_checkpointing,
+            lora={"rank": lora_rank, "alpha": 2.0 * lora_rank} if lora_rank else None,
+            seed=seed,
+            chat=False if plain else None,
+        )
+        job = Job(
+            base,
+            pairs,
+            out,
+            settings,
+            device=device,
+            save_minutes=save_minutes,
+            save_every=save_every,
+            trackers=tuple(names(track)),
+            progress=progress,
+            say=say,
+        )
+        found = _rehearse(job) if dry_run else run_training(job)
+    except TrainError as problem:
+        if not first:  # one process speaks for all
+            raise typer.Exit(2) from problem
+        raise UserError(str(problem)) from problem
+    if not first:
+        return
+    if as_json:
+        print_json(found)
+    elif dry_run:
+        _print_rehearsal(found, settings)
+    else:
+        _print_result(found, out)
+
+
+def _quiet() -> None:
+    """transformers' own bars are not ours to show."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+
+def _rehearse(job: Job) -> dict[str, Any]:
+    """What would happen, without loading the model."""
+    import torch
+
+    from trainer.estimate import estimate
+    from trainer.layout import Kind
+    from trainer.loop import load_tokenizer, plan_for, read_examples, steps_of
+    from trainer.objectives import Objective
+
+    objective = Objective.parse(job.settings.objective)
+    examples = read_examples(job, load_tokenizer(job.model), objective)
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    plan = plan_for(examples, job.settings, Kind(job.settings.layout), processes)
+    steps = steps_of(plan, job.settings)
+    kind = job.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    about = estimate(job.model, plan, job.settings, steps=steps, processes=processes, device=torch.device(kind))
+    return {
+        "objective": str(objective),
+        "pairs": len(plan.examples),
+        "dropped": {reason: len(ids) for reason, ids in examples.dropped.items()},
+        "steps": steps,
+        "device": kind,
+        "processes": processes,
+        "settings": job.settings.record(),
+        "estimate": about.record(),
+    }
+
+
+def _print_rehearsal(found: dict[str, Any], settings: Settings) -> None:
+    about = found["estimate"]
+    rows = [
+        ("objective", f"{found['objective']}, learning rate {settings.learning_rate:g}, beta {settings.beta:g}"),
+        ("pairs", f"{found['pairs']:,} kept"),
+        *(("", f"{count:,} dropped: {reason}") for reason, count in found["dropped"].items()),
+        ("steps", f"{found['steps']:,} of {settings.batch_size} pairs"),
+        ("tokens", f"{about['tokens_an_epoch']:,} an epoch, at most {about['longest_batch']:,} a forward pass"),
+        ("parameters", f"{about['parameters']:,}, {about['trained']:,} of them trained"),
+        ("memory", f"about {about['bytes'] / 1e9:.1f} GB a process"),
+        (
+            "time",
+            f"about {_duration(about['seconds'])} on {found['processes']} x {found['device']}, as fast as it is now",
+        ),
+    ]
+    _print_rows(rows)
+
+
+def _print_result(found: dict[str, Any], out: Path) -> None:
+    last, rounding = found["last"], found["rounding"]
+    rows = [("objective", found["objective"]), ("pairs", f"{found['pairs']:,}")]
+    rows += [("", f"{count:,} dropped: {reason}") for reason, count in found["dropped"].items()]
+    speed = found["tokens"] / found["seconds"] if found["seconds"] else 0.0
+    rows.append(("steps", f"{found['steps']:,} in {_duration(found['seconds'])}, {speed:,.0f} tokens/s"))
+    measured = [f"loss {last['loss']:.4f}"] if last else []
+    for name, label in (
+        ("reward_chosen", "r+"),
+        ("reward_rejected", "r-"),
+        ("tether", "tether"),
+        ("edited_share", "gradient on edited tokens"),
+    ):
+        if last.get(name) is not None:
+            measured.append(f"{label} {last[name]:.3f}")
+    rows.append(("last step", ", ".join(measured)))
+    if "norm_kept" in rounding:
+        rows.append(
+            (
+                "rounding",
+                f"{100 * rounding['norm_kept']:.0f} % of the update survives in {rounding['dtype']}, "
+                f"{100 * rounding['weights_moved']:.0f} % of the weights that moved",
+            )
+        )
+    rows.append(("checkpoint", f"{out}; score it: spot-eval run --model {out}"))
+    _print_rows(rows)
+
+
+def _print_rows(rows: list[tuple[str, str]]) -> None:
+    for name, text in rows:
+        typer.echo(f"{name:12s}{text}")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
