@@ -26,7 +26,6 @@ from spot_eval.commands import (
     report,
     run,
     tasks,
-    train,
 )
 from spot_eval.commands.common import say
 from spot_eval.errors import Interrupted, UserError

@@ -25,8 +25,8 @@ def dataset(
 ) -> Any:
     """lm-eval's `custom_dataset`: called with the task's metadata, joined with the TaskManager's.
 
-    `source` names an entry of ALL_SOURCES; `seed` is the task file's own for boards that are drawn, `connect4_seed` another
-    instead. Returns a `datasets.DatasetDict` with the one split "test"; its `info.description` is JSON: origin,
+    `source` names an entry of ALL_SOURCES; `seed` is the task file's own for boards that are drawn, `connect4_seed`
+    another instead. Returns a `datasets.DatasetDict` with the one split "test"; its `info.description` is JSON: origin,
     revision, sha256, rows, and how the rows were drawn. Raises what `load_rows` raises.
     """
     del metadata

@@ -67,7 +67,8 @@ def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
         if whole["smallest_detectable"] is not None
     ]
     if families:
-        yield f"drops it finds {100 * power['power']:g} times in 100 (points): {', '.join(families)}; see spot-eval power"
+        often = f"{100 * power['power']:g} times in 100"
+        yield f"drops it finds {often} (points): {', '.join(families)}; more: spot-eval power"
     if power["pass_at_no_change"] is not None:
         yield f"the gate passes an unchanged checkpoint with {100 * power['pass_at_no_change']:.0f} % chance"
     yield from (f"warning: {warning}" for warning in power["warnings"])
