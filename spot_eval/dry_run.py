@@ -5,8 +5,8 @@
                 "too_long", "data", "prompt"}],
      "totals": {"docs", "requests", "token_ceiling", "prompt_tokens"}, "capped", "left_out": {task: reason},
      "too_long": [{"task", "doc_id", "tokens"}], "problems": [sentence], "notes": [sentence],
-     "power": power.json, see `power`,
-     "power": as power.json, "records": {"path", "finished", "neighbours", "to_do"}, "disk": {"estimate_bytes", "free_bytes"}}
+     "power": as power.json, "records": {"path", "finished", "neighbours", "to_do"},
+     "disk": {"estimate_bytes", "free_bytes"}}
 
 `problems` would make the run refuse to start. Tokens are null where no tokenizer is at hand; a task whose rows are not
 at hand has its published number of docs, and no prompt.
