@@ -81,5 +81,5 @@ def test_another_project_s_trainer_is_named(tmp_path: Path, monkeypatch: pytest.
     intruder.write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "trainer", raising=False)
-    with pytest.raises(UserError, match=f"import trainer finds {intruder}"):
+    with pytest.raises(UserError, match=f"finds {intruder}, not spot-eval"):
         check_own("trainer")
