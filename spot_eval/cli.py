@@ -26,6 +26,7 @@ from spot_eval.commands import (
     report,
     run,
     tasks,
+    train,
 )
 from spot_eval.commands.common import say
 from spot_eval.errors import Interrupted, UserError
@@ -46,6 +47,7 @@ app.command("power")(power.power_command)
 app.command("report")(report.report_command)
 app.command("export")(exchange.export_command)
 app.command("import")(exchange.import_command)
+app.command("train")(train.train_command)
 app.command("doctor")(doctor.doctor_command)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(tasks.app, name="tasks")

@@ -25,8 +25,7 @@ def print_comparison(comparison: Mapping[str, Any], console: Console, notes: Seq
         for line in remarks(entry):
             console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
         console.print()
-    for curve in comparison["curves"]:
-        console.print(_curve(comparison, curve))
+    print_curves(comparison, console)
     level = f"{100 * (1 - comparison['alpha']):g} %"
     console.print(
         f"difference ± standard error; interval: two-sided {level}; p: two-sided, adjusted (Holm)",
@@ -34,6 +33,12 @@ def print_comparison(comparison: Mapping[str, Any], console: Console, notes: Seq
     )  # fmt: skip
     for line in notes:
         console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def print_curves(comparison: Mapping[str, Any], console: Console) -> None:
+    """The curves alone."""
+    for curve in comparison["curves"]:
+        console.print(_curve(comparison, curve))
 
 
 def _table(entry: Mapping[str, Any], title: str) -> Table:

@@ -38,7 +38,7 @@ FLOORS = [
     {"report"},
     {"interchange"},
     {"run", "pairs"},
-    {"elsewhere", "dry_run", "oracles", "overlap"},
+    {"elsewhere", "dry_run", "oracles", "overlap", "curve"},
     {"rectify"},
     {"commands"},
     {"cli"},

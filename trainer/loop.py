@@ -50,7 +50,8 @@ class Job:
     """Where things are, and how the run is watched; nothing here changes the weights that come out.
 
     save_every: steps between saves, besides one every `save_minutes`. on_step(step, metrics) is called on the first
-    process after each step.
+    process after each step. checkpoint_every: steps between checkpoints on the way, written to out/step-N;
+    on_checkpoint(step, folder) is called on the first process for each, while the others wait.
     """
 
     model: Path
@@ -65,6 +66,8 @@ class Job:
     progress: Progress = no_progress
     say: Callable[[str], None] = lambda sentence: None
     on_step: Callable[[int, dict[str, Any]], None] = lambda step, metrics: None
+    checkpoint_every: int | None = None
+    on_checkpoint: Callable[[int, Path], None] = lambda step, folder: None
 
     @property
     def folder(self) -> Path:
@@ -259,6 +262,9 @@ def _walk(
             if processes.first:
                 job.on_step(step + 1, metrics)
             advance(1, note=_note(metrics))
+            if job.checkpoint_every and (step + 1) % job.checkpoint_every == 0 and step + 1 < steps:
+                # before the save: a run killed while its checkpoint is looked at comes by here again
+                _checkpoint(job, engine, step + 1)
             due = time.monotonic() - saved > 60 * job.save_minutes or (
                 job.save_every and (step + 1) % job.save_every == 0
             )
@@ -267,6 +273,15 @@ def _walk(
                 saves.save(job.folder, engine, step + 1, state)
                 saved = time.monotonic()
     return {"last": metrics, "tokens": tokens, "seconds": round(spent, 3)}
+
+
+def _checkpoint(job: Job, engine: Engine, step: int) -> None:
+    """Writes the weights of the moment and hands them over."""
+    folder = job.out / f"step-{step}"
+    export(engine, folder, job.model, engine.stored_dtype)
+    if engine.processes.first:
+        job.on_checkpoint(step, folder)
+    engine.processes.wait()
 
 
 def _note(metrics: dict[str, Any]) -> str:

@@ -6,10 +6,14 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
+
+PATIENCE = timedelta(hours=12)
+"""How long processes wait for each other; the first may be scoring a checkpoint meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def joined(device: str | None = None) -> Iterator[Processes]:
     backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
     mine = not dist.is_initialized()
     if mine and "RANK" in os.environ:
-        dist.init_process_group(backend)
+        dist.init_process_group(backend, timeout=PATIENCE)
     elif mine:
         dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from spot_eval.commands.common import names, print_json, say
 from spot_eval.errors import UserError
 
 if TYPE_CHECKING:
+    from spot_eval.curve import Curve
     from trainer.loop import Job
     from trainer.settings import Settings
 
@@ -56,6 +58,15 @@ def train_command(
     plain: Annotated[bool, typer.Option("--plain", help="Prompts as plain text, no chat template.")] = False,
     save_minutes: Annotated[float, typer.Option(metavar="X", help="Minutes between saves to resume from.")] = 10.0,
     save_every: Annotated[int | None, typer.Option(min=1, metavar="N", help="Steps between saves, besides.")] = None,
+    score_suite: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Score checkpoints on this suite, beside the base, while training."),
+    ] = None,
+    score_every: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Steps between them. [default: a tenth of the run]")
+    ] = None,
+    score_engine: Annotated[str, typer.Option(metavar="NAME", help="What generates for it: see `run`.")] = "hf",
+    score_engine_arg: Annotated[list[str] | None, typer.Option(metavar="K=V", help="For that engine.")] = None,
     track: Annotated[str | None, typer.Option(metavar="A,B", help="tensorboard, wandb, trackio.")] = None,
     device: Annotated[str | None, typer.Option(metavar="cpu|cuda", help="[default: a GPU where there is one]")] = None,
     dry_run: Annotated[
@@ -95,6 +106,7 @@ def train_command(
             seed=seed,
             chat=False if plain else None,
         )
+        curve = _curve(score_suite, base, out, score_engine, score_engine_arg)
         job = Job(
             base,
             pairs,
@@ -107,6 +119,13 @@ def train_command(
             progress=progress,
             say=say,
         )
+        if score_every and not curve:
+            raise UserError("--score-every says when to score; --score-suite must say on what")
+        if curve:
+            every = score_every or max(1, _rehearse(job)["steps"] // 10)
+            job = replace(job, checkpoint_every=every, on_checkpoint=curve.score)
+            if first and not dry_run:
+                curve.score_base()
         found = _rehearse(job) if dry_run else run_training(job)
     except TrainError as problem:
         if not first:  # one process speaks for all
@@ -120,6 +139,32 @@ def train_command(
         _print_rehearsal(found, settings)
     else:
         _print_result(found, out)
+        if curve:
+            curve.score(found["steps"], out)
+            _print_curve(curve, out)
+
+
+def _curve(suite: str | None, base: Path, out: Path, engine: str, engine_args: list[str] | None) -> Curve | None:
+    if suite is None:
+        return None
+    from spot_eval.curve import Curve
+
+    return Curve(suite, base, out / "training" / "scores", engine, engine_args or (), say)
+
+
+def _print_curve(curve: Curve, out: Path) -> None:
+    """The scored checkpoints as a table; comparison.json beside the metrics."""
+    from rich.console import Console
+
+    from spot_eval.files import write_json
+    from spot_eval.show_comparison import print_curves
+
+    if not curve.runs:
+        return
+    found = curve.compare()
+    write_json(out / "training" / "comparison.json", found)
+    print_curves(found, Console())
+    typer.echo(f"written: {out / 'training' / 'comparison.json'}; runs: {curve.folder}")
 
 
 def _quiet() -> None:
