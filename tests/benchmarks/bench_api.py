@@ -52,7 +52,7 @@ def main() -> int:
                 print,
             )
             asked = [{"role": "user", "content": f"What is {n} + {n}? " * (1 + n % 5)} for n in range(REQUESTS)]
-            budgets = [16 + 41 * n % 185 for n in range(REQUESTS)]  # 16 to 200 tokens
+            budgets = [16 + 41 * n % 385 for n in range(REQUESTS)]  # 16 to 400 tokens
             requests = [
                 Request(str(n), prompt, Sampling(temperature=0.7, top_p=0.8, top_k=20, max_new_tokens=budget), seed=n)
                 for n, (prompt, budget) in enumerate(
