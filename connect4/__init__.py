@@ -21,7 +21,7 @@ from connect4.generator import Puzzle, generate_boards, generate_like
 from connect4.guessing import guesses
 from connect4.labels import Result, Truth, truth
 from connect4.position import Position, immediate_wins, read_position
-from connect4.prompt import render
+from connect4.prompt import render, reply
 from connect4.reading import Answer, parse_response
 from connect4.scoring import Score, score_response
 from connect4.sets import Item, SetError, read_row, read_set
@@ -58,6 +58,7 @@ __all__ = [
     "read_row",
     "read_set",
     "render",
+    "reply",
     "score_response",
     "solve_all",
     "truth",

@@ -85,9 +85,12 @@ def from_answer(level: int, answer: Any) -> Truth:
         if level == 2:
             return {"safe": _cells(answer)}
         result = Result(answer["result"], answer["in"])
-        if result.outcome not in ("win", "draw", "loss") or type(result.distance) is not int:
+        best = _cells(answer["best"])
+        if result.outcome not in ("win", "draw", "loss") or type(result.distance) is not int or not best:
             raise ValueError(result)
-        return {"result": result, "best": _cells(answer["best"])}
+        if (result.distance > 0) != (result.outcome != "draw") or result.distance < 0:
+            raise ValueError(result)
+        return {"result": result, "best": best}
     except (TypeError, ValueError, KeyError) as problem:
         forms = {
             1: "two lists of cells, such as [[[0, 3]], []]",

@@ -10,7 +10,12 @@ lose at once; level 3 for the result with best play and the best moves. `reading
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from connect4.game import Cell
+from connect4.labels import Truth
 from connect4.position import Position
+from connect4.reading import PARTS
 
 _RULES = """\
 We are in the middle of a game of Connect {connect}, on {rows} rows and {columns} columns. The players X and O take \
@@ -84,3 +89,16 @@ def render(board: Position, level: int = 1) -> str:
         opponent=board.opponent,
         moves=", ".join(f"({r},{c})" for r, c in board.landing_cells()),
     )
+
+
+def reply(level: int, known: Truth, move: Cell) -> str:
+    """The last lines of a reply that gives `known`, in exactly the form the prompt asks for."""
+    lines = []
+    for part, label in PARTS[level].items():
+        content = f"[{known[part]}]" if part == "result" else _listed(known[part])
+        lines.append(f"{label[0].upper()}{label[1:]}: {content}")
+    return "\n".join([*lines, f"My move: {_listed([move])}"])
+
+
+def _listed(cells: Iterable[Cell]) -> str:
+    return "[" + (", ".join(f"({r},{c})" for r, c in sorted(cells)) or "none") + "]"

@@ -71,7 +71,7 @@ def parse_set(content: bytes, name: str) -> Iterator[Item]:
 def read_row(row: Mapping[str, Any], line: int = 0) -> Item:
     """One row. Raises ValueError naming the field, and in a board the cell."""
     level = row.get("level", 1)
-    if level not in LEVELS or isinstance(level, bool):
+    if type(level) is not int or level not in LEVELS:
         raise ValueError(f"level {level!r} is none of {', '.join(map(str, LEVELS))}")
     game = _game(row)
     state = row.get("state")
@@ -87,6 +87,8 @@ def read_row(row: Mapping[str, Any], line: int = 0) -> Item:
             known = from_answer(level, row["answer"])
         except ValueError as problem:
             raise ValueError(f"field 'answer' {problem}") from problem
+        if level == 3 and (odd := known["best"] - set(board.landing_cells())):  # believed by those who do not check
+            raise ValueError(f"field 'answer': no stone can land on the best cell {min(odd)}")
     return Item(line, row, board, level, known)
 
 

@@ -102,3 +102,26 @@ def test_fresh_without_boards_to_draw_is_refused(tmp_path: Path) -> None:
 def test_beside_a_published_table_fresh_boards_are_fine() -> None:
     table = PublishedBaseline("p", "s", "n", {}, {}, None)
     assert settled(replace(OPTIONS, fresh=True), table)[0].connect4_seed is not None
+
+
+def test_a_fresh_run_and_the_next_checkpoint_s_answer_the_same_boards(tiny: Path, tmp_path: Path) -> None:
+    """The whole way: two runs, their manifests and scoreboards."""
+    from spot_eval.run import run
+
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(
+        "name: boards\nversion: 1\nsampling: {max_new_tokens: 8}\nfamilies: {ood: {connect4: {}, connect4_safe: {}}}\n"
+    )
+    first = RunOptions(
+        model=str(tiny), suite=str(suite), limit=3, engine_args={"device": "cpu"}, workers=1, out=tmp_path / "base"
+    )
+    run(replace(first, fresh=True), lambda sentence: None)
+    _, board = run(replace(first, out=tmp_path / "next", baseline=str(tmp_path / "base")), lambda sentence: None)
+    drawn = [json.loads((tmp_path / name / "manifest.json").read_text())["config"]["data"] for name in ("base", "next")]
+    assert drawn[0] == drawn[1]
+    assert drawn[0]["connect4"]["drawn"]["fresh"]
+    assert {entry["level"] for entry in (data["drawn"] for data in drawn[0].values())} == {1, 2}
+    assert [task["docs"] for task in board["difference"]["tasks"].values()] == [3, 3]
+    assert board["changes"]["connect4_seed"] == drawn[0]["connect4"]["drawn"]["seed"]
+    assert set(board["guessing"]) == {"connect4", "connect4_safe"}
+    assert "for comparison: 'none' everywhere scores" in (tmp_path / "next" / "scoreboard.md").read_text()

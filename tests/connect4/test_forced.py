@@ -41,7 +41,7 @@ def answer(board, known):
     return {"result": Result({1: "win", 0: "draw", -1: "loss"}[outcome], moves), "best": frozenset(best)}
 
 
-@pytest.mark.parametrize(("game", "plies"), [(STANDARD, 33), (Game(4, 4, 3), 4), (Game(4, 5, 4), 9)], ids=str)
+@pytest.mark.parametrize(("game", "plies"), [(STANDARD, 33), (Game(4, 4, 3), 7), (Game(4, 5, 4), 12)], ids=str)
 def test_answers_are_those_of_every_game_played_to_its_end(game, plies):
     boards = [puzzle.position for puzzle in generate_boards(60, seed=11, level=2, game=game)]
     boards = [board for board in boards if board.ply >= plies]

@@ -46,7 +46,8 @@ def test_an_answer_of_level_3_and_back():
         (1, [[[0, 3, 1]], []]), (1, [["03"], []]),
         (2, [[[0, 3]], []]), (2, {}), (2, [[0, 3.0]]), (2, [[0, True]]),
         (3, {"result": "win", "best": []}), (3, {"result": "won", "in": 3, "best": []}),
-        (3, {"result": "win", "in": "3", "best": []}), (3, []),
+        (3, {"result": "win", "in": "3", "best": [[0, 3]]}), (3, {"result": "win", "in": 0, "best": [[0, 3]]}), (3, []),
+        (3, {"result": "draw", "in": 2, "best": [[0, 3]]}), (3, {"result": "win", "in": 3, "best": []}),
     ],
 )  # fmt: skip
 def test_an_answer_of_another_form_is_named_and_what_is_expected(level, answer):

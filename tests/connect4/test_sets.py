@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connect4 import SetError, generate_boards, read_row, read_set
 from connect4.sets import manifest, manifest_path, read_manifest, set_lines, write_set
@@ -68,6 +70,10 @@ FLOATING = "\n".join(" ".join(f"({r},{c}):{'X' if (r, c) == (2, 4) else '_'}" fo
         (changed(state=FLOATING), r"line 4: field 'state' is no board: cell \(2,4\): the stone floats"),
         (changed(state=STATE.replace("(5,6):_", "(5,6):Z")), r"line 4: field 'state' is no board: cell \(5,6\)"),
         (changed(answer=[[]]), r"line 4: field 'answer' is \[\[\]\]; level 1 expects two lists"),
+        (
+            changed(level=3, answer={"result": "win", "in": 2, "best": [[5, 9]]}),
+            r"line 4: field 'answer': no stone can land on the best cell \(5, 9\)",
+        ),
         (changed(level=9), r"line 4: level 9 is none of 1, 2, 3"),
         (changed(level=True), r"line 4: level True is none of"),
         (changed(rows="6"), r"line 4: field 'rows' is '6', not a whole number"),
@@ -103,3 +109,34 @@ def test_no_file():
 def test_a_row_needs_only_a_board():
     item = read_row({"state": STATE})
     assert (item.level, item.known) == (1, None)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["result", "in", "best"]), inner),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["level", "rows", "columns", "connect", "state", "answer"]), values))
+def test_any_row_is_a_board_or_a_value_error(fields):
+    with pytest.raises(ValueError, match=r"\S"):
+        read_row(fields)
+
+
+@given(st.sampled_from([1, 2, 3]), values)
+def test_any_answer_is_read_or_refused_by_name(level, answer):
+    row = {"state": STATE, "level": level, "answer": answer}
+    try:
+        assert (read_row(row).known is None) == (answer is None)
+    except ValueError:
+        with pytest.raises(ValueError, match="field 'answer'"):
+            read_row(row)
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_any_bytes_are_boards_or_a_set_error(content):
+    from connect4.sets import parse_set
+
+    with pytest.raises(SetError, match="^a"):
+        list(parse_set(content, "a"))
