@@ -83,12 +83,12 @@ def run_training(job: Job) -> dict[str, Any]:
     objective = Objective.parse(job.settings.objective)
     with joined(job.device) as processes:
         say = job.say if processes.first else _silent
+        # bad input is found before anything is written
+        examples = read_examples(job, load_tokenizer(job.model), objective)
         identity = processes.of_first(_begin(job) if processes.first else None)
         if (job.folder / "result.json").is_file():
             say(f"{job.out} is trained already")
             return read_json(job.folder / "result.json")
-        tokenizer = load_tokenizer(job.model)
-        examples = read_examples(job, tokenizer, objective)
         for reason, ids in examples.dropped.items():
             say(f"{len(ids)} pairs dropped: {reason} (such as {ids[0]})")
         engine = Engine(load_model(job.model), job.settings, processes)

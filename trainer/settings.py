@@ -124,7 +124,7 @@ def read_recipe(name: str) -> Recipe:
         raise TrainError(f"{path}: not TOML ({problem})") from problem
     about = str(content.pop("about", ""))
     tables = {one: content.pop(one, {}) for one in SCALES}
-    content |= tables[scale or SCALES[0]]
+    content |= tables[scale if ours and scale else SCALES[0]]
     types = [one.name for one in fields(Settings)]
     if unknown := sorted(set(content) - set(types)):
         raise TrainError(f"{path}: {unknown[0]!r} is no setting; there are {', '.join(types)}")

@@ -241,6 +241,13 @@ def test_what_is_not_there_is_one_sentence(change: dict[str, Path], make: Make) 
     assert not make().out.exists()
 
 
+def test_bad_pairs_leave_nothing_behind(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text('{"prompt": "q"}')
+    with pytest.raises(TrainError, match="no column 'chosen'"):
+        run_training(make(pairs=tmp_path / "bad.jsonl"))
+    assert not make().out.exists()
+
+
 def test_trackers(make: Make) -> None:
     job = make(trackers=("tensorboard",))
     run_training(job)
