@@ -1,6 +1,7 @@
 """Checkpoints of a training run, scored while it trains, each against the base.
 
-    curve = Curve("spot-quick", base=Path("ckpt"), engine="vllm")
+    curve = Curve("better", "spot-quick", base=Path("ckpt"), folder=Path("better/training/scores"), engine="vllm")
+    curve.score_base()
     curve.score(500, Path("better/step-500"))    # `spot-eval run` in a process of its own
     curve.compare()                               # comparison.json of all of them
 
@@ -28,15 +29,16 @@ TORCHRUN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK"
 
 @dataclass
 class Curve:
-    """How checkpoints are scored, and the runs so far; `base` is scored first, by `score_base`."""
+    """How the checkpoints of the training run `name` are scored, and (step, run) of those that were."""
 
+    name: str
     suite: str
     base: Path
     folder: Path
     engine: str = "hf"
     engine_args: Sequence[str] = ()
     say: Say = lambda sentence: None
-    runs: list[Path] = field(default_factory=list)
+    points: list[tuple[int, Path]] = field(default_factory=list)
     base_run: Path | None = None
 
     def score_base(self) -> None:
@@ -54,7 +56,7 @@ class Curve:
         if done.returncode:
             self.say(f"step {step} could not be scored ({_last_line(done.stderr)}); training goes on")
             return
-        self.runs.append(place)
+        self.points.append((step, place))
         self.say(f"step {step}: {_summary(json.loads(done.stdout))}")
 
     def compare(self) -> dict[str, Any]:
@@ -62,7 +64,10 @@ class Curve:
         from spot_eval.baseline import load_base_run
         from spot_eval.compare import compare
 
-        return compare([load_base_run(str(run)) for run in self.runs], load_base_run(str(self.base_run)))
+        found = compare([load_base_run(str(run)) for _, run in self.points], load_base_run(str(self.base_run)))
+        # by the steps known here: the last checkpoint's name has none
+        points = [{"step": step, "comparison": index} for index, (step, _) in enumerate(self.points)]
+        return {**found, "curves": [{"training_run": self.name, "points": points}]}
 
     def _run(self, model: Path, place: Path, *more: str) -> subprocess.CompletedProcess[str]:
         self.say(f"scoring {model} on {self.suite}")

@@ -149,7 +149,7 @@ def _curve(suite: str | None, base: Path, out: Path, engine: str, engine_args: l
         return None
     from spot_eval.curve import Curve
 
-    return Curve(suite, base, out / "training" / "scores", engine, engine_args or (), say)
+    return Curve(out.resolve().name, suite, base, out / "training" / "scores", engine, engine_args or (), say)
 
 
 def _print_curve(curve: Curve, out: Path) -> None:
@@ -159,7 +159,7 @@ def _print_curve(curve: Curve, out: Path) -> None:
     from spot_eval.files import write_json
     from spot_eval.show_comparison import print_curves
 
-    if not curve.runs:
+    if not curve.points:
         return
     found = curve.compare()
     write_json(out / "training" / "comparison.json", found)
