@@ -20,7 +20,8 @@ from scipy import stats
 from spot_eval.stats import weighted_mean_over_docs
 
 FEW = 5
-"""With fewer docs that differ than this, a standard error says nothing: bounds are exact then."""
+"""With fewer docs that differ than this, a standard error says nothing: bounds are exact then, as where all docs differ
+by the same."""
 RESAMPLES = 19_999
 EXACT_UP_TO = 12
 """Up to this many docs that differ, all sign flips are gone through."""
@@ -57,6 +58,11 @@ class Pairs:
     def differing(self) -> int:
         """How many units differ."""
         return int(np.count_nonzero(np.abs(self.units[0]) > 1e-12))
+
+    @property
+    def exact(self) -> bool:
+        """Whether a standard error says nothing of these docs: fewer than FEW differ, or all of them by the same."""
+        return not self.identical and (self.differing < FEW or not np.ptp(self.units[0]) > 1e-12)
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ def effect(parts: Sequence[Pairs], alpha: float = 0.05) -> Effect:
         return Effect(0.0, 0.0, None, 0.0, 0.0, (0.0, 0.0), "identity", "identity", 1.0, 1.0, 1.0)
     errors = [_stderr(part) for part in parts]
     known = [error for error in errors if error is not None]
-    few = [not part.identical and part.differing < FEW for part in parts]
+    few = [part.exact for part in parts]
     low, high = _two_bounds(parts, mean, alpha / 2)
     lower, upper = _two_bounds(parts, mean, alpha)
     test, p_harm, p_gain, p = _tests(parts)
@@ -126,7 +132,7 @@ def _stderr(part: Pairs) -> float | None:
 
 def _satterthwaite(parts: Sequence[Pairs]) -> float:
     """Degrees of freedom of a sum of independent means (Welch 1947); parts with exact bounds bring no variance."""
-    estimated = [part for part in parts if not part.identical and part.differing >= FEW]
+    estimated = [part for part in parts if not part.identical and not part.exact]
     terms = [((_stderr(part) or 0.0) ** 2, len(part.units[0]) - 1) for part in estimated]
     below = sum(variance**2 / df for variance, df in terms)
     return sum(variance for variance, _ in terms) ** 2 / below if below else math.inf
@@ -142,7 +148,7 @@ def _two_bounds(parts: Sequence[Pairs], mean: float, tail: float) -> tuple[float
     for part in parts:
         if part.identical:
             continue
-        if part.differing >= FEW:
+        if not part.exact:
             variance = (_stderr(part) or 0.0) ** 2
             below, above = below + variance, above + variance
         else:

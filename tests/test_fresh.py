@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from test_baseline import CONFIG
 
-from spot_eval.baseline import PublishedBaseline, RunBaseline
+from spot_eval.baseline import PublishedBaseline
 from spot_eval.errors import NotComparableError, UserError
 from spot_eval.fresh import with_boards
+from spot_eval.judged import JudgedRun
 from spot_eval.options import RunOptions
 from spot_eval.suite import Suite
 
@@ -21,8 +22,8 @@ OPTIONS = RunOptions(model="m")
 DRAWN = {"generator": 1, "level": 1, "seed": 99, "boards": 500, "fresh": True}
 
 
-def base(path: Path = Path("runs/base"), **data: Any) -> RunBaseline:
-    return RunBaseline(path, {**CONFIG, "data": data}, [])
+def base(path: Path = Path("runs/base"), **data: Any) -> JudgedRun:
+    return JudgedRun(path, {"config": {**CONFIG, "data": data}}, {}, {})
 
 
 def settled(options: RunOptions, baseline: Any = None, suite: Suite = SUITE) -> tuple[RunOptions, list[str]]:

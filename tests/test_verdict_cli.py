@@ -68,7 +68,8 @@ def test_gate_exit_codes(call: Call, runs: dict[str, Path], tmp_path: Path) -> N
     assert (code, out.splitlines()[0].split(":")[0]) == (4, "INCONCLUSIVE")
     (tmp_path / "gate.toml").write_text("inconclusive = 'warn'\n")
     assert call("gate", runs["few"], "--baseline", runs["few_base"], "--policy", "gate.toml")[0] == 0
-    assert max(map(len, out.splitlines()[1:])) <= 120
+    table = [line for line in out.splitlines()[1:] if "written:" not in line]  # a path may be long
+    assert max(map(len, table)) <= 120
 
 
 def test_gate_leaves_the_documented_files(

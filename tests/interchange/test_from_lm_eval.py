@@ -242,5 +242,5 @@ def test_an_imported_run_cannot_be_judged_again_here(tmp_path: Path) -> None:
     from spot_eval.run import grade_again
 
     path, _, _ = taken(tmp_path / "run", write(tmp_path / LOG, line(0)))
-    with pytest.raises(UserError, match="nothing here can judge its answers again"):
+    with pytest.raises(UserError, match="verdicts of an imported run came with it"):
         grade_again(path, None, 1, lambda _: None)

@@ -14,7 +14,7 @@ from trainer.errors import TrainError
 from trainer.pairs import Pair
 from trainer.tokenize import end_token, prompt_ids, tokenize
 
-PAIR = Pair("a", "What is 2 + 2?", "It is 4.", "It is 5.")
+PAIR = Pair("a", [{"role": "user", "content": "What is 2 + 2?"}], "It is 4.", "It is 5.")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ TEMPLATE = (
 
 
 def test_the_prompt_is_what_evaluation_renders(tiny: Path, tokenizer: Any) -> None:
-    assert prompt_ids(tokenizer, PAIR.messages()) == ChatTokenizer(tiny).render(PAIR.messages()).token_ids
+    assert prompt_ids(tokenizer, PAIR.prompt) == ChatTokenizer(tiny).render(PAIR.prompt).token_ids
 
 
 def test_thinking_is_off() -> None:

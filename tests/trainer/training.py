@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.loop import Job, run_training
+from trainer.processes import joined
 from trainer.settings import settings_from
 
 
@@ -25,19 +26,21 @@ def watch(given: dict[str, Any], step: int) -> None:
 
 
 def main() -> None:
-    for given in json.loads(Path(sys.argv[1]).read_text()):
-        run_training(
-            Job(
-                Path(given["model"]),
-                Path(given["pairs"]),
-                Path(given["out"]),
-                settings_from(None, **given["settings"]),
-                cache=Path(given["cache"]),
-                device="cpu",
-                save_every=given.get("save_every"),
-                on_step=lambda step, metrics, given=given: watch(given, step),  # type: ignore[misc]
+    # one group for all jobs: a second one under the same torchrun may read the first one's addresses and wait for ever
+    with joined("cpu"):
+        for given in json.loads(Path(sys.argv[1]).read_text()):
+            run_training(
+                Job(
+                    Path(given["model"]),
+                    Path(given["pairs"]),
+                    Path(given["out"]),
+                    settings_from(None, **given["settings"]),
+                    cache=Path(given["cache"]),
+                    device="cpu",
+                    save_every=given.get("save_every"),
+                    on_step=lambda step, metrics, given=given: watch(given, step),  # type: ignore[misc]
+                )
             )
-        )
 
 
 if __name__ == "__main__":

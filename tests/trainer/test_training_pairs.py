@@ -22,14 +22,14 @@ def test_a_pair_keeps_its_columns(tmp_path: Path) -> None:
     row = {**GOOD, "gold": 4, "change_ratio": 0.5, "source": "oracle", "meta": {"k": 1}}
     (pair,) = read_pairs(write(tmp_path / "p.jsonl", row))
     assert (pair.id, pair.chosen, pair.rejected, pair.gold, pair.change_ratio) == ("a", "4", "5", "4", 0.5)
-    assert pair.messages() == [{"role": "user", "content": "2 + 2?"}]
+    assert pair.prompt == [{"role": "user", "content": "2 + 2?"}]
     assert pair.meta == {"k": 1}
 
 
 def test_a_prompt_may_be_messages(tmp_path: Path) -> None:
     messages = [{"role": "system", "content": "Brief."}, {"role": "user", "content": "2 + 2?"}]
     (pair,) = read_pairs(write(tmp_path / "p.jsonl", {**GOOD, "prompt": messages}))
-    assert pair.messages() == messages
+    assert pair.prompt == messages
 
 
 def test_objectives_of_one_side_need_no_rejected(tmp_path: Path) -> None:
@@ -44,9 +44,9 @@ def test_objectives_of_one_side_need_no_rejected(tmp_path: Path) -> None:
         ("[1]", "line 2: expected an object, found list"),
         ({"prompt": "q", "chosen": "a"}, "line 2: no column 'rejected' (it has chosen, prompt)"),
         ({**GOOD, "chosen": "  "}, "line 2: 'chosen' is empty (pair a)"),
-        ({**GOOD, "rejected": 5}, "line 2: 'rejected' is int, expected text"),
+        ({**GOOD, "rejected": 5}, "line 2: column 'rejected' is neither a text nor a list of turns: 5"),
         ({**GOOD, "rejected": "4"}, "line 2: chosen and rejected are equal (pair a)"),
-        ({**GOOD, "prompt": [{"role": "user"}]}, "line 2: 'prompt' is neither text nor"),
+        ({**GOOD, "prompt": [{"role": "user"}]}, "line 2: column 'prompt' is neither a text nor"),
     ],
 )
 def test_what_is_no_pair_is_one_sentence(tmp_path: Path, row: object, says: str) -> None:
