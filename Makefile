@@ -22,7 +22,7 @@ demo: $(READY)  ## the embedded miniature, from checkpoint to scoreboard
 	$(BIN)/spot-eval run
 
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 # vLLM pins what it needs, so it has an environment of its own
 $(VLLM_READY): tests/vllm-requirements.txt constraints.txt

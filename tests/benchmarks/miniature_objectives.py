@@ -42,6 +42,7 @@ class Trained:
     last: dict[str, Any]
     dev: dict[str, Any]
     test: dict[str, Any] | None = None
+    right: list[bool] | None = None
 
     @property
     def choice(self) -> float:
@@ -92,14 +93,16 @@ def train(objective: str, rate: float, file: Path, out: Path, seed: int) -> Trai
     return Trained(objective, rate, result["last"], profile(out, DEV_SEED, DEV_COUNT, "dev"))
 
 
-def test(model: Path) -> dict[str, Any]:
-    """Scores on test items."""
+def test(model: Path) -> tuple[dict[str, Any], list[bool]]:
+    """Scores on test items, and which of them were right."""
     import torch
 
-    from spot_eval.miniature.profile import profile
+    from spot_eval.miniature.profile import answers, exam, judged, scores
 
     torch.set_num_threads(1)
-    return profile(model, TEST_SEED, TEST_COUNT, "test")
+    asked = exam(TEST_SEED, TEST_COUNT, "test")
+    right = judged(asked, answers(model, asked))
+    return scores(asked, right), right
 
 
 def table(title: str, rows: dict[str, tuple[str, dict[str, Any]]], base: dict[str, Any]) -> None:
@@ -111,13 +114,18 @@ def table(title: str, rows: dict[str, tuple[str, dict[str, Any]]], base: dict[st
         print(f"| {name} | {rate} | {' | '.join(cells)} | {mean:.1f} |")
 
 
-def claims(gentle: dict[str, Trained], harsh: dict[str, Trained], base: dict[str, Any]) -> None:
-    """What the paper says and what came out, with two standard errors as the bar."""
+def claims(gentle: dict[str, Trained], harsh: dict[str, Trained], base: list[bool]) -> None:
+    """What the paper says and what came out; errors are those of paired differences, the bar two of them."""
+    import numpy as np
+
+    from spot_eval.miniature import FAMILIES as FAMILY_OF
 
     def change(one: Trained, family: str) -> tuple[float, float]:
-        assert one.test is not None
-        here, there = one.test[family], base[family]
-        return 100 * (here.mean - there.mean), 100 * (here.stderr**2 + there.stderr**2) ** 0.5
+        blocks = zip(FAMILY_OF.values(), np.split(100.0 * (np.array(one.right, float) - np.array(base, float)),
+                                                  len(FAMILY_OF)), strict=True)  # fmt: skip
+        parts = [block for of, block in blocks if of == family]
+        error = sum(block.var(ddof=1) / len(block) for block in parts) ** 0.5 / len(parts)
+        return float(np.mean([block.mean() for block in parts])), error
 
     def say(claim: str, one: Trained, family: str, *, rises: bool) -> None:
         value, error = change(one, family)
@@ -142,7 +150,8 @@ def claims(gentle: dict[str, Trained], harsh: dict[str, Trained], base: dict[str
               f"{'as claimed' if means[0] > means[1] else 'not here'}")  # fmt: skip
     for name in ("sft+", "spot-bce", "dpo"):
         last = gentle[name].last
-        shown = ", ".join(f"{part} {last[part]:.1f}" for part in ("logprob_chosen", "logprob_rejected") if part in last)
+        parts = {"y+": last.get("logprob_chosen"), "y-": last.get("logprob_rejected")}
+        shown = ", ".join(f"{side} {value:.1f}" for side, value in parts.items() if value is not None)
         print(f"- {name}, log-probs at the last step (nats an answer): {shown}")
 
 
@@ -178,13 +187,13 @@ def main() -> int:
 
         base_job = pool.submit(test, BASE)
         tests = {key: pool.submit(test, place(*key)) for key in sorted(wanted)}
-        base = base_job.result()
-        scored = {key: Trained(*key, runs[key].last, runs[key].dev, job.result()) for key, job in tests.items()}
+        base, base_right = base_job.result()
+        scored = {key: Trained(*key, runs[key].last, runs[key].dev, *job.result()) for key, job in tests.items()}
     gentle = {name: scored[name, best[name].rate] for name in OBJECTIVES}
     harsh = {name: scored[name, RATES[-1]] for name in OBJECTIVES}
     for title, chosen in (("Rates chosen on dev items", gentle), (f"All at {RATES[-1]:g}", harsh)):
         table(title, {name: (f"{one.rate:g}", one.test or {}) for name, one in chosen.items()}, base)
-    claims(gentle, harsh, base)
+    claims(gentle, harsh, base_right)
     return 0
 
 
