@@ -55,6 +55,7 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 	$(BIN)/python tests/benchmarks/bench_miniature_sft.py
 	$(BIN)/python tests/benchmarks/miniature_mistakes.py
 	$(BIN)/python tests/benchmarks/bench_trainer.py
+	$(BIN)/python tests/benchmarks/miniature_objectives.py
 	$(BIN)/python tests/benchmarks/calibration_gate.py
 
 clean:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.errors import UserError
+from spot_eval.miniature import BASE as MINIATURE
 from spot_eval.files import file_name
 from spot_eval.progress import progress
 from spot_eval.records import digest
@@ -45,11 +46,13 @@ class Prompt:
 
 
 def locate(model: str) -> Path:
-    """The folder of a checkpoint: a local path, or a hub id that is downloaded (safetensors only).
+    """The folder of a checkpoint: a local path, `miniature`, or a hub id that is downloaded (safetensors only).
 
     Raises UserError where there is none, or where it holds no config or no safetensors.
     """
     path = Path(model).expanduser()
+    if model == "miniature" and not path.exists():
+        path = MINIATURE
     if not path.is_dir():
         looks_local = path.exists() or model.startswith((".", "/", "~")) or model.count("/") != 1
         if looks_local:

@@ -25,7 +25,7 @@ def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> Non
     for reason in verdict["reasons"]:
         console.print(f"- {plain(reason)}", markup=False, highlight=False, soft_wrap=True)
     title = f"{verdict['candidate']['model']} against {verdict['base']['model']} (%)"
-    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     shown = slice(None) if console.width >= FULL_WIDTH else slice(-1)

@@ -15,7 +15,7 @@ from spot_eval.show_comparison import safe
 
 def print_power(plan: Mapping[str, Any], console: Console, title: str) -> None:
     """Families and tasks with what they can show, then the chance that an unchanged checkpoint passes."""
-    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("", no_wrap=True)
     for name in ("n x k", "± error", "detects", "fails at", "margin", "passes", "needs"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -162,3 +162,13 @@ def test_context_is_read_from_the_config(tiny: Path) -> None:
     assert context_length(read_config(tiny)) == 8192
     assert context_length({"text_config": {"max_position_embeddings": 7}}) == 7
     assert context_length({}) is None
+
+
+def test_the_embedded_model_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spot_eval.miniature import BASE
+
+    monkeypatch.chdir(tmp_path)
+    assert locate("miniature") == BASE
+    (tmp_path / "miniature").mkdir()  # a folder of that name is what was meant
+    with pytest.raises(UserError, match=r"miniature has no config\.json"):
+        locate("miniature")
