@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.errors import UserError
-from spot_eval.miniature import BASE as MINIATURE
 from spot_eval.files import file_name
+from spot_eval.miniature import BASE as MINIATURE
 from spot_eval.progress import progress
 from spot_eval.records import digest
 

@@ -34,7 +34,7 @@ def test_checkpoints_are_scored_against_the_base_while_training(
              "--score-engine-arg", "device=cpu"]  # fmt: skip
     done = CliRunner().invoke(app, given, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert "better, by step: difference to miniature-base (points)" in done.stdout
+    assert "better, by step: difference to miniature-base (points)" in " ".join(done.stdout.split())
     comparison = json.loads(Path("better/training/comparison.json").read_text())
     (curve,) = comparison["curves"]
     assert [point["step"] for point in curve["points"]] == [1, 2]
