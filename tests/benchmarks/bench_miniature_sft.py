@@ -16,12 +16,13 @@ import time
 from pathlib import Path
 
 import torch
-from miniature_mistakes import GAMMA, change_ratio, elicit
+from miniature_mistakes import GAMMA, elicit
 
 from spot_eval.miniature import BASE
 from spot_eval.miniature.build import Document, loss_of, save
 from spot_eval.miniature.chance import Chance
 from spot_eval.miniature.profile import BANDS, profile, table
+from trainer.lcs import change_ratio
 
 STEPS, BATCH, PAIRS = 100, 16, 1_600
 GAIN, FLOOR, CEILING = 0.20, 0.05, 0.985

@@ -13,7 +13,7 @@ import argparse
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from spot_eval.miniature import BASE, Item, items
 from spot_eval.miniature.mistakes import MISTAKES, mistakes
 from spot_eval.miniature.oracle import Correction, correct
 from spot_eval.miniature.profile import answers, judged
+from trainer.lcs import change_ratio
 
 GAMMA = 0.6
 ROUND = 1_000
@@ -54,23 +55,6 @@ def _rounds(task: str, seed: int) -> Iterator[list[Item]]:
     while True:
         yield items(task, "train", f"elicit/{seed}/{number}", ROUND)
         number += 1
-
-
-def longest_common_subsequence(a: Sequence[int], b: Sequence[int]) -> int:
-    """Its length, exactly, by the textbook's table, one row at a time."""
-    row = [0] * (len(b) + 1)
-    for left in a:
-        diagonal = 0
-        for place, right in enumerate(b, 1):
-            above = row[place]
-            row[place] = diagonal + 1 if left == right else max(above, row[place - 1])
-            diagonal = above
-    return row[-1]
-
-
-def change_ratio(a: Sequence[int], b: Sequence[int]) -> float:
-    """1 - LCS / max(length): 0 for equal sequences, 1 for such that share nothing."""
-    return 1 - longest_common_subsequence(a, b) / max(len(a), len(b))
 
 
 def main() -> int:
