@@ -14,6 +14,7 @@ Every number is exact. The search itself is in `connect4.kernels`; how positions
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -21,9 +22,9 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from typing import NamedTuple
 
 import numpy as np
-from numba.core import event
 
 from connect4 import kernels
+from connect4.compiling import on_compile as telling
 from connect4.game import STANDARD, Game
 from connect4.position import Position
 
@@ -139,24 +140,9 @@ class Solver:
 
     def _prepare(self, on_compile: Callable[[], object] | None) -> None:
         """Compile the search, or load it, by an empty interval's search."""
-        with event.install_listener("numba:compile", _Once(on_compile)):
+        with telling(on_compile) if on_compile else contextlib.nullcontext():
             self._state[:] = 0, 0, 0, kernels.BEGIN, 0
             self._advance(self._state, self._stack, self._table, np.uint64(0), np.uint64(0), 1)
-
-
-class _Once(event.Listener):
-    """Calls a function when numba begins to compile, for the first function only."""
-
-    def __init__(self, call: Callable[[], object] | None) -> None:
-        self._call = call
-
-    def on_start(self, event: event.Event) -> None:
-        call, self._call = self._call, None
-        if call:
-            call()
-
-    def on_end(self, event: event.Event) -> None:
-        pass
 
 
 def distance(position: Position, score: int) -> int | None:

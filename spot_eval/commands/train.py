@@ -15,7 +15,9 @@ from spot_eval.errors import UserError
 if TYPE_CHECKING:
     from spot_eval.curve import Curve
     from trainer.loop import Job
+    from trainer.plan import Plan
     from trainer.settings import Settings
+    from trainer.tokenize import Examples
 
 
 def train_command(
@@ -122,7 +124,7 @@ def train_command(
         if score_every and not curve:
             raise UserError("--score-every says when to score; --score-suite must say on what")
         if curve:
-            every = score_every or max(1, _rehearse(job)["steps"] // 10)
+            every = score_every or max(1, _plan(job)[2] // 10)
             job = replace(job, checkpoint_every=every, on_checkpoint=curve.score)
             if first and not dry_run:
                 curve.score_base()
@@ -174,24 +176,30 @@ def _quiet() -> None:
     logging.disable_progress_bar()
 
 
+def _plan(job: Job) -> tuple[Examples, Plan, int]:
+    """(examples, plan, optimizer steps) of a job, without its model."""
+    from trainer.layout import Kind
+    from trainer.loop import load_tokenizer, plan_for, read_examples, steps_of
+    from trainer.objectives import Objective
+
+    examples = read_examples(job, load_tokenizer(job.model), Objective.parse(job.settings.objective))
+    plan = plan_for(examples, job.settings, Kind(job.settings.layout), int(os.environ.get("WORLD_SIZE", "1")))
+    return examples, plan, steps_of(plan, job.settings)
+
+
 def _rehearse(job: Job) -> dict[str, Any]:
     """What would happen, without loading the model."""
     import torch
 
     from trainer.estimate import estimate
-    from trainer.layout import Kind
-    from trainer.loop import load_tokenizer, plan_for, read_examples, steps_of
     from trainer.objectives import Objective
 
-    objective = Objective.parse(job.settings.objective)
-    examples = read_examples(job, load_tokenizer(job.model), objective)
+    examples, plan, steps = _plan(job)
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    plan = plan_for(examples, job.settings, Kind(job.settings.layout), processes)
-    steps = steps_of(plan, job.settings)
     kind = job.device or ("cuda" if torch.cuda.is_available() else "cpu")
     about = estimate(job.model, plan, job.settings, steps=steps, processes=processes, device=torch.device(kind))
     return {
-        "objective": str(objective),
+        "objective": str(Objective.parse(job.settings.objective)),
         "pairs": len(plan.examples),
         "dropped": {reason: len(ids) for reason, ids in examples.dropped.items()},
         "steps": steps,
