@@ -7,6 +7,7 @@ median of their ratios counts. CPU time is that of all processes on each side. E
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -20,15 +21,17 @@ for folder in ("examples", "tests/engines"):
 
 LIMIT = 1.5
 ROUNDS = 3
-REQUESTS = 300
+REQUESTS = 600
 
 
 def main() -> int:
     import psutil
-    from tiny_model import build
     from vllm_server import CPU, ID, Server
 
-    os.environ.update({**CPU, "VLLM_ENABLE_V1_MULTIPROCESSING": "0"})
+    # before torch is imported, which reads them then: otherwise only the server has one thread
+    os.environ.update({**CPU, "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_LOGGING_LEVEL": "ERROR"})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server ends with us
+    from tiny_model import build
     from vllm import LLM, SamplingParams, TokensPrompt
 
     from spot_eval.engines import Completion, Refusal, Request
