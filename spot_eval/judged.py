@@ -88,7 +88,7 @@ class JudgedRun:
     @property
     def training_run(self) -> str:
         """What the checkpoints of one training run have in common: the name without its step."""
-        return STEP.sub("", self.name).strip("-_.") or self.name
+        return STEP.sub("", self.name).strip("-_./") or self.name
 
     def about(self) -> dict[str, Any]:
         """Who this is, for comparison.json."""

@@ -39,6 +39,10 @@ def report_command(
         Path | None,
         typer.Option(metavar="gate.toml", help="[default: that of RUN's last gate, or the one in reports/]"),
     ] = None,
+    curve: Annotated[
+        Path | None,
+        typer.Option(metavar="comparison.json", help="Checkpoints of a training run, to draw by step (page only)."),
+    ] = None,
     budget: Annotated[
         float, typer.Option("--budget", min=0, metavar="MB", help="Room for transcripts in the page.")
     ] = BUDGET_MB,
@@ -48,7 +52,7 @@ def report_command(
     from spot_eval.report.render import render
     from spot_eval.report.story import load_story
 
-    text = render(load_story(run, bases or [], policy), form.value, int(budget * 1e6))
+    text = render(load_story(run, bases or [], policy, curve), form.value, int(budget * 1e6))
     if output is None and form is not Format.html:
         print(text, end="")  # noqa: T201
         return

@@ -28,10 +28,10 @@ def bar(name: str, mean: float | None, stderr: float | None, base: float | None)
         return None
     said = f"{name}: {words.score(mean, stderr)} percent"
     return {
-        "at": _place(mean, 0, 1),
-        "low": None if not stderr else _place(mean - stderr, 0, 1),
-        "high": None if not stderr else _place(mean + stderr, 0, 1),
-        "base": None if base is None else _place(base, 0, 1),
+        "at": place(mean, 0, 1),
+        "low": None if not stderr else place(mean - stderr, 0, 1),
+        "high": None if not stderr else place(mean + stderr, 0, 1),
+        "base": None if base is None else place(base, 0, 1),
         "words": said if base is None else f"{said}; base {words.score(base)}",
     }
 
@@ -50,18 +50,18 @@ def forest(
             entries.append(("family", words.family_title(family), whole))
             entries += [("task", task, comparison["tasks"][task]) for task in members]
     margin = max(margins.values()) if margins else None
-    low, high = _span([entry for *_, entry in entries], margin)
+    low, high = axis([entry for *_, entry in entries], margin)
     ticks = [
-        {"at": _place(value, low, high), "text": words.points(value).removesuffix(".0"), "anchor": "middle"}
-        for value in _round_values(low, high)
+        {"at": place(value, low, high), "text": words.points(value).removesuffix(".0"), "anchor": "middle"}
+        for value in round_values(low, high)
     ]
     level = f"{100 * (1 - alpha):g} %"
     band = f" The band reaches to the margin, {words.points(-margin)} points." if margin else ""
     return {
         "rows": [_forest_row(*entry, low, high) for entry in entries],
         "ticks": ticks,
-        "zero": _place(0, low, high),
-        "margin": None if margin is None else _place(-margin, low, high),
+        "zero": place(0, low, high),
+        "margin": None if margin is None else place(-margin, low, high),
         "hint": f"{names[0]} minus {names[1]} on the docs both runs hold, in percentage points, with two-sided "
         f"{level} intervals; p against no change, adjusted for the number of comparisons (Holm).{band}",
         "words": f"Differences of {names[0]} to {names[1]} with {level} intervals",
@@ -77,9 +77,9 @@ def _forest_row(level: str, title: str, entry: Mapping[str, Any], low: float, hi
     return {
         "level": level,
         "title": title,
-        "at": _place(mean, low, high),
-        "low": _place(interval[0], low, high) if interval else None,
-        "high": _place(interval[1], low, high) if interval else None,
+        "at": place(mean, low, high),
+        "low": place(interval[0], low, high) if interval else None,
+        "high": place(interval[1], low, high) if interval else None,
         "tone": tone(entry),
         "value": words.difference(mean, entry["stderr"]),
         "odds": words.p_value(p),
@@ -96,7 +96,7 @@ def tone(entry: Mapping[str, Any]) -> str:
     return "better" if low > 0 else "worse" if high < 0 else ""
 
 
-def _span(entries: Sequence[Mapping[str, Any]], margin: float | None) -> tuple[float, float]:
+def axis(entries: Sequence[Mapping[str, Any]], margin: float | None) -> tuple[float, float]:
     """The axis: all intervals, zero and the margin, with a little room."""
     values = [0.0, *([-margin] if margin else [])]
     for entry in entries:
@@ -109,14 +109,15 @@ def _span(entries: Sequence[Mapping[str, Any]], margin: float | None) -> tuple[f
     return max(-1.0, low - room) - 1e-9, min(1.0, high + room) + 1e-9
 
 
-def _round_values(low: float, high: float, most: int = 7) -> list[float]:
+def round_values(low: float, high: float, most: int = 7) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten between low and high, zero among them if it is there."""
     step = 10.0 ** math.floor(math.log10((high - low) / most))
     step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (factor * step) <= most)
     return [round(number * step, 10) for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def _place(value: float, low: float, high: float) -> float:
+def place(value: float, low: float, high: float) -> float:
+    """A percentage from `low` to `high`."""
     return round(100 * (min(max(value, low), high) - low) / (high - low), 2)
 
 

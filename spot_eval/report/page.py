@@ -18,6 +18,7 @@ from markupsafe import Markup
 from spot_eval import __version__
 from spot_eval.report import figures, words
 from spot_eval.report.board import board_rows
+from spot_eval.report.curve import curves
 from spot_eval.report.docs import columns, doc_rows
 from spot_eval.report.facts import facts
 from spot_eval.report.story import Story
@@ -94,6 +95,7 @@ def _view(story: Story, texts: Texts) -> dict[str, Any]:
             *(f"{one.name}: {one.source} ({one.note}); for display only" for one in story.published),
         ],
         "changes": figures.forest(story.comparisons[0], story.alpha, margins, labels) if story.bases else None,
+        "curves": curves(story.curves, margins) if story.curves else [],
         "cards": [_card(story, task) for task in board["tasks"]],
         "embedded": _embedded(texts),
         "sides": labels,

@@ -16,6 +16,7 @@ from spot_eval.files import read_json
 from spot_eval.gate import gate
 from spot_eval.policy import Policy, load_policy
 from spot_eval.report import verdict
+from spot_eval.report.curve import load_curves
 from spot_eval.report.sides import Side, load_side
 
 
@@ -29,6 +30,7 @@ class Story:
     published: Sequence[PublishedBaseline] = ()
     gate: Mapping[str, Any] | None = None  # as in gate.json, against the first base
     alpha: float = 0.05
+    curves: Mapping[str, Any] | None = None  # a comparison.json with checkpoints of a training run
 
     @property
     def sides(self) -> list[Side]:
@@ -55,12 +57,15 @@ class Story:
         return verdict.gated(self.gate, self.comparisons[0]) if self.gate else verdict.alone(self.candidate.board)
 
 
-def load_story(run: Path, bases: Sequence[str], policy_file: Path | None = None) -> Story:
+def load_story(
+    run: Path, bases: Sequence[str], policy_file: Path | None = None, curve_file: Path | None = None
+) -> Story:
     """The story of `run` beside `bases` (run directories, saved baselines, names of published tables).
 
     The gate judges against the first base that is a run, by `policy_file`, or by the policy of the run's last gate, or
     by the default one. Raises UserError where one cannot be read, NotComparableError where one may not be compared.
     """
+    curves = load_curves(curve_file) if curve_file else None
     candidate = load_side(run)
     sides: list[Side] = []
     published: list[PublishedBaseline] = []
@@ -74,11 +79,11 @@ def load_story(run: Path, bases: Sequence[str], policy_file: Path | None = None)
             assert isinstance(baseline, PublishedBaseline)
             published.append(baseline)
     if not sides:
-        return Story(candidate, published=published)
+        return Story(candidate, published=published, curves=curves)
     policy, source = load_policy(policy_file) if policy_file else _last_policy(run, sides[0]) or load_policy(None)
     decided, first = gate(candidate.judged, sides[0].judged, policy, source)
     others = [compare_one(candidate.judged, side.judged, policy.alpha) for side in sides[1:]]
-    return Story(candidate, sides, [*first["comparisons"], *others], published, decided, policy.alpha)
+    return Story(candidate, sides, [*first["comparisons"], *others], published, decided, policy.alpha, curves)
 
 
 def _last_policy(run: Path, base: Side) -> tuple[Policy, str] | None:

@@ -55,7 +55,7 @@ def test_what_is_not_known_is_said() -> None:
 
 @given(st.floats(-1, 1), st.floats(1e-3, 1))
 def test_ticks_are_round_few_and_inside(low: float, width: float) -> None:
-    values = figures._round_values(low, low + width)
+    values = figures.round_values(low, low + width)
     assert 2 <= len(values) <= 8
     assert all(low - 1e-9 <= value <= low + width + 1e-9 for value in values)
     step = values[1] - values[0]
