@@ -17,7 +17,12 @@ DataDir = Annotated[
 DataFile = Annotated[
     list[str] | None, typer.Option("--data", metavar="TASK=FILE", help="The rows of one task; repeatable.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print scoreboard.json instead of the table.")]
+BoardJson = Annotated[bool, typer.Option("--json", help="Print scoreboard.json instead of the table.")]
+Json = Annotated[bool, typer.Option("--json", help="For a script.")]
+Tasks = Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of the suite.")]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N docs of each task.")]
+Repeats = Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples a doc, for every task.")]
+RunDir = Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory. [default: runs/<model>-…]")]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, metavar="N", help="Grading processes. [default: one a core]"),
@@ -33,7 +38,7 @@ def names(listed: str | None) -> list[str]:
     return [name.strip() for name in (listed or "").split(",") if name.strip()]
 
 
-def pairs(option: str, given: list[str] | None) -> dict[str, str]:
+def assignments(option: str, given: list[str] | None) -> dict[str, str]:
     """Repeated `NAME=VALUE`s of one option; UserError names the one that is none."""
     found = {}
     for text in given or []:
@@ -42,6 +47,11 @@ def pairs(option: str, given: list[str] | None) -> dict[str, str]:
             raise UserError(f"{option} {text!r}: expected NAME=VALUE")
         found[name] = value
     return found
+
+
+def data_files(given: list[str] | None) -> dict[str, Path]:
+    """What `--data` says: the file of each task it names."""
+    return {task: Path(file) for task, file in assignments("--data", given).items()}
 
 
 def say(sentence: str) -> None:

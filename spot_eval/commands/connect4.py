@@ -7,7 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from spot_eval.commands.common import DataDir, DataFile, Json, Workers, pairs, print_json, say, show_board
+from spot_eval.commands.common import (
+    BoardJson,
+    DataDir,
+    DataFile,
+    Json,
+    RunDir,
+    Workers,
+    assignments,
+    data_files,
+    print_json,
+    say,
+    show_board,
+)
 from spot_eval.errors import UserError
 
 app = typer.Typer(help="Connect4: boards with exact labels.", no_args_is_help=True)
@@ -79,7 +91,7 @@ def generate_command(
 @app.command("check")
 def check_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A set of boards, one JSON object a line.")],
-    as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Work out every label again; look for impossible boards, doubles, and a manifest that does not fit."""
     from dataclasses import asdict
@@ -131,9 +143,9 @@ def probe_command(
     ] = None,
     repeats: Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples a board.")] = None,
     max_new_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Token budget of an answer.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory. [default: runs/<model>-…]")] = None,
+    out: RunDir = None,
     workers: Workers = None,
-    as_json: Json = False,
+    as_json: BoardJson = False,
 ) -> None:
     """Has a checkpoint seen the published boards? Ask them, and a fresh twin of each: `run --suite connect4-probe`."""
     from spot_eval.options import RunOptions
@@ -143,9 +155,9 @@ def probe_command(
         model=model,
         suite="connect4-probe",
         engine=engine,
-        engine_args=pairs("--engine-arg", engine_arg),
+        engine_args=assignments("--engine-arg", engine_arg),
         data_dirs=data_dir or [],
-        data_files={task: Path(file) for task, file in pairs("--data", data).items()},
+        data_files=data_files(data),
         limit=limit,
         repeats=repeats,
         max_new_tokens=max_new_tokens,
@@ -175,7 +187,7 @@ def solve_command(
     table_bits: Annotated[
         int | None, typer.Option(metavar="N", help="2**N table entries of 8 bytes. [default: 22, 32 MiB]")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Exact score of every column, the best moves, and in how many moves it is won."""
     import sys

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spot_eval.commands.common import DataDir, DataFile, pairs, print_json
+from spot_eval.commands.common import DataDir, DataFile, Json, data_files, print_json
 
 
 def doctor_command(
@@ -15,13 +15,12 @@ def doctor_command(
     data_dir: DataDir = None,
     data: DataFile = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where records would go.")] = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
+    as_json: Json = False,
 ) -> None:
     """What is installed, what is missing, what would fail, and the command that mends it."""
     from spot_eval.doctor import doctor, print_findings
 
-    files = {task: Path(file) for task, file in pairs("--data", data).items()}
-    findings = doctor(suite, data_dir or [], files, out)
+    findings = doctor(suite, data_dir or [], data_files(data), out)
     if as_json:
         print_json([one._asdict() for one in findings])
     else:

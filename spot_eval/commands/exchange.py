@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from spot_eval.commands.common import Json, pairs, say, show_board
+from spot_eval.commands.common import BoardJson, assignments, say, show_board
 
 
 class Target(StrEnum):
@@ -62,7 +62,7 @@ def import_command(
     log_filter: Annotated[str | None, typer.Option("--filter", metavar="NAME", help="Whose answers count.")] = None,
     model_id: Annotated[str | None, typer.Option(metavar="NAME", help="[default: as the results say]")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="[default: runs/<model>-lm-eval-…]")] = None,
-    as_json: Json = False,
+    as_json: BoardJson = False,
 ) -> None:
     """A run made by lm-eval, from its sample logs, so that it can be compared, gated and reported."""
     from spot_eval.interchange.from_lm_eval import Import, import_logs
@@ -74,7 +74,7 @@ def import_command(
         model=model_id,
         metric=metric,
         filter=log_filter,
-        families=pairs("--family", family),
+        families=assignments("--family", family),
         out=out,
     )
     path, board = import_logs(wanted, load_suite(suite), say)

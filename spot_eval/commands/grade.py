@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from spot_eval.commands.common import BaselineOption, DataDir, DataFile, Json, Workers, names, pairs, say, show_board
+from spot_eval.commands.common import (
+    BaselineOption,
+    BoardJson,
+    DataDir,
+    DataFile,
+    Workers,
+    data_files,
+    names,
+    say,
+    show_board,
+)
 from spot_eval.errors import UserError
 
 
@@ -30,7 +40,7 @@ def grade_command(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="FILE's run directory. [default: runs/…]")] = None,
     baseline: BaselineOption = None,
     workers: Workers = None,
-    as_json: Json = False,
+    as_json: BoardJson = False,
 ) -> None:
     """Judge stored generations again, or a file of generations made elsewhere; no model is needed."""
     if run.is_dir() or not (run.exists() or run.suffix in {".jsonl", ".gz"}):
@@ -52,7 +62,7 @@ def grade_command(
         suite=suite or "spot",
         tasks=names(tasks),
         data_dirs=data_dir or [],
-        data_files={task: Path(file) for task, file in pairs("--data", data).items()},
+        data_files=data_files(data),
         model=model_id,
         sampling=sampling,
         baseline=baseline,

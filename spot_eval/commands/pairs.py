@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from spot_eval.commands.common import DataDir, DataFile, pairs, print_json, say
+from spot_eval.commands.common import DataDir, DataFile, Json, assignments, data_files, print_json, say
 
 app = typer.Typer(help="Pairs of a wrong and a right answer, to train on.", no_args_is_help=True)
 
 PairsFile = Annotated[Path, typer.Argument(metavar="PAIRS", help="Pairs, one JSON object a line.")]
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where the rows go.")]
 Tokenizer = Annotated[str, typer.Option("--tokenizer", metavar="PATH|HUB", help="The policy, whose tokens count.")]
-Json = Annotated[bool, typer.Option("--json", help="For a script.")]
 
 
 @app.command("elicit")
@@ -76,7 +75,7 @@ def rectify_command(
     options = RunOptions(
         model=oracle,
         engine=engine,
-        engine_args=pairs("--engine-arg", engine_arg),
+        engine_args=assignments("--engine-arg", engine_arg),
         repeats=attempts,
         seed=seed,
     )
@@ -128,8 +127,7 @@ def check_command(
     """Do the pairs ask what a benchmark asks? Exit 3 where one does and no -o takes the others."""
     from spot_eval.overlap import check_pairs, print_overlap
 
-    files = {task: Path(path) for task, path in pairs("--data", data).items()}
-    found = check_pairs(file, suite, n=n, share=share, out=out, data_dirs=data_dir or [], data_files=files)
+    found = check_pairs(file, suite, n=n, share=share, out=out, data_dirs=data_dir or [], data_files=data_files(data))
     print_json(found) if as_json else print_overlap(found)
     if found["overlapping"] and out is None:
         raise typer.Exit(3)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spot_eval.commands.common import pairs, print_json
+from spot_eval.commands.common import Json, Limit, Repeats, assignments, print_json
 
 
 def power_command(
@@ -20,8 +20,8 @@ def power_command(
     margin: Annotated[
         float | None, typer.Option(metavar="M", help="Another margin for every family; 0.03 is three points.")
     ] = None,
-    repeats: Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples a doc, for every task.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N docs of each task.")] = None,
+    repeats: Repeats = None,
+    limit: Limit = None,
     docs: Annotated[
         list[str] | None, typer.Option(metavar="TASK=N", help="How many docs a task of your own has; repeatable.")
     ] = None,
@@ -32,7 +32,7 @@ def power_command(
         float,
         typer.Option(min=0.0, max=1.0, metavar="SD", help="Spread over docs of true changes that cancel out."),
     ] = 0.0,
-    as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
+    as_json: Json = False,
 ) -> None:
     """The smallest change each task and family can show, and the chance that the gate passes at no change."""
     from spot_eval.baseline import load_base_run
@@ -49,7 +49,7 @@ def power_command(
     resolved = chosen.resolved()
     rules.margins(resolved)
     counts: dict[str, int | None] = {entry["task"]: entry["docs"] for entry in catalogue(suite, [], {})}
-    for task, number in pairs("--docs", docs).items():
+    for task, number in assignments("--docs", docs).items():
         if task not in counts or not number.isdecimal() or int(number) < 1:
             raise UserError(f"--docs {task}={number}: expected a task of suite {chosen.name} and a number of docs")
         counts[task] = int(number)

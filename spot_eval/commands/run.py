@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spot_eval.commands.common import (
     BaselineOption,
+    BoardJson,
     DataDir,
     DataFile,
-    Json,
+    Limit,
+    Repeats,
+    RunDir,
+    Tasks,
     Workers,
+    assignments,
+    data_files,
     names,
-    pairs,
     print_json,
     say,
     show_board,
@@ -39,7 +43,7 @@ def run_command(
         str | None,
         typer.Option(metavar="NAME|FILE", help="See `tasks list`. [default: spot; without a model: miniature]"),
     ] = None,
-    tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of the suite.")] = None,
+    tasks: Tasks = None,
     engine: Annotated[
         str | None, typer.Option(metavar="NAME", help="hf, vllm, api or lm_eval:CLASS. [default: hf; api for a URL]")
     ] = None,
@@ -49,8 +53,8 @@ def run_command(
     ] = None,
     data_dir: DataDir = None,
     data: DataFile = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N docs of each task.")] = None,
-    repeats: Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples a doc, for every task.")] = None,
+    limit: Limit = None,
+    repeats: Repeats = None,
     max_new_tokens: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Token budget of every answer.")
     ] = None,
@@ -62,7 +66,7 @@ def run_command(
         int | None, typer.Option(min=0, metavar="S", help="Connect4 boards of this seed. [default: the task's]")
     ] = None,
     baseline: BaselineOption = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory. [default: runs/<model>-…]")] = None,
+    out: RunDir = None,
     chat_template: Annotated[
         str | None,
         typer.Option(metavar="FILE|none", help="Instead of the checkpoint's; none: plain text prompts."),
@@ -77,7 +81,7 @@ def run_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be asked and needed; load and write nothing.")
     ] = False,
-    as_json: Json = False,
+    as_json: BoardJson = False,
 ) -> None:
     """Evaluate a checkpoint; the same command again resumes."""
     from spot_eval.miniature import BASE
@@ -90,9 +94,9 @@ def run_command(
         suite=suite or ("spot" if model else "miniature"),
         tasks=names(tasks),
         engine=engine or ("api" if "://" in (model or "") else "hf"),
-        engine_args=pairs("--engine-arg", engine_arg),
+        engine_args=assignments("--engine-arg", engine_arg),
         data_dirs=data_dir or [],
-        data_files={task: Path(file) for task, file in pairs("--data", data).items()},
+        data_files=data_files(data),
         limit=limit,
         repeats=repeats,
         max_new_tokens=max_new_tokens,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from spot_eval.commands.common import DataDir, DataFile, names, pairs, print_json, say
+from spot_eval.commands.common import DataDir, DataFile, Json, Tasks, data_files, names, print_json, say
 
 app = typer.Typer(help="The tasks and suites there are.", no_args_is_help=True)
 
@@ -19,13 +18,12 @@ def tasks_list(
     suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="The suite whose tasks to list.")] = "spot",
     data_dir: DataDir = None,
     data: DataFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Task, family, docs, repeats, source, and whether its data is at hand."""
     from spot_eval.catalogue import catalogue, print_catalogue
 
-    files = {task: Path(file) for task, file in pairs("--data", data).items()}
-    entries = catalogue(suite, data_dir or [], files)
+    entries = catalogue(suite, data_dir or [], data_files(data))
     if as_json:
         print_json(entries)
     else:
@@ -37,13 +35,12 @@ def tasks_check(
     what: Annotated[str, typer.Argument(metavar="DIR|SUITE", help="A folder of task files, or a suite.")],
     data_dir: DataDir = None,
     data: DataFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Would your own tasks run: settings, imports, ten docs, and each gold against itself."""
     from spot_eval.check_tasks import check_tasks, print_checked
 
-    files = {task: Path(file) for task, file in pairs("--data", data).items()}
-    checked = check_tasks(what, data_dir or [], files)
+    checked = check_tasks(what, data_dir or [], data_files(data))
     if as_json:
         print_json([one.as_json() for one in checked])
     else:
@@ -55,7 +52,7 @@ def tasks_check(
 @app.command("docs")
 def tasks_docs(
     suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="The suite whose docs to print.")] = "spot",
-    tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of the suite.")] = None,
+    tasks: Tasks = None,
     data_dir: DataDir = None,
     data: DataFile = None,
 ) -> None:
@@ -64,8 +61,7 @@ def tasks_docs(
     from spot_eval.suite import load_suite
     from spot_eval.task_docs import load_tasks
 
-    files = {task: Path(file) for task, file in pairs("--data", data).items()}
-    whole = load_suite(suite)
+    whole, files = load_suite(suite), data_files(data)
     whole.refuse_strangers(files)
     loaded, left_out = load_tasks(whole.narrowed(tasks=names(tasks)), data_dirs=data_dir or [], data_files=files)
     for task, reason in left_out.items():
