@@ -52,7 +52,6 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 	$(BIN)/python tests/benchmarks/bench_report.py
 	$(BIN)/python tests/benchmarks/bench_connect4.py
 	$(BIN)/python tests/benchmarks/bench_connect4_boards.py
-	$(BIN)/python tests/benchmarks/bench_miniature_sft.py
 	$(BIN)/python tests/benchmarks/miniature_mistakes.py
 	$(BIN)/python tests/benchmarks/bench_trainer.py
 	$(BIN)/python tests/benchmarks/miniature_objectives.py

@@ -128,11 +128,6 @@ class Position:
         return self.stones.bit_count()
 
     @property
-    def moves_left(self) -> int:
-        """How many cells are free."""
-        return self.game.size - self.ply
-
-    @property
     def player(self) -> str:
         """Who is to move; X begins."""
         return "XO"[self.ply % 2]

@@ -6,5 +6,3 @@
 `run_training` in loop.py is the whole of it. Knows nothing of benchmarks, graders or command lines: what it needs of
 them it takes as a function. This package belongs to spot-eval; another project on the index uses the same import name.
 """
-
-BELONGS_TO = "spot-eval"

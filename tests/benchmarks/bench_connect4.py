@@ -64,7 +64,7 @@ def games(chance: random.Random, low: int, high: int) -> Iterator[str]:
 def kind(position: Position, score: int) -> str:
     """easy, medium or hard: how many plies are left with best play."""
     moves = distance(position, score)
-    plies = position.moves_left if moves is None else 2 * abs(moves) - (moves > 0)
+    plies = position.game.size - position.ply if moves is None else 2 * abs(moves) - (moves > 0)
     return "easy" if plies < 14 else "medium" if plies < 28 else "hard"
 
 

@@ -6,10 +6,10 @@ import bitbully.bitbully_core as bitbully
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_oracle import oracle_score
 
 from connect4 import STANDARD, Game, Position, Solver, distance, solve_all, solver
 from connect4.kernels import least_table_bits
-from connect4.oracle import oracle_score
 
 SMALL = Game(4, 4, 3)
 FIVE = Game(5, 6, 5)
@@ -99,7 +99,7 @@ def test_best_play_ends_when_it_was_said_to(our, chance, plies):
     position, _ = walk(chance, plies)
     mover, said = position.player, our.win_in(position)
     moved = {"X": 0, "O": 0}
-    while position.moves_left and not position.winner():
+    while position.legal_moves():
         moved[position.player] += 1
         position = position.play(chance.choice(our.best_moves(position)))
     winner = position.winner()
