@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import spot_eval
 
 from spot_eval import doctor as module
 from spot_eval.doctor import Finding, doctor
@@ -135,11 +134,10 @@ def test_a_disk_that_is_full_or_not_writable_is_broken(healthy: Path, monkeypatc
 
 def test_on_the_command_line_a_token_is_named_and_never_shown(healthy: Path) -> None:
     (healthy / "connect4.py").write_text("")
-    environment = {**os.environ, "HF_TOKEN": "hf_nobody_sees_this", "COLUMNS": "80"}
 
     def run(*options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "spot_eval", "doctor", "--suite", "miniature", *options]
-        return subprocess.run(command, cwd=healthy, env=environment, capture_output=True, text=True, check=False)
+        command = ["doctor", "--suite", "miniature", *options]
+        return spot_eval(*command, cwd=healthy, HF_TOKEN="hf_nobody_sees_this", COLUMNS="80")
 
     done = run()
     assert done.returncode == 2

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command_line import spot_eval
 from rich.console import Console
 
 from spot_eval.dry_run import dry_run
@@ -133,14 +132,8 @@ def test_the_table_fits_eighty_columns_and_shows_a_prompt_of_each_task(options: 
 
 def test_on_the_command_line_a_run_that_would_be_refused_is_exit_2(tmp_path: Path) -> None:
     def dry(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "spot_eval", "run", "--dry-run", "--json", "--suite", "spot-quick", *arguments]
-        environment = {
-            **os.environ,
-            "HF_HUB_OFFLINE": "1",
-            "SPOT_EVAL_DATA": "",
-            "HF_HOME": str(tmp_path),
-        }
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        command = ["run", "--dry-run", "--json", "--suite", "spot-quick", *arguments]
+        return spot_eval(*command, cwd=tmp_path, SPOT_EVAL_DATA="", HF_HOME=str(tmp_path))
 
     done = dry("--model", "org/name", "--tasks", "aime24")
     assert done.returncode == 2, done.stderr

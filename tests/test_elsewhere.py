@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import spot_eval
 
 from spot_eval import elsewhere
 from spot_eval.baseline import load_base_run, save_baseline
@@ -273,12 +272,6 @@ def test_sampling_is_what_the_command_line_states_and_no_more() -> None:
                           ("top_p=2", "--sampling top_p: ")):  # fmt: skip
         with pytest.raises(UserError, match=message):
             stated_sampling(said)
-
-
-def spot_eval(*arguments: Any, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "spot_eval", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False
-    )
 
 
 def test_from_asked_docs_to_a_scoreboard_on_the_command_line(tmp_path: Path) -> None:

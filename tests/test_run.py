@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+from command_line import COMMAND, environment, records, spot_eval
 
 SUITE = """
 name: small
@@ -39,23 +37,6 @@ def command(tiny: Path, suite: Path, boards: Path, gpqa_file: Path) -> list[str]
     files = ["--data", f"connect4={boards}", "--data", f"gpqa_diamond={gpqa_file}"]
     engine = ["--engine-arg", "device=cpu", "--engine-arg", "batch_size=16"]
     return ["run", "--model", str(tiny), "--suite", str(suite), *files, *engine]
-
-
-def environment(**changes: str) -> dict[str, str]:
-    return {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "100", **changes}
-
-
-def spot_eval(*arguments: Any, cwd: Path | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "spot_eval", *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd, env=environment(**changes), timeout=300, check=False,
-    )  # fmt: skip
-
-
-def records(run: Path, name: str = "generations.jsonl") -> list[dict[str, Any]]:
-    """The records of a run in an order of their own; equal runs have equal lists, doubles included."""
-    lines = (run / name).read_text().splitlines()
-    return sorted((json.loads(line) for line in lines), key=lambda record: record["key"])
 
 
 def texts(run: Path) -> dict[tuple[str, int, int], str]:
@@ -137,9 +118,7 @@ def test_killed_at_ten_random_moments_nothing_is_lost_and_nothing_done_twice(
     for kill in range(10):
         wait_for = seen + moments.randint(1, max(1, (total - seen) // (10 - kill) - 2))
         delay = moments.uniform(0, 0.05)
-        with subprocess.Popen(
-            [sys.executable, "-m", "spot_eval", *killed], stderr=subprocess.DEVNULL, env=environment()
-        ) as process:
+        with subprocess.Popen([*COMMAND, *killed], stderr=subprocess.DEVNULL, env=environment()) as process:
             deadline = time.monotonic() + 120
             while time.monotonic() < deadline and process.poll() is None:
                 if file.exists() and file.read_bytes().count(b"\n") >= wait_for:
@@ -274,9 +253,7 @@ def test_grading_an_unfinished_run_counts_what_is_missing(whole: Path, tmp_path:
 def test_ctrl_c_keeps_what_is_finished_and_says_so(command: list[str], tmp_path: Path) -> None:
     out = tmp_path / "run"
     long = [*command, "--out", str(out), "--max-new-tokens", "2000", "--engine-arg", "batch_size=2"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "spot_eval", *long], stderr=subprocess.PIPE, text=True, env=environment()
-    ) as process:
+    with subprocess.Popen([*COMMAND, *long], stderr=subprocess.PIPE, text=True, env=environment()) as process:
         while not (out / "sessions").exists():
             assert process.poll() is None
             time.sleep(0.05)

@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import spot_eval
 
 from spot_eval.miniature import BASE
 
 
-def spot_eval(folder: Path, *arguments: object) -> str:
+def done_well(folder: Path, *arguments: object) -> str:
     """Runs the command in `folder`; returns what it prints."""
-    command = [sys.executable, "-m", "spot_eval", *map(str, arguments)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=900)
+    done = spot_eval(*arguments, cwd=folder)
     assert done.returncode == 0, f"{arguments}: {done.stdout[-1000:]}{done.stderr[-2000:]}"
     return done.stdout
 
 
 @pytest.mark.slow
 def test_from_errors_to_a_checkpoint_that_passes_the_gate(tmp_path: Path) -> None:
-    spot_eval(tmp_path, "run", "--out", "base")
-    spot_eval(tmp_path, "run", "--suite", "miniature-elicit", "--limit", 1200, "--out", "answers")
-    spot_eval(tmp_path, "pairs", "elicit", "answers", "-o", "errors.jsonl")
-    spot_eval(tmp_path, "pairs", "rectify", "errors.jsonl", "-o", "mended.jsonl", "--oracle", "miniature")
-    spot_eval(tmp_path, "pairs", "filter", "mended.jsonl", "-o", "pairs.jsonl", "--tokenizer", BASE)
-    spot_eval(
+    done_well(tmp_path, "run", "--out", "base")
+    done_well(tmp_path, "run", "--suite", "miniature-elicit", "--limit", 1200, "--out", "answers")
+    done_well(tmp_path, "pairs", "elicit", "answers", "-o", "errors.jsonl")
+    done_well(tmp_path, "pairs", "rectify", "errors.jsonl", "-o", "mended.jsonl", "--oracle", "miniature")
+    done_well(tmp_path, "pairs", "filter", "mended.jsonl", "-o", "pairs.jsonl", "--tokenizer", BASE)
+    done_well(
         tmp_path, "train", "--objective", "spot-bce", "--model", BASE, "--pairs", "pairs.jsonl", "--out", "better",
         "--steps", 60, "--device", "cpu",
     )  # fmt: skip
-    spot_eval(tmp_path, "run", "--model", "better", "--suite", "miniature", "--baseline", "base", "--out", "after")
-    found = json.loads(spot_eval(tmp_path, "compare", "after", "base", "--json"))["comparisons"][0]["families"]
+    done_well(tmp_path, "run", "--model", "better", "--suite", "miniature", "--baseline", "base", "--out", "after")
+    found = json.loads(done_well(tmp_path, "compare", "after", "base", "--json"))["comparisons"][0]["families"]
     assert found["in_domain"]["lower"] > 0.05
     assert found["in_domain"]["p_gain_holm"] < 0.001
     assert found["general"]["lower"] > -0.03
-    said = spot_eval(tmp_path, "gate", "after", "--baseline", "base")
+    said = done_well(tmp_path, "gate", "after", "--baseline", "base")
     assert said.startswith("PASS")
     gate = json.loads((tmp_path / "after" / "gate.json").read_text())
     assert gate["verdict"] == "pass"
