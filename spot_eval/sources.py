@@ -4,7 +4,7 @@
     Rows(rows=[{"id": ..., "problem": ..., "answer": "204"}, ...], origin="/data/aime24/aime24.jsonl", ...)
 
 Order: the file named for the task (`--data TASK=FILE`), each data directory (`--data-dir`, else
-SPOT_EVAL_DATA), the hub. No hub revision is written here: it is resolved when the rows are loaded and
+SPOT_EVAL_DATA), the hub (`hub`). No hub revision is written here: it is resolved when the rows are loaded and
 recorded with them. Connect4's boards are drawn from a seed unless a file is named (`drawn`). What a row must
 hold is `adapters`' matter; prompts and judging are the task's.
 """
@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import importlib
-import importlib.util
 import io
 import json
 import os
@@ -26,6 +24,7 @@ from spot_eval import adapters
 from spot_eval.adapters import Doc, RawRow
 from spot_eval.drawn import Drawn
 from spot_eval.errors import UserError
+from spot_eval.hub import NoRowsError, in_cache, rows_of
 
 DATA_DIRS = "SPOT_EVAL_DATA"
 
@@ -160,7 +159,10 @@ def load_rows(
     elif source.hub is None:
         raise MissingData(f"{source.task}: no rows at hand; give your own: --data {source.task}=FILE (JSONL or CSV)")
     else:
-        raw, revision = _from_hub(source, source.hub, data_dirs)
+        try:
+            raw, revision = rows_of(source.hub, source.name, source.split)
+        except NoRowsError as problem:
+            raise _missing(source, data_dirs, str(problem)) from problem
         origin = f"hub:{source.hub}" + (f"/{source.name}" if source.name else "")
     if not raw:
         raise UserError(f"{origin}: no rows" + (f", though {source.task} has {source.docs}" if source.docs else ""))
@@ -183,19 +185,7 @@ def at_hand(source: Source, data_dirs: Sequence[str | Path] = (), file: str | Pa
         return None if source.drawn.like and not at_hand(SOURCES[source.drawn.like], data_dirs) else "drawn from a seed"
     if source.hub is None:
         return None
-    hub, prepared = _cache_folders()
-    repo = hub / f"datasets--{source.hub.replace('/', '--')}"
-    if (repo / "snapshots").is_dir():
-        return f"hub cache {repo}"
-
-    def plain(name: str) -> str:
-        return name.lower().replace("_", "")
-
-    wanted = plain(source.hub.replace("/", "___"))
-    for folder in sorted(prepared.iterdir()) if prepared.is_dir() else ():
-        if plain(folder.name) == wanted:
-            return f"datasets cache {folder}"
-    return None
+    return in_cache(source.hub)
 
 
 def data_directories(data_dirs: Sequence[str | Path] = ()) -> list[Path]:
@@ -255,63 +245,6 @@ def _json_row(line: str, where: str) -> RawRow:
     if not isinstance(values, dict):
         raise UserError(f"{where}: expected a JSON object, found {type(values).__name__}")
     return RawRow(values, where)
-
-
-def _cache_folders() -> tuple[Path, Path]:
-    """The hub's cache and that of `datasets`, as both libraries find them, without importing either."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    home = Path(os.environ.get("HF_HOME") or cache / "huggingface").expanduser()
-    hub = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or home / "hub"
-    return Path(hub).expanduser(), Path(os.environ.get("HF_DATASETS_CACHE") or home / "datasets").expanduser()
-
-
-def _from_hub(source: Source, hub: str, data_dirs: Sequence[str | Path]) -> tuple[list[RawRow], str]:
-    import datasets
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
-    unreachable: tuple[type[Exception], ...] = (OSError, *_transport_errors())  # offline mode is an OSError
-    place = hub
-    try:
-        revision = HfApi().dataset_info(hub, timeout=15).sha
-    except HfHubHTTPError as problem:
-        raise _missing(source, data_dirs, f"answered {_one_line(problem)}") from problem
-    except unreachable as problem:
-        snapshot = _cached_snapshot(hub)
-        if snapshot is None:
-            raise _missing(source, data_dirs, f"cannot be reached ({_one_line(problem)})") from problem
-        place, revision = str(snapshot), snapshot.name
-    at = {"revision": revision} if place == hub else {}
-    failing = (*unreachable, ValueError, HfHubHTTPError, datasets.exceptions.DatasetsError)
-    try:
-        loaded = datasets.load_dataset(place, source.name, **at)
-    except failing as problem:
-        raise _missing(source, data_dirs, f"gave no rows ({_one_line(problem)})") from problem
-    split = source.split if source.split in loaded else next(iter(loaded))
-    if split != source.split and len(loaded) > 1:
-        raise UserError(f"hub:{hub}: no split {source.split!r} among {', '.join(loaded)}")
-    where = f"hub:{hub}@{revision[:8]}, row"
-    return [RawRow(dict(row), f"{where} {number}") for number, row in enumerate(loaded[split], 1)], revision
-
-
-def _cached_snapshot(hub: str) -> Path | None:
-    """The hub's cached copy: the one its ref names, else the newest (a load by revision writes no ref)."""
-    repo = _cache_folders()[0] / f"datasets--{hub.replace('/', '--')}"
-    ref = repo / "refs" / "main"
-    if ref.is_file() and (named := repo / "snapshots" / ref.read_text().strip()).is_dir():
-        return named
-    return max((repo / "snapshots").glob("*"), key=lambda path: path.stat().st_mtime, default=None)
-
-
-def _transport_errors() -> tuple[type[Exception], ...]:
-    """The network errors of the HTTP library under huggingface_hub, which changed between its versions."""
-    names: Mapping[str, str] = {"httpx2": "HTTPError", "httpx": "HTTPError", "requests": "RequestException"}
-    found = [name for name in names if importlib.util.find_spec(name)]
-    return tuple(getattr(importlib.import_module(name), names[name]) for name in found)
-
-
-def _one_line(problem: Exception) -> str:
-    return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:160].rstrip(".")
 
 
 def _missing(source: Source, data_dirs: Sequence[str | Path], why: str) -> MissingData:

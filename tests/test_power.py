@@ -9,17 +9,9 @@ import pytest
 from made_runs import made
 from scipy import stats
 
+from spot_eval.detectable import TaskPlan, chance_to_find, chance_to_pass, smallest_drop
 from spot_eval.policy import Policy
-from spot_eval.power import (
-    TaskPlan,
-    assumed,
-    chance_to_find,
-    chance_to_pass,
-    from_base,
-    plan_tasks,
-    power_of,
-    smallest_drop,
-)
+from spot_eval.power import assumed, from_base, plan_tasks, power_of
 from spot_eval.suite import load_suite
 
 SPOT = load_suite("spot").resolved()

@@ -25,11 +25,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from spot_eval.detectable import TaskPlan, chance_to_find, smallest_drop
 from spot_eval.gate import gate
 from spot_eval.judged import JudgedDoc, JudgedRun
 from spot_eval.paired import FEW
 from spot_eval.policy import SHARES, Policy
-from spot_eval.power import TaskPlan, chance_to_find, plan_power, smallest_drop
+from spot_eval.power import plan_power
 
 ROOT = Path(__file__).parents[2]
 FLIPS = 5999
