@@ -19,7 +19,7 @@ from spot_eval.resources import folder
 from spot_eval.sources import MissingData, data_directories
 from spot_eval.suite import Suite, TaskSettings, load_suite
 from spot_eval.task_docs import BrokenTaskError, LoadedTask, TaskLoader, names_of_ours
-from spot_eval.task_files import Problem, TaskFile, read_task_files
+from spot_eval.task_files import CPU_SECONDS, Problem, TaskFile, read_task_files
 
 DOCS = 10
 
@@ -73,7 +73,7 @@ def check_tasks(
             return broken
         raise UserError(f"{what}: no task file is in it (a .yaml with a setting `task`)")
     suite.refuse_strangers(data_files or {})
-    loader = TaskLoader(suite, data_dirs=data_dirs, data_files=data_files, unchecked=True)
+    loader = TaskLoader(suite, data_dirs=data_dirs, data_files=data_files, unchecked=True, cpu_seconds=CPU_SECONDS)
     ours = names_of_ours() if suite.tasks_dir else set()
     with Pool(1, preload=()) as pool:
         return [*broken, *(_checked(task, files, ours, loader, pool) for task in suite.tasks)]

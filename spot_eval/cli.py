@@ -79,6 +79,7 @@ def main() -> None:
         say(f"error: {problem}")
         sys.exit(problem.exit_code)
     except Interrupted as stop:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the next one need not wait for goodbyes
         say("stopped; what was finished is kept, the same command goes on from there")
         sys.exit(stop.exit_code)
 

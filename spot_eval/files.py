@@ -32,7 +32,7 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         raise UserError(
-            f"cannot write {path}: {problem.strerror or problem}; make room, or choose another place with --out "
+            f"cannot write {path}: {problem.strerror or problem}; make room, or choose another place with --out or -o "
             "(finished records stay, and the same command goes on from them)"
         ) from problem
 

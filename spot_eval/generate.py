@@ -183,15 +183,19 @@ def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -
     return taken
 
 
-def generate(run: RunDirectory, engine: Engine, planned: Sequence[Planned], *, finished: int, total: int) -> None:
+def generate(
+    run: RunDirectory, engine: Engine, planned: Sequence[Planned], *, finished: int, total: int
+) -> Counter[str]:
     """Has the engine answer `planned`; each result is appended to the run's records as it comes.
 
+    Returns why requests gave no text, and how many each time.
     `finished` of the run's `total` requests were done before; they only move the bar.
     """
     by_key = {one.request.key: one for one in planned}
     facts = {"started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "versions": versions()}
     session = Session(run.new_session_file(), facts, engine)
     session.write(force=True)
+    refused = Counter[str]()
     with progress("generating", total, done=finished) as advance:
 
         def emit(result: Completion | Refusal) -> None:
@@ -199,6 +203,7 @@ def generate(run: RunDirectory, engine: Engine, planned: Sequence[Planned], *, f
             if isinstance(result, Refusal):
                 run.failures.append(one.failure(result.reason))
                 session.failures += 1
+                refused[result.reason] += 1
             else:
                 run.generations.append(
                     one.generation(result.text, result.finish_reason, result.prompt_tokens, result.output_tokens)
@@ -213,3 +218,4 @@ def generate(run: RunDirectory, engine: Engine, planned: Sequence[Planned], *, f
             engine.generate([one.request for one in planned], emit)
         finally:
             session.write(force=True)
+    return refused

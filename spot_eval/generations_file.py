@@ -85,7 +85,9 @@ def size(path: Path) -> int:
 
 def _parsed(line: bytes, where: str) -> Mapping[str, Any]:
     try:
-        values = json.loads(line)
+        values = json.loads(line.decode("utf-8-sig", "surrogatepass"))
+    except UnicodeDecodeError as problem:
+        raise UserError(f"{where}: not UTF-8 ({problem.reason}); save the file in UTF-8") from problem
     except (ValueError, RecursionError) as problem:
         raise UserError(f"{where}: broken JSON ({problem})") from problem
     if not isinstance(values, dict):

@@ -7,8 +7,10 @@ weights can be seen, is another. Knows nothing of tasks, records or grading.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 from spot_eval.checkpoint import (
@@ -76,6 +78,8 @@ def find_model(options: RunOptions, suite: Suite, say: Callable[[str], None]) ->
         raise UserError(
             f"--model {options.model}: the {options.engine} engine loads checkpoints; --engine api asks a URL"
         )
+    if re.match(r"(localhost|[\w.-]+:\d+)(/|$)", options.model) and not Path(options.model).exists():
+        raise UserError(f"--model {options.model}: is that a URL? Write it with its http:// or https://")
     if options.model_id:
         raise UserError("--model-id names what cannot be seen; a checkpoint is known by its content")
     return CheckpointModel(options, thinking=suite.thinking)

@@ -173,7 +173,13 @@ def generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) ->
     say(f"{len(missing)} of {len(requests)} generations to do; records in {store.path}")
     engine = model.open()
     try:
-        generate(store, engine, missing, finished=len(requests) - len(missing), total=len(requests))
+        refused = generate(store, engine, missing, finished=len(requests) - len(missing), total=len(requests))
+        for reason, times in refused.most_common(1):
+            most = "" if times == refused.total() else f", {times} of them"
+            say(
+                f"{refused.total()} generations gave no text and are not judged{most} because {reason}; "
+                f"{store.failures.path.name} names them all, and the same command tries them again"
+            )
         for remark in engine.description().get("remarks", ()):
             say(remark)
     finally:

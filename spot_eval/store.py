@@ -57,7 +57,11 @@ class RunDirectory:
         run = cls(path)
         run.lock()
         if not existing.exists():
-            write_json(existing, manifest)
+            try:
+                write_json(existing, manifest)
+            except UserError:
+                run.discard()
+                raise
         run.generations.repair()
         run.failures.repair()
         return run

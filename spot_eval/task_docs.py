@@ -6,13 +6,15 @@ here what it says under stock lm-eval. Its loop, caching and backends are not us
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import logging
+import signal
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,16 @@ from spot_eval.resources import folder
 from spot_eval.sources import ALL_SOURCES, MissingData
 from spot_eval.suite import Suite, nearest
 
+
+class RunawayError(Exception):
+    """A user's own Python that came to no end, or tried to end more than itself."""
+
+
 # What lm-eval, datasets and a task's own Python raise for a task that is wrong.
-TASK_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, AssertionError, TemplateError)
+TASK_ERRORS = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, AssertionError, TemplateError,
+    RunawayError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,11 +100,37 @@ class BrokenTaskError(UserError):
         self.file, self.line, self.why = file, line, why
 
 
+@contextlib.contextmanager
+def guarded(cpu_seconds: float | None = None) -> Iterator[None]:
+    """Around a user's own Python, which can then neither end this process nor print between its results.
+
+    What it prints goes to stderr. Where it exits, or has used `cpu_seconds` of CPU time, RunawayError is raised; the
+    latter again and again, in case it catches everything. For the main thread, as signals are.
+    """
+
+    def stop(number: int, frame: Any) -> None:
+        raise RunawayError(f"it is not at an end after {cpu_seconds:g} s of CPU time")
+
+    if cpu_seconds:
+        before = signal.signal(signal.SIGPROF, stop)
+        signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (SystemExit, KeyboardInterrupt) as problem:  # our own Ctrl-C is `Interrupted`
+        ends = RunawayError(f"it ends the whole program ({type(problem).__name__})")
+        raise ends.with_traceback(problem.__traceback__) from problem
+    finally:
+        if cpu_seconds:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, before)
+
+
 class TaskLoader:
     """The tasks of a suite, loaded one at a time as they are asked for.
 
     Raises UserError where a file among the user's own tasks is broken or takes a name of ours; `unchecked` passes
-    over both.
+    over both. `cpu_seconds` is what a task may take to load.
     """
 
     def __init__(
@@ -105,6 +141,7 @@ class TaskLoader:
         data_files: Mapping[str, Path] | None = None,
         connect4_seed: int | None = None,
         unchecked: bool = False,
+        cpu_seconds: float | None = None,
     ) -> None:
         logging.getLogger("lm_eval").setLevel(logging.ERROR)  # lm-eval warns once for each custom_dataset it loads
         from lm_eval.tasks import TaskManager
@@ -112,6 +149,7 @@ class TaskLoader:
         if not sys.stderr.isatty():
             importlib.import_module("datasets").disable_progress_bars()
         self.suite = suite
+        self._cpu_seconds = cpu_seconds
         self._include = [str(folder("tasks")), *([suite.tasks_dir] if suite.tasks_dir else [])]
         self._data_files = {task: str(path) for task, path in (data_files or {}).items()}
         metadata: dict[str, Any] = {
@@ -131,8 +169,9 @@ class TaskLoader:
         if name not in known:
             raise UserError(f"suite {self.suite.name}: there is no task {name!r}{nearest(name, known)}")
         try:
-            task = self._manager.load([name])["tasks"][name]
-            return _read_task(task, name, self._include, limit, self._own_code)
+            with guarded(self._cpu_seconds):
+                task = self._manager.load([name])["tasks"][name]
+                return _read_task(task, name, self._include, limit, self._own_code)
         except UserError:
             raise
         except Exception as problem:

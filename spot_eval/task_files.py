@@ -9,11 +9,12 @@ from typing import NamedTuple
 import yaml
 
 from spot_eval.suite import nearest
-from spot_eval.task_docs import one_line, own_place
+from spot_eval.task_docs import guarded, one_line, own_place
 
 # What lm-eval reads of a task file beside the fields of its TaskConfig.
 OTHER_SETTINGS = {"include", "class", "group", "task_list", "aggregate_metric_list", "group_alias"}
 IGNORED = {"__pycache__", ".ipynb_checkpoints"}
+CPU_SECONDS = 120.0  # far more than an import, or reading ten docs, takes
 
 
 class Problem(NamedTuple):
@@ -88,7 +89,8 @@ def _functions(path: Path, node: yaml.Node, root: Path) -> Iterator[Problem]:
         if scalar.tag != "!function":
             continue
         try:
-            _import_func_in_yml(str(scalar.value), path.parent)
+            with guarded(CPU_SECONDS):
+                _import_func_in_yml(str(scalar.value), path.parent)
         except Exception as problem:  # noqa: BLE001 - the user's own Python may raise anything as it is imported
             file, line = own_place(problem, str(root)) or (path, scalar.start_mark.line + 1)
             yield Problem(file, line, f"!function {scalar.value}: {one_line(problem)}")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from spot_eval import check_tasks as check_tasks_module
+from spot_eval import task_files
 from spot_eval.check_tasks import Checked, check_tasks
 from spot_eval.errors import UserError
 from spot_eval.resources import folder
@@ -107,6 +109,33 @@ SHIMS = [
 def test_broken_python_is_named_with_its_line(tasks: Path, shim: str, message: str) -> None:
     (tasks / "shim.py").write_text(shim)
     assert problems(tasks)[0].startswith(str(tasks / message)), problems(tasks)
+
+
+RUNAWAYS = [
+    ("while True: pass\n" + SHIM, "shim.py, line 1: !function shim.ask: RunawayError: it is not at an end after"),
+    ("raise SystemExit\n" + SHIM, "shim.py, line 1: !function shim.ask: RunawayError: it ends the whole program"),
+    (SHIM.replace('return doc["question"]', "while True: pass"), "shim.py, line 2: RunawayError: it is not at an end"),
+    (SHIM.replace('doc["answer"]', "exit(0)"), "shim.py, line 6: RunawayError: it ends the whole program (SystemExit)"),
+]
+
+
+@pytest.mark.parametrize(("shim", "message"), RUNAWAYS)
+def test_python_that_neither_ends_nor_lets_us_go_on_is_named_with_its_line(
+    tasks: Path, monkeypatch: pytest.MonkeyPatch, shim: str, message: str
+) -> None:
+    check_tasks(str(tasks))  # what is imported for the first time takes its time
+    for module in (task_files, check_tasks_module):
+        monkeypatch.setattr(module, "CPU_SECONDS", 2.0)
+    (tasks / "shim.py").write_text(shim)
+    assert problems(tasks)[0].startswith(str(tasks / message)), problems(tasks)
+
+
+def test_what_a_shim_prints_does_not_get_between_the_results(tasks: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tasks / "shim.py").write_text("print('imported')\n" + SHIM.replace("    return", "    print(doc)\n    return"))
+    assert all(one.ok for one in check_tasks(str(tasks)))
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "imported" in said.err
 
 
 def test_one_broken_task_does_not_hide_the_others(tasks: Path) -> None:

@@ -19,7 +19,8 @@ GOOD = {"task": "aime24", "doc_id": 3, "text": "4"}
 
 def write(folder: Path, *rows: Any) -> Path:
     path = folder / "answers.jsonl"
-    path.write_text("".join(f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows))
+    texts = [row if isinstance(row, (str, bytes)) else json.dumps(row) for row in rows]
+    path.write_bytes(b"".join((text.encode() if isinstance(text, str) else text) + b"\n" for text in texts))
     return path
 
 
@@ -56,6 +57,8 @@ BAD: list[tuple[Any, str]] = [
     ('{"task": ', "line 2: broken JSON"),
     ("[" * 100_000, "line 2: broken JSON"),
     ("[1]", "line 2: expected an object, found [1]"),
+    (b'{"text": "caf\xe9"}', "line 2: not UTF-8 (invalid continuation byte); save the file in UTF-8"),
+    (json.dumps(GOOD).encode("utf-16"), "line 2: not UTF-8 (invalid start byte); save the file in UTF-8"),
     ({"doc_id": 3, "text": "4"}, "line 2: there is no column task"),
     ({**GOOD, "task": 3}, "line 2, column task: expected a string, found 3"),
     ({**GOOD, "task": ""}, "line 2, column task: expected the name of a task"),

@@ -131,7 +131,12 @@ class LmEvalModel:
     def _checkpoint(self, options: RunOptions) -> Path | None:
         """The folder that the class will load, if it is one here."""
         named = self._arguments.get("pretrained")
-        if isinstance(named, str) and Path(named).expanduser().is_dir():
+        if isinstance(named, str) and "://" in named:
+            raise UserError(
+                f"--model {named}: lm-eval's classes take a URL by --engine-arg base_url=URL, and the served name "
+                "as --model; --engine api asks a URL too, with a seed for each request"
+            )
+        if isinstance(named, str) and (named == "miniature" or Path(named).expanduser().is_dir()):
             folder = locate(named)
             self._arguments["pretrained"] = str(folder)
             if options.model_id:

@@ -27,8 +27,9 @@ class Settings(BaseModel):
         except ValidationError as problem:
             error: Any = problem.errors()[0]
             name = ".".join(str(part) for part in error["loc"])
+            wrong = "there is no such argument" if error["type"] == "extra_forbidden" else error["msg"]
             raise UserError(
-                f"--engine-arg {name}={arguments.get(name)}: {error['msg']}; "
+                f"--engine-arg {name}={arguments.get(name)}: {wrong}; "
                 f"the {cls.engine} engine takes {', '.join(cls.model_fields)}"
             ) from problem
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import itertools
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from spot_eval.checkpoint import chat_prompt
 from spot_eval.engines import Completion, Refusal, Request
-from spot_eval.engines.api import client, engine
+from spot_eval.engines.api import client, engine, model
 from spot_eval.engines.api.client import retry_after
 from spot_eval.engines.api.engine import ApiEngine
 from spot_eval.engines.api.model import ServedModel
@@ -32,6 +33,7 @@ from spot_eval.engines.api.wire import (
     read_reply,
 )
 from spot_eval.errors import EngineDiedError, UserError
+from spot_eval.model import find_model
 from spot_eval.options import RunOptions
 from spot_eval.suite import Sampling, load_suite
 
@@ -223,6 +225,18 @@ def test_a_key_a_model_or_money_that_is_gone_ends_the_run_at_once(endpoint: Endp
     assert len(endpoint.asked) < 20
 
 
+def test_a_filter_that_minds_one_prompt_does_not_end_the_run_a_lost_permission_does(endpoint: Endpoint) -> None:
+    no = Say(403, {"error": {"message": "your input was flagged"}})
+    endpoint.behave = lambda asked, before: no if asked["seed"] == 1005 else None
+    found, _ = ask(endpoint, requests(40), in_flight=2)
+    assert found["5"] == Refusal("5", "the server answered 403: your input was flagged")
+    assert sum(isinstance(one, Completion) for one in found.values()) == 39
+
+    endpoint.behave = lambda asked, before: no if asked["seed"] >= 1005 else None
+    with pytest.raises(EngineDiedError, match="no longer serves: the server answered 403"):
+        ask(endpoint, requests(400), in_flight=2)
+
+
 def test_many_are_in_flight_but_no_more_than_allowed(endpoint: Endpoint) -> None:
     endpoint.behave = lambda asked, before: Say(200, good(asked), after_s=0.05)
     ask(endpoint, requests(60), in_flight=16)
@@ -367,9 +381,9 @@ def test_what_is_wrong_is_said_before_any_generation(endpoint: Endpoint, monkeyp
     endpoint.behave = lambda asked, before: Say(400, {"error": {"message": "temperature must be 1"}})
     assert "refuses to generate: the server answered 400: temperature must be 1" in refused(endpoint)
     endpoint.behave = lambda asked, before: Say(307, "", {"Location": "https://elsewhere/"})
-    assert "answered 307: go to https://elsewhere/" in refused(endpoint)
+    assert "answered 307: go to https://elsewhere/; give the base of that address as --model" in refused(endpoint)
     endpoint.behave = lambda asked, before: Say(200, "<html>", {"Content-Type": "text/html"})
-    assert "its answer is not JSON (text/html) (tried 4 times)" in refused(endpoint, engine_args={"retries": "3"})
+    assert "its answer is not JSON (text/html) (tried 3 times)" in refused(endpoint)
     endpoint.key = "sk-right"
     assert "wants a key: SPOT_EVAL_API_KEY" in refused(endpoint)
     monkeypatch.setenv("SPOT_EVAL_API_KEY", "sk-wrong")
@@ -378,6 +392,59 @@ def test_what_is_wrong_is_said_before_any_generation(endpoint: Endpoint, monkeyp
     assert "sk-wrong" not in said
     endpoint.stop()
     assert "does not answer: no connection" in refused(endpoint)
+
+
+def test_a_server_that_takes_requests_and_never_answers_is_not_waited_for_like_an_answer(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "FIRST_ANSWER_S", 0.1)
+    endpoint.behave = lambda asked, before: Say(200, good(asked), after_s=3)
+    said = refused(endpoint, engine_args={"timeout": "1800"})
+    assert "does not answer: no answer within 0.1 s (tried 3 times); check that the server runs" in said
+
+    monkeypatch.setattr(client, "LOOK_UP_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        assert "no answer within 0.1 s (tried 3 times)" in refused(endpoint, model=url)
+
+
+def test_a_server_that_is_there_and_cannot_is_not_called_a_wrong_url(endpoint: Endpoint) -> None:
+    endpoint.behave = lambda asked, before: Say(503, {"error": {"message": "loading"}})
+    said = refused(endpoint)
+    assert "is there and cannot answer: the server answered 503: loading (tried 3 times); try again" in said
+    assert "URL" not in said
+
+
+@pytest.mark.parametrize("key", ["sk-clé-never-shown", "sk-never-shown\nb: c", "Bearer sk-never-shown"])
+def test_a_key_that_cannot_be_sent_is_one_sentence_without_it(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("SPOT_EVAL_API_KEY", key)
+    said = refused(endpoint)
+    assert "SPOT_EVAL_API_KEY holds no key" in said
+    assert "never-shown" not in said
+    assert endpoint.keys_seen == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SSL_CERT_FILE", "/nowhere.pem", "the certificates that SSL_CERT_FILE or SSL_CERT_DIR names"),
+        ("HTTP_PROXY", "socks5://127.0.0.1:9", "the proxy that the environment names cannot be used"),
+        ("HTTP_PROXY", "ftp://127.0.0.1:9", "the proxy that the environment names cannot be used"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_one_sentence(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert message in refused(endpoint)
+
+
+def test_a_url_without_its_scheme_is_asked_about() -> None:
+    for url in ("localhost:8000/v1", "10.0.0.7:8000", "localhost"):
+        with pytest.raises(UserError, match="is that a URL"):
+            find_model(RunOptions(model=url, engine="hf", model_id=ID), load_suite("miniature"), print)
 
 
 BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
@@ -390,7 +457,8 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"model": "http://host/v1/chat/completions"}, "the path of one operation"),
     ({"engine_args": {"api_key": "secret"}}, "keys are read from the environment only"),
     ({"engine_args": {"key_env": "NOT_SET_ANYWHERE"}}, "this environment variable is not set"),
-    ({"engine_args": {"retrys": "5"}}, "the api engine takes tokenizer"),
+    ({"engine_args": {"key_env": "sk-secret"}}, "not the name of an environment variable"),
+    ({"engine_args": {"retrys": "5"}}, "there is no such argument; the api engine takes tokenizer"),
     ({"engine_args": {"in_flight": "0"}}, "greater than or equal to 1"),
     ({"engine_args": {"tokenizer": "/nowhere"}}, "is not a folder"),
     ({"engine_args": {"price_in": "1"}}, "go together"),

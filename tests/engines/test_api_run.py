@@ -147,6 +147,23 @@ def test_whatever_ends_it_the_same_command_goes_on_and_ends_as_if_nothing_had_be
         assert lines(out / name) == lines(whole / name)
 
 
+def test_a_second_ctrl_c_ends_it_without_a_word(endpoint: Endpoint, suite: Path, tmp_path: Path) -> None:
+    late = "import atexit, time; atexit.register(time.sleep, 30); from spot_eval.cli import main; main()"
+    endpoint.behave = slowly
+    arguments = command(endpoint, suite, tmp_path / "run")
+    with start([sys.executable, "-c", late, *arguments[3:]]) as process:
+        until_records(process, tmp_path / "run", 4)
+        process.send_signal(signal.SIGINT)
+        said = ""
+        while "stopped;" not in said:
+            said = process.stderr.readline() if process.stderr else ""
+        time.sleep(0.5)  # to where it would sleep
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGINT
+    assert said == ""
+
+
 def test_failures_are_not_judged_and_tried_again(whole: Path, endpoint: Endpoint, suite: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     bad = {record["seed"] for record in lines(whole / "generations.jsonl")[::20]}
@@ -159,6 +176,7 @@ def test_failures_are_not_judged_and_tried_again(whole: Path, endpoint: Endpoint
     assert sum(task["not_judged"] * task["samples"] for task in board["tasks"].values()) == pytest.approx(4)
     reasons = {sample["why"] for sample in lines(out / "samples.jsonl") if sample["not_judged"]}
     assert reasons == {"the server answered 400: no"}
+    assert "4 generations gave no text and are not judged because the server answered 400: no;" in done.stderr
     assert run(command(endpoint, suite, out)).returncode == 0
     assert lines(out / "samples.jsonl") == lines(whole / "samples.jsonl")
 

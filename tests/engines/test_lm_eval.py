@@ -19,6 +19,7 @@ from spot_eval.checkpoint import ChatTokenizer
 from spot_eval.engines import Completion, Refusal, Request, open_engine
 from spot_eval.engines.lm_eval import LmEvalEngine, LmEvalModel
 from spot_eval.errors import EngineDiedError, UserError
+from spot_eval.miniature import BASE
 from spot_eval.options import RunOptions
 from spot_eval.suite import Sampling, load_suite
 
@@ -151,11 +152,16 @@ def test_a_class_that_asks_over_http_draws_each_repeat_with_another_seed(endpoin
         ("TINY", "hf", {"chunk": "0"}, "--engine-arg chunk=0: expected a number of requests"),
         ("TINY", "hf", {"api_key": "sk"}, "keys are read from the environment only"),
         ("org/served", "openai-chat-completions", {}, "say so with --model-id"),
+        ("http://host/v1", "local-chat-completions", {}, "take a URL by --engine-arg base_url=URL"),
     ],
 )
 def test_bad_input_is_one_sentence(tiny: Path, model: str, name: str, arguments: dict[str, str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         found(model.replace("TINY", str(tiny)), name, **arguments)
+
+
+def test_the_embedded_model_is_a_checkpoint_here_too() -> None:
+    assert found("miniature", "hf").fingerprint == found(str(BASE), "hf").fingerprint
 
 
 def test_a_class_that_cannot_be_opened_says_why(tiny: Path) -> None:

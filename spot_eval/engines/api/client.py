@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import email.utils
 import json
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Callable
@@ -20,12 +21,14 @@ import httpx
 
 from spot_eval.engines.api.settings import ApiSettings
 from spot_eval.engines.api.wire import MalformedReplyError, error_text
+from spot_eval.errors import UserError
 
 T = TypeVar("T")
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 RATE_LIMIT_PATIENCE_S = 900.0  # for so long "too many requests" is no failure
 CONNECT_S = 10.0
+LOOK_UP_S = 30.0  # for what a server need not generate
 KEEPALIVE_S = 4.0  # servers hang up after five seconds, and a request sent meanwhile is lost
 LARGEST_REPLY = 1 << 26  # bytes
 SHORTEST_SECRET = 8  # a placeholder such as EMPTY is none, and may well stand in an answer
@@ -41,7 +44,11 @@ class RefusedError(Exception):
 
 
 class ExhaustedError(Exception):
-    """No answer after all tries."""
+    """No answer after all tries; `status` is what the server said last, None where it said nothing."""
+
+    def __init__(self, reason: str, status: int | None) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class _TransientError(Exception):
@@ -53,16 +60,29 @@ class _TransientError(Exception):
 
 
 class Client:
-    """Call it within the event loop that made it; `async with` closes its connections."""
+    """Call it within the event loop that made it; `async with` closes its connections.
+
+    Raises UserError where the environment names certificates or a proxy that cannot be used.
+    """
 
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings
         key = settings.key()
         self._secret = key if key and len(key) >= SHORTEST_SECRET else None
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._trusted = httpx.create_ssl_context()
         self._lanes: list[httpx.AsyncClient] = []
         self._free: list[httpx.AsyncClient] = []
+        try:
+            self._trusted = httpx.create_ssl_context()
+        except OSError as problem:
+            raise UserError(f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names: {problem}") from problem
+        try:
+            self._free.append(self._new_lane())
+        except (ImportError, ValueError, httpx.InvalidURL) as problem:
+            raise UserError(
+                f"the proxy that the environment names cannot be used ({self._harmless(str(problem))}); "
+                "mend HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or unset it"
+            ) from problem
         self._quiet_until = 0.0
         self._next_turn = 0.0
         self.tries = self.retried = 0
@@ -74,25 +94,33 @@ class Client:
         for lane in self._lanes:
             await lane.aclose()
 
-    async def get(self, url: str, *, retries: int | None = None) -> Any:
-        """The JSON at `url`; raises as `call` does."""
-        return await self.call("GET", url, None, lambda payload: payload, retries=retries)
+    async def get(self, url: str, *, retries: int) -> Any:
+        """The JSON at `url`, which takes no thinking to say; raises as `call` does."""
+        return await self.call("GET", url, None, lambda payload: payload, retries=retries, longest=LOOK_UP_S)
 
     async def call(
-        self, method: str, url: str, body: Any, read: Callable[[Any], T], *, retries: int | None = None
+        self,
+        method: str,
+        url: str,
+        body: Any,
+        read: Callable[[Any], T],
+        *,
+        retries: int | None = None,
+        longest: float = math.inf,
     ) -> T:
-        """What `read` makes of the JSON that comes back.
+        """What `read` makes of the JSON that comes back, within the timeout or `longest` seconds.
 
         Raises RefusedError for a no, ExhaustedError where `retries` tries after the first have failed too.
         """
         allowed = self._settings.retries if retries is None else retries
+        limit = min(longest, self._settings.timeout)
         began, failed, tried = time.monotonic(), 0, 0
         while True:
             await self._my_turn()
             try:
                 tried += 1
                 self.tries += 1
-                return read(await self._try(method, url, body))
+                return read(await self._try(method, url, body, limit))
             except MalformedReplyError as problem:
                 last = _TransientError(f"its answer cannot be used: {problem}")
             except _TransientError as problem:
@@ -100,7 +128,7 @@ class Client:
             failed += not (last.status == 429 and time.monotonic() - began < RATE_LIMIT_PATIENCE_S)
             if failed > allowed or (last.wait or 0) > RATE_LIMIT_PATIENCE_S:
                 times = "once" if tried == 1 else f"{tried} times"
-                raise ExhaustedError(f"{last} (tried {times})") from last
+                raise ExhaustedError(f"{last} (tried {times})", last.status) from last
             self.retried += 1
             await self._pause(last, tried)
 
@@ -121,10 +149,10 @@ class Client:
             self._next_turn = turn + 60 / self._settings.requests_per_minute
             await asyncio.sleep(turn - time.monotonic())
 
-    async def _try(self, method: str, url: str, body: Any) -> Any:
+    async def _try(self, method: str, url: str, body: Any, limit: float) -> Any:
         try:
             async with (
-                asyncio.timeout(self._settings.timeout),
+                asyncio.timeout(limit),
                 self._lane() as http,
                 http.stream(method, url, json=body) as response,
             ):
@@ -134,7 +162,7 @@ class Client:
                 f"no connection ({self._harmless(str(problem)) or type(problem).__name__})"
             ) from problem
         except (TimeoutError, httpx.TimeoutException) as problem:
-            raise _TransientError(f"no answer within {self._settings.timeout:g} s") from problem
+            raise _TransientError(f"no answer within {limit:g} s") from problem
         except httpx.RequestError as problem:
             said = self._harmless(str(problem)) or type(problem).__name__
             raise _TransientError(f"the connection broke ({said})") from problem
@@ -148,20 +176,21 @@ class Client:
 
         In a pool httpx looks at all connections for every request, which at 128 in flight costs more than the rest.
         """
-        if not self._free:
-            lane = httpx.AsyncClient(
-                headers=self._headers,
-                verify=self._trusted,
-                timeout=httpx.Timeout(self._settings.timeout, connect=CONNECT_S, pool=None),
-                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S),
-            )
-            self._lanes.append(lane)
-            self._free.append(lane)
-        lane = self._free.pop()
+        lane = self._free.pop() if self._free else self._new_lane()
         try:
             yield lane
         finally:
             self._free.append(lane)
+
+    def _new_lane(self) -> httpx.AsyncClient:
+        lane = httpx.AsyncClient(
+            headers=self._headers,
+            verify=self._trusted,
+            timeout=httpx.Timeout(self._settings.timeout, connect=CONNECT_S, pool=None),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S),
+        )
+        self._lanes.append(lane)
+        return lane
 
     def _payload(self, response: httpx.Response, content: bytes) -> Any:
         """The JSON of a reply, or the error that its status means."""

@@ -21,7 +21,8 @@ from spot_eval.errors import EngineDiedError
 from spot_eval.suite import Sampling
 
 MANY_IN_A_ROW = 16  # failures without one success between: then it is the server, not the requests
-STOPPED_SERVING = {401, 402, 403, 404}
+STOPPED_SERVING = {401, 402, 404}
+PERHAPS_STOPPED = 403  # of a key that is gone, and of a filter that minds one prompt
 SEED_PROBE = Sampling(temperature=1.0, max_new_tokens=16)
 
 HandOver = Callable[[Completion | Refusal], None]
@@ -111,6 +112,8 @@ class ApiEngine:
         except RefusedError as problem:
             if problem.status in STOPPED_SERVING or problem.code == "insufficient_quota":
                 raise self._gone(problem) from problem
+            if problem.status == PERHAPS_STOPPED:
+                await self._raise_if_gone(client, problem)
             return Refusal(request.key, str(problem))
         except ExhaustedError as problem:
             await self._raise_if_gone(client, problem)
@@ -128,15 +131,16 @@ class ApiEngine:
 
         return await client.call("POST", self._operation, body(request, self._dialect), read)
 
-    async def _raise_if_gone(self, client: Client, problem: ExhaustedError) -> None:
+    async def _raise_if_gone(self, client: Client, problem: RefusedError | ExhaustedError) -> None:
         """Raises EngineDiedError where it is the server that fails, and not this request alone."""
         self._in_a_row += 1
         if self._in_a_row >= MANY_IN_A_ROW:
             raise self._gone(problem)
         try:
             await client.get(f"{self._url}/models", retries=0)
-        except RefusedError:  # it answers
-            return
+        except RefusedError as refused:  # it answers
+            if refused.status == PERHAPS_STOPPED:
+                raise self._gone(problem) from problem
         except ExhaustedError:
             raise self._gone(problem) from problem
 

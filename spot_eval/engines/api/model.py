@@ -38,6 +38,7 @@ from spot_eval.records import digest
 from spot_eval.suite import Sampling, Suite, nearest
 
 FIRST_CALL_RETRIES = 2  # nobody waits long to hear that a URL is wrong
+FIRST_ANSWER_S = 300.0  # for a few tokens, behind whatever else the server has to do
 TEMPLATE_ROOM = 4096  # tokens that no chat template writes around a conversation
 CONTEXT_NAMES = ("max_model_len", "context_length", "context_window")
 SHOWN_MODELS = 8
@@ -161,10 +162,7 @@ class ServedModel:
                 self._refuse_unknown(listed)
                 await self._settle(client)
             except ExhaustedError as problem:
-                raise UserError(
-                    f"{self.url} does not answer: {problem}; check that the server runs and that the URL is right"
-                    f"{_proxy_hint(self.url)}"
-                ) from problem
+                raise self._unanswered(problem) from problem
             except RefusedError as problem:
                 raise self._explained(problem) from problem
         if self.settings.max_model_len:
@@ -237,6 +235,8 @@ class ServedModel:
             f"{self.url}/{dialect.form.path}",
             body(request, dialect),
             lambda payload: read_reply(payload, request, dialect.form),
+            retries=FIRST_CALL_RETRIES,
+            longest=FIRST_ANSWER_S,
         )
 
     def _adapted(self, problem: RefusedError) -> Dialect | None:
@@ -267,6 +267,15 @@ class ServedModel:
             dialect = more
         return dialect
 
+    def _unanswered(self, problem: ExhaustedError) -> UserError:
+        """What to do where no answer came, or none that says anything."""
+        if problem.status not in {None, 200}:
+            return UserError(f"{self.url} is there and cannot answer: {problem}; try again when it can")
+        return UserError(
+            f"{self.url} does not answer: {problem}; check that the server runs and that the URL is right, "
+            f"http or https included{_proxy_hint(self.url)}"
+        )
+
     def _explained(self, problem: RefusedError) -> UserError:
         """What to do about a refusal."""
         if problem.status in {401, 403}:
@@ -280,6 +289,8 @@ class ServedModel:
                 "a base URL mostly ends in /v1; the model is called what --engine-arg served_model or --model-id says"
             )
             return UserError(f"{self.url}/{self.dialect.form.path}: {problem}; {hint}")
+        if 300 <= problem.status < 400:
+            return UserError(f"{self.url} sends us elsewhere: {problem}; give the base of that address as --model")
         return UserError(f"{self.url} refuses to generate: {problem}")
 
     # ---- prompts the server renders

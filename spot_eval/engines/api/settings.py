@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Self
@@ -36,6 +37,8 @@ class ApiSettings(Settings):
     def parse(cls, arguments: Mapping[str, str]) -> Self:
         """As `Settings.parse`; a key among the arguments is refused without being shown."""
         refuse_secrets(arguments)
+        if not re.fullmatch(r"[A-Za-z_]\w*|", arguments.get("key_env", "")):  # a key itself, more likely than not
+            raise UserError("--engine-arg key_env=…: not the name of an environment variable, which holds the key")
         settings = super().parse(arguments)
         if settings.tokenizer is not None and not settings.tokenizer.expanduser().is_dir():
             raise UserError(
@@ -48,11 +51,13 @@ class ApiSettings(Settings):
     def key(self) -> str | None:
         """The key from the environment; None where the default variable is not set.
 
-        Raises UserError where a variable was named that is not set.
+        Raises UserError where a variable was named that is not set, or holds what cannot be sent; never shows it.
         """
         key = os.environ.get(self.key_env, "").strip()
         if not key and "key_env" in self.model_fields_set:
             raise UserError(f"--engine-arg key_env={self.key_env}: this environment variable is not set")
+        if not re.fullmatch(r"[!-~]*", key):
+            raise UserError(f"{self.key_env} holds no key: there are blanks or non-ASCII characters in it; set it anew")
         return key or None
 
 
