@@ -18,7 +18,7 @@ from markupsafe import Markup
 from spot_eval import __version__
 from spot_eval.report import figures, words
 from spot_eval.report.board import board_rows
-from spot_eval.report.curve import curves
+from spot_eval.report.checkpoints import curves
 from spot_eval.report.docs import columns, doc_rows
 from spot_eval.report.facts import facts
 from spot_eval.report.story import Story

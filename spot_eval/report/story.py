@@ -16,7 +16,7 @@ from spot_eval.files import read_json
 from spot_eval.gate import gate
 from spot_eval.policy import Policy, load_policy
 from spot_eval.report import verdict
-from spot_eval.report.curve import load_curves
+from spot_eval.report.checkpoints import load_curves
 from spot_eval.report.sides import Side, load_side
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from spot_eval.cli import app
 from spot_eval.errors import UserError
-from spot_eval.report.curve import curves, load_curves
+from spot_eval.report.checkpoints import curves, load_curves
 
 SUITE = {"in_domain": {"sums": (60, 1)}, "general": {"orders": (60, 1)}}
 STEPS = (10, 20, 40)
