@@ -6,15 +6,12 @@ here what it says under stock lm-eval. Its loop, caching and backends are not us
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import logging
-import signal
 import sys
-import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,11 +25,7 @@ from spot_eval.records import Doc, digest, doc_hash
 from spot_eval.resources import folder
 from spot_eval.sources import ALL_SOURCES, MissingData
 from spot_eval.suite import Suite, nearest
-
-
-class RunawayError(Exception):
-    """A user's own Python that came to no end, or tried to end more than itself."""
-
+from spot_eval.users_code import RunawayError, guarded, one_line, own_place
 
 # What lm-eval, datasets and a task's own Python raise for a task that is wrong.
 TASK_ERRORS = (
@@ -100,32 +93,6 @@ class BrokenTaskError(UserError):
         self.file, self.line, self.why = file, line, why
 
 
-@contextlib.contextmanager
-def guarded(cpu_seconds: float | None = None) -> Iterator[None]:
-    """Around a user's own Python, which can then neither end this process nor print between its results.
-
-    What it prints goes to stderr. Where it exits, or has used `cpu_seconds` of CPU time, RunawayError is raised; the
-    latter again and again, in case it catches everything. For the main thread, as signals are.
-    """
-
-    def stop(number: int, frame: Any) -> None:
-        raise RunawayError(f"it is not at an end after {cpu_seconds:g} s of CPU time")
-
-    if cpu_seconds:
-        before = signal.signal(signal.SIGPROF, stop)
-        signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    except (SystemExit, KeyboardInterrupt) as problem:  # our own Ctrl-C is `Interrupted`
-        ends = RunawayError(f"it ends the whole program ({type(problem).__name__})")
-        raise ends.with_traceback(problem.__traceback__) from problem
-    finally:
-        if cpu_seconds:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.signal(signal.SIGPROF, before)
-
-
 class TaskLoader:
     """The tasks of a suite, loaded one at a time as they are asked for.
 
@@ -189,23 +156,6 @@ class TaskLoader:
         """Whether a run can do without the task: its data set is gated, nobody named a file, and there are others."""
         gated = name in ALL_SOURCES and ALL_SOURCES[name].gated
         return gated and name not in self._data_files and len(self.suite.tasks) > 1
-
-
-def own_place(problem: BaseException, own: str | None) -> tuple[Path, int] | None:
-    """Where in the Python files under the folder `own` an exception came from: (file, line), the innermost."""
-    if own is None:
-        return None
-    root = Path(own).resolve()
-    if isinstance(problem, SyntaxError) and problem.filename and root in Path(problem.filename).resolve().parents:
-        return Path(problem.filename), problem.lineno or 1
-    frames = [(Path(frame.filename), frame.lineno or 1) for frame in traceback.extract_tb(problem.__traceback__)]
-    return next((place for place in reversed(frames) if root in place[0].resolve().parents), None)
-
-
-def one_line(problem: BaseException) -> str:
-    """An exception as `Type: message`, in at most 300 characters."""
-    said = problem.msg if isinstance(problem, SyntaxError) else str(problem)
-    return f"{type(problem).__name__}: {' '.join(said.split())[:300]}".removesuffix(": ")
 
 
 def names_of_ours() -> set[str]:

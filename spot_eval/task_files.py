@@ -9,7 +9,7 @@ from typing import NamedTuple
 import yaml
 
 from spot_eval.suite import nearest
-from spot_eval.task_docs import guarded, one_line, own_place
+from spot_eval.users_code import guarded, one_line, own_place
 
 # What lm-eval reads of a task file beside the fields of its TaskConfig.
 OTHER_SETTINGS = {"include", "class", "group", "task_list", "aggregate_metric_list", "group_alias"}

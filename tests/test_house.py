@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 # Each module may import those of earlier floors, and its own package's inner modules.
 FLOORS = [
     {"errors", "resources", "options", "miniature"},
-    {"records", "progress", "own", "graders.verdict", "graders.thinking"},
+    {"records", "progress", "own", "users_code", "graders.verdict", "graders.thinking"},
     {"miniature.build"},
     {"files", "suite", "adapters", "stats", "generations_file", "show_dry_run", "drawn"},
     {"paired"},

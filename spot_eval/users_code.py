@@ -1,0 +1,64 @@
+"""A user's own Python, in task files and beside them: kept from ending or hanging us, and named where it is to blame.
+
+    with guarded(cpu_seconds=120):
+        module.process_docs(rows)
+
+It is trusted with the machine, as any code one installs; this is against mistakes, not against malice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+class RunawayError(Exception):
+    """A user's own Python that came to no end, or tried to end more than itself."""
+
+
+@contextlib.contextmanager
+def guarded(cpu_seconds: float | None = None) -> Iterator[None]:
+    """Around a user's own Python, which can then neither end this process nor print between its results.
+
+    What it prints goes to stderr. Where it exits, or has used `cpu_seconds` of CPU time, RunawayError is raised; the
+    latter again and again, in case it catches everything. For the main thread, as signals are.
+    """
+
+    def stop(number: int, frame: Any) -> None:
+        raise RunawayError(f"it is not at an end after {cpu_seconds:g} s of CPU time")
+
+    if cpu_seconds:
+        before = signal.signal(signal.SIGPROF, stop)
+        signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (SystemExit, KeyboardInterrupt) as problem:  # our own Ctrl-C is `Interrupted`
+        ends = RunawayError(f"it ends the whole program ({type(problem).__name__})")
+        raise ends.with_traceback(problem.__traceback__) from problem
+    finally:
+        if cpu_seconds:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, before)
+
+
+def own_place(problem: BaseException, own: str | None) -> tuple[Path, int] | None:
+    """Where in the Python files under the folder `own` an exception came from: (file, line), the innermost."""
+    if own is None:
+        return None
+    root = Path(own).resolve()
+    if isinstance(problem, SyntaxError) and problem.filename and root in Path(problem.filename).resolve().parents:
+        return Path(problem.filename), problem.lineno or 1
+    frames = [(Path(frame.filename), frame.lineno or 1) for frame in traceback.extract_tb(problem.__traceback__)]
+    return next((place for place in reversed(frames) if root in place[0].resolve().parents), None)
+
+
+def one_line(problem: BaseException) -> str:
+    """An exception as `Type: message`, in at most 300 characters."""
+    said = problem.msg if isinstance(problem, SyntaxError) else str(problem)
+    return f"{type(problem).__name__}: {' '.join(said.split())[:300]}".removesuffix(": ")
