@@ -130,9 +130,14 @@ def remarks(entry: Mapping[str, Any]) -> Iterator[str]:
         yield f"lost most: {listed}{more}"
 
 
+def by_step(comparison: Mapping[str, Any], curve: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
+    """(step, comparison) of a curve's checkpoints."""
+    return [(point["step"], comparison["comparisons"][point["comparison"]]) for point in curve["points"]]
+
+
 def _curve(comparison: Mapping[str, Any], curve: Mapping[str, Any]) -> Table:
     """The checkpoints of one training run, a line each, in the order of their steps."""
-    entries = [(point["step"], comparison["comparisons"][point["comparison"]]) for point in curve["points"]]
+    entries = by_step(comparison, curve)
     families = list(entries[0][1]["families"])
     title = f"{curve['training_run']}, by step: difference to {comparison['base']['model']} (points)"
     table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -13,6 +13,7 @@ from spot_eval.errors import UserError
 from spot_eval.files import read_json
 from spot_eval.report import words
 from spot_eval.report.figures import axis, place, round_values, tone
+from spot_eval.show_comparison import by_step
 
 ROOM = 0.04  # of the width, left and right of the first and last step
 
@@ -22,13 +23,12 @@ def load_curves(path: Path) -> dict[str, Any]:
     comparison = read_json(path)
     try:
         names = [curve["training_run"] for curve in comparison["curves"]]
-        points = [
-            (point["step"], comparison["comparisons"][point["comparison"]]["families"])
-            for curve in comparison["curves"]
-            for point in curve["points"]
-        ]
+        drawn = [by_step(comparison, curve) for curve in comparison["curves"]]
         known = isinstance(comparison["base"]["model"], str) and isinstance(comparison["alpha"], float)
-        whole = known and all(isinstance(step, int) and isinstance(families, dict) for step, families in points)
+        whole = known and all(
+            points and all(isinstance(step, int) and isinstance(entry["families"], dict) for step, entry in points)
+            for points in drawn
+        )
     except (KeyError, TypeError, IndexError):
         whole, names = False, []
     if not whole:
@@ -47,7 +47,7 @@ def curves(comparison: Mapping[str, Any], margins: Mapping[str, float] | None) -
 
 
 def _figure(comparison: Mapping[str, Any], curve: Mapping[str, Any], margins: Mapping[str, float]) -> dict[str, Any]:
-    entries = [(point["step"], comparison["comparisons"][point["comparison"]]) for point in curve["points"]]
+    entries = by_step(comparison, curve)
     families = list(entries[0][1]["families"])
     by_family = {
         family: [(step, entry["families"][family]) for step, entry in entries if family in entry["families"]]

@@ -110,6 +110,11 @@ def test_without_curves_there_is_no_section(page: Page, report: Path) -> None:
              "curves": [{"training_run": "r", "points": [{"step": 1, "comparison": 0}]}]},
             "is no comparison.json",
         ),
+        (
+            {"alpha": 0.05, "base": {"model": "b"}, "comparisons": [],
+             "curves": [{"training_run": "r", "points": []}]},
+            "is no comparison.json",
+        ),
     ],
 )  # fmt: skip
 def test_other_files_are_refused(content: Any, sentence: str, tmp_path: Path) -> None:
