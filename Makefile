@@ -34,28 +34,29 @@ $(VLLM_READY): tests/vllm-requirements.txt constraints.txt
 
 test-vllm: $(VLLM_READY)  ## the vllm engine against vLLM itself, on a CPU
 	$(VLLM_VENV)/bin/python -c 'import vllm'
-	$(VLLM_VENV)/bin/python -m pytest -q -m vllm tests/engines
+	$(VLLM_VENV)/bin/python -m pytest -q -m vllm tests/models
 
 bench-vllm: $(VLLM_READY)  ## the vllm and api engines beside vLLM's own LLM.generate
-	$(VLLM_VENV)/bin/python tests/benchmarks/bench_vllm.py
-	$(VLLM_VENV)/bin/python tests/benchmarks/bench_api.py
+	$(VLLM_VENV)/bin/python -m tests.benchmarks.bench_vllm
+	$(VLLM_VENV)/bin/python -m tests.benchmarks.bench_api
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(READY)  ## ratios against the peers and against ourselves, in one run each
-	$(BIN)/python tests/benchmarks/bench_startup.py
-	$(BIN)/python tests/benchmarks/bench_harness.py
-	$(BIN)/python tests/benchmarks/bench_grading.py
-	$(BIN)/python tests/benchmarks/bench_report.py
-	$(BIN)/python tests/benchmarks/bench_connect4.py
-	$(BIN)/python tests/benchmarks/bench_connect4_boards.py
-	$(BIN)/python tests/benchmarks/miniature_mistakes.py
-	$(BIN)/python tests/benchmarks/bench_trainer.py
-	$(BIN)/python tests/benchmarks/miniature_objectives.py
-	$(BIN)/python tests/benchmarks/calibration_gate.py
+	$(BIN)/python -m tests.benchmarks.bench_startup
+	$(BIN)/python -m tests.benchmarks.bench_harness
+	$(BIN)/python -m tests.benchmarks.bench_grading
+	$(BIN)/python -m tests.benchmarks.bench_report
+	$(BIN)/python -m tests.benchmarks.bench_connect4
+	$(BIN)/python -m tests.benchmarks.bench_connect4_boards
+	$(BIN)/python -m tests.benchmarks.miniature_mistakes
+	$(BIN)/python -m tests.benchmarks.bench_trainer
+	$(BIN)/python -m tests.benchmarks.miniature_objectives
+	$(BIN)/python -m tests.benchmarks.calibration_gate
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

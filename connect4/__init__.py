@@ -16,18 +16,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from connect4.game import COLUMNS, ROWS, STANDARD, Cell, Game, winning_drops
-from connect4.generator import Puzzle, generate_boards, generate_like
-from connect4.guessing import guesses
-from connect4.labels import Result, Truth, truth
-from connect4.position import Position, immediate_wins, read_position
-from connect4.prompt import render, reply
-from connect4.reading import Answer, parse_response
-from connect4.scoring import Score, score_response
-from connect4.sets import Item, SetError, read_row, read_set
+from connect4.boards.generator import Puzzle, generate_boards, generate_like
+from connect4.boards.set_files import Item, SetError, read_row, read_set
+from connect4.rules.game import COLUMNS, ROWS, STANDARD, Cell, Game, winning_drops
+from connect4.rules.position import Position, immediate_wins, read_position
+from connect4.task.answers import Result, Truth
+from connect4.task.guessing import guesses
+from connect4.task.labels import truth
+from connect4.task.parsing import Answer, parse_response
+from connect4.task.prompt import render, reply
+from connect4.task.scoring import Score, score_response
 
 if TYPE_CHECKING:
-    from connect4.solver import Solution, Solver, distance, solve_all
+    from connect4.search.solver import Solution, Solver, distance, solve_all
 
 Board = Position  # a position read from text is a board to those who score replies
 
@@ -72,6 +73,6 @@ def __getattr__(name: str) -> Any:
     """The solver's names, on first use: numba takes half a second to import, and scoring replies needs none of it."""
     if name not in _OF_THE_SOLVER:
         raise AttributeError(f"module 'connect4' has no attribute {name!r}")
-    from connect4 import solver
+    from connect4.search import solver
 
     return getattr(solver, name)

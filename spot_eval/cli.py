@@ -18,7 +18,7 @@ from spot_eval.commands import (
     compare,
     connect4,
     doctor,
-    exchange,
+    export_import,
     gate,
     grade,
     pairs,
@@ -29,7 +29,7 @@ from spot_eval.commands import (
     train,
 )
 from spot_eval.commands.common import say
-from spot_eval.errors import Interrupted, UserError
+from spot_eval.core.errors import Interrupted, UserError
 
 app = typer.Typer(
     help="Did this checkpoint get better without forgetting?",
@@ -45,8 +45,8 @@ app.command("compare")(compare.compare_command)
 app.command("gate")(gate.gate_command)
 app.command("power")(power.power_command)
 app.command("report")(report.report_command)
-app.command("export")(exchange.export_command)
-app.command("import")(exchange.import_command)
+app.command("export")(export_import.export_command)
+app.command("import")(export_import.import_command)
 app.command("train")(train.train_command)
 app.command("doctor")(doctor.doctor_command)
 app.add_typer(baseline.app, name="baseline")

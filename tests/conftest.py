@@ -49,7 +49,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small file of Connect4 boards."""
     from connect4 import generate_boards
-    from connect4.sets import set_lines
+    from connect4.boards.set_files import set_lines
 
     path = tmp_path_factory.mktemp("boards") / "boards.jsonl"
     path.write_bytes(set_lines(generate_boards(24, seed=3)))

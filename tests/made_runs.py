@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spot_eval.files import write_json
-from spot_eval.judged import JudgedRun, judged_docs
-from spot_eval.records import Sample, to_line
-from spot_eval.score import scoreboard
+from spot_eval.core.files import write_json
+from spot_eval.core.records import Sample, to_line
+from spot_eval.metrics.scoreboard import scoreboard
+from spot_eval.runs.judged import JudgedRun, judged_docs
 
 Scores = Mapping[str, Sequence[Sequence[float | None]]]
 """Task to docs to repeats."""

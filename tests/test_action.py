@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
-from made_runs import write_run
-from test_gate import task
+
+from tests.gating.test_rules import task
+from tests.made_runs import write_run
 
 ROOT = Path(__file__).parent.parent
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())

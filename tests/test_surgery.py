@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import spot_eval
 
 from spot_eval.miniature import BASE
+from tests.command_line import spot_eval
 
 
 def done_well(folder: Path, *arguments: object) -> str:

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trainer.batches.packing import CHOSEN, REJECTED
 from trainer.errors import TrainError
-from trainer.layout import CHOSEN, REJECTED
 
 
 class Scores(NamedTuple):

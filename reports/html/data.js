@@ -1,5 +1,5 @@
 // The embedded data: base64 of deflated JSON, an index of all docs and blocks of transcripts.
-// What the columns mean stands in spot_eval/report/docs.py and texts.py.
+// What the columns mean stands in spot_eval/report/doc_table.py and texts.py.
 
 const TRUNCATED = 1, UNPARSED = 2, NO_TEXT = 4;
 

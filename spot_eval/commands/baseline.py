@@ -23,8 +23,8 @@ def baseline_save(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; an earlier baseline there is replaced.")],
 ) -> None:
     """Scoreboard and every doc's scores, texts by hash; stands wherever a base run does."""
-    from spot_eval.baseline import save_baseline
-    from spot_eval.judged import read_run
+    from spot_eval.runs.baseline import save_baseline
+    from spot_eval.runs.judged import read_run
 
     save_baseline(read_run(run), folder)
     size = sum(file.stat().st_size for file in folder.iterdir())

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spot_eval.errors import UserError
+from spot_eval.core.errors import UserError
 
 DataDir = Annotated[
     list[Path] | None,
@@ -73,6 +73,6 @@ def show_board(path: Path, board: dict[str, Any], as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from spot_eval.show import print_scoreboard
+    from spot_eval.display.scoreboard import print_scoreboard
 
     print_scoreboard(board, Console(), notes=[f"records: {path}"])

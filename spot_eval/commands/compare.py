@@ -22,10 +22,10 @@ def compare_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print comparison.json instead of the table.")] = False,
 ) -> None:
     """Paired differences of runs against a base run, with flips."""
-    from spot_eval.baseline import load_base_run
-    from spot_eval.compare import compare
-    from spot_eval.errors import UserError
-    from spot_eval.files import write_json
+    from spot_eval.comparison.compare import compare
+    from spot_eval.core.errors import UserError
+    from spot_eval.core.files import write_json
+    from spot_eval.runs.baseline import load_base_run
 
     if len(runs) < 2:
         raise UserError(f"compare needs a run and a base: spot-eval compare {runs[0]} BASE")
@@ -45,7 +45,7 @@ def compare_command(
         return
     from rich.console import Console
 
-    from spot_eval.show_comparison import print_comparison
+    from spot_eval.display.comparison import print_comparison
 
     print_comparison(found, Console(), notes=[f"written: {', '.join(map(str, written))}"] if written else [])
     if not output and len(written) > 1:

@@ -20,7 +20,7 @@ from spot_eval.commands.common import (
     say,
     show_board,
 )
-from spot_eval.errors import UserError
+from spot_eval.core.errors import UserError
 
 app = typer.Typer(help="Connect4: boards with exact labels.", no_args_is_help=True)
 
@@ -54,13 +54,21 @@ def generate_command(
     """Write a fresh set of boards, and its manifest beside it."""
     import hashlib
 
-    from connect4.chance import MAX_SEED, drawn_seed
-    from connect4.compiling import on_compile
-    from connect4.game import Game
-    from connect4.generator import generate_boards
-    from connect4.sets import manifest, manifest_path, read_bytes, read_set, refuse_existing, set_lines, write_set
-    from spot_eval.drawn import say_compiling
-    from spot_eval.progress import progress
+    from connect4.boards.generator import generate_boards
+    from connect4.boards.random_stream import MAX_SEED, drawn_seed
+    from connect4.boards.set_files import (
+        manifest,
+        manifest_path,
+        read_bytes,
+        read_set,
+        refuse_existing,
+        set_lines,
+        write_set,
+    )
+    from connect4.rules.game import Game
+    from connect4.search.compiling import on_compile
+    from spot_eval.core.progress import progress
+    from spot_eval.tasks.data.connect4_boards import say_compiling
 
     if out.suffix != ".jsonl":
         raise UserError(f"-o {out}: a set is a .jsonl file; its manifest comes beside it")
@@ -96,10 +104,10 @@ def check_command(
     """Work out every label again; look for impossible boards, doubles, and a manifest that does not fit."""
     from dataclasses import asdict
 
-    from connect4.checking import check_set
-    from connect4.compiling import on_compile
-    from spot_eval.drawn import say_compiling
-    from spot_eval.progress import progress
+    from connect4.boards.checking import check_set
+    from connect4.search.compiling import on_compile
+    from spot_eval.core.progress import progress
+    from spot_eval.tasks.data.connect4_boards import say_compiling
 
     try:
         with (
@@ -148,8 +156,8 @@ def probe_command(
     as_json: BoardJson = False,
 ) -> None:
     """Has a checkpoint seen the published boards? Ask them, and a fresh twin of each: `run --suite connect4-probe`."""
-    from spot_eval.options import RunOptions
-    from spot_eval.run import run
+    from spot_eval.core.options import RunOptions
+    from spot_eval.evaluation.run import run
 
     options = RunOptions(
         model=model,
@@ -194,8 +202,8 @@ def solve_command(
     import time
 
     from connect4 import Game, Solver, distance, read_position
-    from connect4.solver import TABLE_BITS
-    from spot_eval.progress import progress
+    from connect4.search.solver import TABLE_BITS
+    from spot_eval.core.progress import progress
 
     text = sys.stdin.read() if position == "-" else position
     try:
@@ -251,7 +259,7 @@ def _outcome(moves: int | None) -> str:
 
 
 def _lines(file: Path) -> list[bytes]:
-    from connect4.sets import read_bytes
+    from connect4.boards.set_files import read_bytes
 
     return read_bytes(file).split(b"\n")
 

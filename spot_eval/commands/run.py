@@ -26,7 +26,7 @@ from spot_eval.commands.common import (
 )
 
 if TYPE_CHECKING:
-    from spot_eval.options import RunOptions
+    from spot_eval.core.options import RunOptions
 
 
 def run_command(
@@ -84,9 +84,9 @@ def run_command(
     as_json: BoardJson = False,
 ) -> None:
     """Evaluate a checkpoint; the same command again resumes."""
+    from spot_eval.core.options import RunOptions
+    from spot_eval.evaluation.run import run
     from spot_eval.miniature import BASE
-    from spot_eval.options import RunOptions
-    from spot_eval.run import run
 
     options = RunOptions(
         model=model or str(BASE),
@@ -123,10 +123,11 @@ def _dry_run(options: RunOptions, as_json: bool) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is fetched; read by a library that is loaded now
     from rich.console import Console
 
-    from spot_eval.dry_run import dry_run
-    from spot_eval.show_dry_run import print_dry_run
+    from spot_eval.display.dry_run import print_dry_run
+    from spot_eval.evaluation.dry_run import dry_run
+    from spot_eval.gating.power import power_of_rows
 
-    found = dry_run(options, say, may_fetch=may_fetch)
+    found = dry_run(options, say, may_fetch=may_fetch, power=power_of_rows)
     if as_json:
         print_json(found)
     else:

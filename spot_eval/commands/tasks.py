@@ -21,7 +21,7 @@ def tasks_list(
     as_json: Json = False,
 ) -> None:
     """Task, family, docs, repeats, source, and whether its data is at hand."""
-    from spot_eval.catalogue import catalogue, print_catalogue
+    from spot_eval.tasks.catalogue import catalogue, print_catalogue
 
     entries = catalogue(suite, data_dir or [], data_files(data))
     if as_json:
@@ -38,7 +38,7 @@ def tasks_check(
     as_json: Json = False,
 ) -> None:
     """Would your own tasks run: settings, imports, ten docs, and each gold against itself."""
-    from spot_eval.check_tasks import check_tasks, print_checked
+    from spot_eval.tasks.check import check_tasks, print_checked
 
     checked = check_tasks(what, data_dir or [], data_files(data))
     if as_json:
@@ -57,9 +57,9 @@ def tasks_docs(
     data: DataFile = None,
 ) -> None:
     """Every doc a suite asks, a JSON object a line, to be answered elsewhere; see `grade FILE`."""
-    from spot_eval.records import to_line
-    from spot_eval.suite import load_suite
-    from spot_eval.task_docs import load_tasks
+    from spot_eval.core.records import to_line
+    from spot_eval.tasks.loader import load_tasks
+    from spot_eval.tasks.suite import load_suite
 
     whole, files = load_suite(suite), data_files(data)
     whole.refuse_strangers(files)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spot_eval.commands.common import names, print_json, say
-from spot_eval.errors import UserError
+from spot_eval.core.errors import UserError
 
 if TYPE_CHECKING:
-    from spot_eval.curve import Curve
-    from trainer.loop import Job
-    from trainer.plan import Plan
+    from spot_eval.posttrain.checkpoint_curve import Curve
+    from trainer.batches.plan import Plan
+    from trainer.batches.tokenize import Examples
     from trainer.settings import Settings
-    from trainer.tokenize import Examples
+    from trainer.training.loop import Job
 
 
 def train_command(
@@ -77,14 +77,14 @@ def train_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result for a script.")] = False,
 ) -> None:
     """Train on pairs; the same command again resumes. Several GPUs: torchrun --nproc-per-node N -m spot_eval train …"""
-    from spot_eval.own import check_own
+    from spot_eval.core.packages import check_own
 
     check_own("trainer")
-    from spot_eval.checkpoint import locate
-    from spot_eval.progress import progress
+    from spot_eval.core.progress import progress
+    from spot_eval.models.checkpoint import locate
     from trainer.errors import TrainError
-    from trainer.loop import Job, run_training
     from trainer.settings import recipe_for, settings_from
+    from trainer.training.loop import Job, run_training
 
     _quiet()
     first = os.environ.get("RANK", "0") == "0"
@@ -149,7 +149,7 @@ def train_command(
 def _curve(suite: str | None, base: Path, out: Path, engine: str, engine_args: list[str] | None) -> Curve | None:
     if suite is None:
         return None
-    from spot_eval.curve import Curve
+    from spot_eval.posttrain.checkpoint_curve import Curve
 
     return Curve(out.resolve().name, suite, base, out / "training" / "scores", engine, engine_args or (), say)
 
@@ -158,8 +158,8 @@ def _print_curve(curve: Curve, out: Path) -> None:
     """The scored checkpoints as a table; comparison.json beside the metrics."""
     from rich.console import Console
 
-    from spot_eval.files import write_json
-    from spot_eval.show_comparison import print_curves
+    from spot_eval.core.files import write_json
+    from spot_eval.display.comparison import print_curves
 
     if not curve.points:
         return
@@ -178,9 +178,9 @@ def _quiet() -> None:
 
 def _plan(job: Job) -> tuple[Examples, Plan, int]:
     """(examples, plan, optimizer steps) of a job, without its model."""
-    from trainer.layout import Kind
-    from trainer.loop import load_tokenizer, plan_for, read_examples, steps_of
+    from trainer.batches.packing import Kind
     from trainer.objectives import Objective
+    from trainer.training.loop import load_tokenizer, plan_for, read_examples, steps_of
 
     examples = read_examples(job, load_tokenizer(job.model), Objective.parse(job.settings.objective))
     plan = plan_for(examples, job.settings, Kind(job.settings.layout), int(os.environ.get("WORLD_SIZE", "1")))
@@ -191,8 +191,8 @@ def _rehearse(job: Job) -> dict[str, Any]:
     """What would happen, without loading the model."""
     import torch
 
-    from trainer.estimate import estimate
     from trainer.objectives import Objective
+    from trainer.training.estimate import estimate
 
     examples, plan, steps = _plan(job)
     processes = int(os.environ.get("WORLD_SIZE", "1"))

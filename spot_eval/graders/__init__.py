@@ -12,14 +12,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from spot_eval.errors import UserError
-from spot_eval.graders.verdict import Grader, Verdict, no_answer, undecided
+from spot_eval.core.errors import UserError
+from spot_eval.graders.base import Grader, Verdict, no_answer, undecided
 
 __all__ = ["GRADERS", "Grader", "Verdict", "load_grader", "no_answer", "undecided"]
 
 GRADERS = {
-    "maths": "spot_eval.graders.maths",
-    "choice": "spot_eval.graders.choice",
+    "maths": "spot_eval.graders.maths.grader",
+    "choice": "spot_eval.graders.multiple_choice",
     "ifeval": "spot_eval.graders.ifeval",
     "connect4": "spot_eval.graders.connect4",
     "miniature": "spot_eval.graders.miniature",

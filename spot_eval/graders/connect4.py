@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from connect4 import Result, read_row, reply, score_response, truth
-from connect4.labels import good_moves
-from spot_eval.graders.verdict import Grader, Verdict, no_answer
+from connect4.task.labels import good_moves
+from spot_eval.graders.base import Grader, Verdict, no_answer
 
 
 def judge(doc: Mapping[str, Any], text: str) -> Verdict:

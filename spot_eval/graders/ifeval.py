@@ -17,9 +17,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from spot_eval.errors import UserError
-from spot_eval.graders.thinking import after_thinking
-from spot_eval.graders.verdict import Grader, Verdict, undecided
+from spot_eval.core.errors import UserError
+from spot_eval.graders.base import Grader, Verdict, after_thinking, undecided
 
 # What a checker may trip over: a keyword that is no regular expression, JSON nested too deep, a paragraph
 # without words, an instruction this lm-eval does not know, or arguments it does not take.

@@ -14,7 +14,7 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
-from spot_eval.graders.verdict import Grader, Verdict, undecided
+from spot_eval.graders.base import Grader, Verdict, undecided
 
 _FALLBACK = "[invalid]"  # what lm-eval's regex filters say where nothing matched
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spot_eval.graders.thinking import after_thinking
-from spot_eval.graders.verdict import Grader, Verdict, no_answer
+from spot_eval.graders.base import Grader, Verdict, after_thinking, no_answer
 from spot_eval.miniature.authors import answer_line
 
 WORKED = ("mini_arithmetic", "mini_bags", "mini_boards")

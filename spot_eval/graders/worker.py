@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
-from spot_eval.errors import UserError
+from spot_eval.core.errors import UserError
 from spot_eval.graders import Grader, Verdict, load_grader, undecided
 
 FORK, REAP = b"F", b"R"

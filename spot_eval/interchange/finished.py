@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spot_eval.errors import UserError
-from spot_eval.records import Sample
-from spot_eval.report.sides import RecordFile, Side, load_side
+from spot_eval.core.errors import UserError
+from spot_eval.core.records import Sample
+from spot_eval.runs.finished import Side, load_side
+from spot_eval.runs.record_index import RecordFile
 
 
 @dataclass(frozen=True)

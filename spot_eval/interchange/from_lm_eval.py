@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spot_eval.errors import UserError
-from spot_eval.files import read_json, write_atomically, write_json
+from spot_eval.core.errors import UserError
+from spot_eval.core.files import read_json, write_atomically, write_json
+from spot_eval.core.records import Doc, Generation, Sample, digest, to_line
 from spot_eval.interchange.lm_eval_logs import (
     Log,
     answer_of,
@@ -31,10 +32,9 @@ from spot_eval.interchange.lm_eval_logs import (
     target_hash,
     text_of,
 )
-from spot_eval.records import Doc, Generation, Sample, digest, to_line
-from spot_eval.score import scoreboard
-from spot_eval.store import SCHEMA, RunDirectory
-from spot_eval.suite import Suite, nearest
+from spot_eval.metrics.scoreboard import scoreboard
+from spot_eval.runs.directory import SCHEMA, RunDirectory
+from spot_eval.tasks.suite import Suite, nearest
 
 SUITE = "lm-eval"
 ENGINE = "lm-eval"

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from spot_eval.errors import UserError
-from spot_eval.records import digest, read_lines
-from spot_eval.suite import nearest
+from spot_eval.core.errors import UserError
+from spot_eval.core.records import digest, read_lines
+from spot_eval.tasks.suite import nearest
 
 FILE = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl$")
 PREFERRED = ("score", "exact_match", "acc", "prompt_level_strict_acc", "acc_norm", "pass@1", "f1")

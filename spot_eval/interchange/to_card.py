@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from spot_eval.files import write_atomically
-from spot_eval.report.sides import Side, load_side
-from spot_eval.sources import SOURCES
+from spot_eval.core.files import write_atomically
+from spot_eval.runs.finished import Side, load_side
+from spot_eval.tasks.data.sources import SOURCES
 
 
 def export_card(run: Path, out: Path) -> list[Path]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval import __version__
-from spot_eval.files import write_atomically
+from spot_eval.core.files import write_atomically
+from spot_eval.core.records import digest
 from spot_eval.interchange.finished import AnsweredDoc, answered, clean, file_stamp, load_finished
-from spot_eval.records import digest
-from spot_eval.report.sides import Side
+from spot_eval.runs.finished import Side
 
 LOG_VERSION = 2
 UNDATED = "1970-01-01T00:00:00+00:00"

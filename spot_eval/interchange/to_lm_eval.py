@@ -12,11 +12,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from spot_eval.files import write_atomically, write_json
+from spot_eval.core.files import write_atomically, write_json
+from spot_eval.core.records import to_line
 from spot_eval.interchange.finished import AnsweredDoc, answered, clean, file_stamp, load_finished
-from spot_eval.records import to_line
-from spot_eval.report.docs import mean_score
-from spot_eval.report.sides import Side
+from spot_eval.runs.finished import Side, mean_score
 
 METRIC, FILTER = "score", "none"
 

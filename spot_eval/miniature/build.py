@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from spot_eval.core.progress import progress
 from spot_eval.miniature.chance import Chance
 from spot_eval.miniature.corpus import ALL, SHORT, documents
 from spot_eval.miniature.tokenizer import make_tokenizer
 from spot_eval.miniature.world import VERSION, Mix
-from spot_eval.progress import progress
 
 SEED = 1
 SHORT_DOCUMENTS, ALL_DOCUMENTS = 51_200, 108_800

@@ -11,9 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spot_eval.records import Sample
-from spot_eval.report import words
-from spot_eval.report.docs import mean_score
+from spot_eval.core.records import Sample
+from spot_eval.display import format
+from spot_eval.runs.finished import mean_score
 
 HISTOGRAM_HEIGHT = 78  # pixels of the highest bar
 FLOOR_Y = 84
@@ -26,13 +26,13 @@ def bar(name: str, mean: float | None, stderr: float | None, base: float | None)
     """A bar from 0 to 100 %, with one standard error either side and a tick where the base is."""
     if mean is None:
         return None
-    said = f"{name}: {words.score(mean, stderr)} percent"
+    said = f"{name}: {format.score(mean, stderr)} percent"
     return {
         "at": place(mean, 0, 1),
         "low": None if not stderr else place(mean - stderr, 0, 1),
         "high": None if not stderr else place(mean + stderr, 0, 1),
         "base": None if base is None else place(base, 0, 1),
-        "words": said if base is None else f"{said}; base {words.score(base)}",
+        "words": said if base is None else f"{said}; base {format.score(base)}",
     }
 
 
@@ -47,16 +47,16 @@ def forest(
     for family, whole in comparison["families"].items():
         members = [task for task in whole["tasks"] if task in comparison["tasks"]]
         if members:
-            entries.append(("family", words.family_title(family), whole))
+            entries.append(("family", format.family_title(family), whole))
             entries += [("task", task, comparison["tasks"][task]) for task in members]
     margin = max(margins.values()) if margins else None
     low, high = axis([entry for *_, entry in entries], margin)
     ticks = [
-        {"at": place(value, low, high), "text": words.points(value).removesuffix(".0"), "anchor": "middle"}
+        {"at": place(value, low, high), "text": format.points(value).removesuffix(".0"), "anchor": "middle"}
         for value in round_values(low, high)
     ]
     level = f"{100 * (1 - alpha):g} %"
-    band = f" The band reaches to the margin, {words.points(-margin)} points." if margin else ""
+    band = f" The band reaches to the margin, {format.points(-margin)} points." if margin else ""
     return {
         "rows": [_forest_row(*entry, low, high) for entry in entries],
         "ticks": ticks,
@@ -81,10 +81,10 @@ def _forest_row(level: str, title: str, entry: Mapping[str, Any], low: float, hi
         "low": place(interval[0], low, high) if interval else None,
         "high": place(interval[1], low, high) if interval else None,
         "tone": tone(entry),
-        "value": words.difference(mean, entry["stderr"]),
-        "odds": words.p_value(p),
-        "words": f"{title}: {words.difference(mean, entry['stderr'])} points"
-        + (f", from {words.points(interval[0])} to {words.points(interval[1])}" if interval else ""),
+        "value": format.difference(mean, entry["stderr"]),
+        "odds": format.p_phrase(p),
+        "words": f"{title}: {format.difference(mean, entry['stderr'])} points"
+        + (f", from {format.points(interval[0])} to {format.points(interval[1])}" if interval else ""),
     }
 
 
@@ -133,7 +133,7 @@ def score_histogram(docs: Sequence[Sequence[Sequence[Sample]]], names: Sequence[
     bins = repeats + 1 if exact else BINS
     places = [[round(mean * (bins - 1)) if exact else min(int(mean * bins), bins - 1) for mean in run] for run in means]
     labels = [
-        f"{words.score(number / (bins - 1))} %" if exact
+        f"{format.score(number / (bins - 1))} %" if exact
         else f"{100 * number // bins} to {100 * (number + 1) // bins} %"
         for number in range(bins)
     ]  # fmt: skip

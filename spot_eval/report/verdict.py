@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from spot_eval.report import words
+from spot_eval.display import format
 
 TONES = {"pass": "pass", "fail": "fail", "inconclusive": "doubt"}
 WORDS = {"pass": "Passed", "fail": "Failed", "inconclusive": "Inconclusive"}
@@ -23,12 +23,12 @@ def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> Verdict:
     """What the gate decided: every family, and whatever else did not pass."""
     lost, gained = gate["lost"], gate["gained"]
     docs = sum(task["docs"] for task in comparison["tasks"].values())
-    flips = f"{words.several(gained, 'doc')} gained and {lost:,} lost of {docs:,}."
+    flips = f"{format.several(gained, 'doc')} gained and {lost:,} lost of {docs:,}."
     return {
         "tone": TONES[gate["verdict"]],
         "mark": MARKS[gate["verdict"]],
         "word": WORDS[gate["verdict"]],
-        "sentence": f"{words.with_minus(words.sentence(gate['summary']))} {flips}",
+        "sentence": f"{format.with_minus(format.sentence(gate['summary']))} {flips}",
         "points": sorted(_points(gate), key=lambda point: SEVERITY.index(point["tone"])),
     }
 
@@ -36,27 +36,27 @@ def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> Verdict:
 def _points(gate: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Families, then guards and limits that did not pass."""
     for family, found in gate["families"].items():
-        yield _point(found, words.family_title(family), f"family {family}")
+        yield _point(found, format.family_title(family), f"family {family}")
     for task, found in gate["guards"].items():
         if found["verdict"] != "pass":
             yield _point(found, task, f"task {task}")
     for limit in gate["limits"]:
         if limit["verdict"] != "pass":
-            name = f"{words.family_title(limit['family'])}, {limit['flag'].replace('_', ' ')}"
+            name = f"{format.family_title(limit['family'])}, {limit['flag'].replace('_', ' ')}"
             yield _point(limit, name, f"family {limit['family']}")
 
 
 def _point(found: Mapping[str, Any], name: str, of: str) -> dict[str, str]:
     verdict = found["verdict"]
     why = found["reason"].removeprefix(of).lstrip(": ")
-    return {"tone": TONES[verdict], "word": WORDS[verdict], "name": name, "why": words.with_minus(why)}
+    return {"tone": TONES[verdict], "word": WORDS[verdict], "name": name, "why": format.with_minus(why)}
 
 
 def alone(board: Mapping[str, Any]) -> Verdict:
     """One run without a base: its score, and no judgement."""
     overall = board["overall"]
-    tasks = words.several(len(board["tasks"]), "task")
-    docs = words.several(sum(task["docs"] for task in board["tasks"].values()), "doc")
+    tasks = format.several(len(board["tasks"]), "task")
+    docs = format.several(sum(task["docs"] for task in board["tasks"].values()), "doc")
     if overall["mean"] is None:
         missing = ", ".join(overall.get("missing", []))
         return {"tone": "plain", "mark": "", "word": "No overall score", "points": [],
@@ -64,8 +64,8 @@ def alone(board: Mapping[str, Any]) -> Verdict:
     return {
         "tone": "plain",
         "mark": "",
-        "word": f"{words.score(overall['mean'])} %",
+        "word": f"{format.score(overall['mean'])} %",
         "sentence": f"Overall, the unweighted mean of {tasks} ({docs})"
-        + (f", {words.score(overall['mean'], overall['stderr']).error} standard error." if overall["stderr"] else "."),  # type: ignore[union-attr]
+        + (f", {format.score(overall['mean'], overall['stderr']).error} standard error." if overall["stderr"] else "."),  # type: ignore[union-attr]
         "points": [],
     }

@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 from connect4 import read_row, render
-from spot_eval.lm_eval_bridge import dataset, mean_of_judged, results
+from spot_eval.tasks.lm_eval_bridge import dataset, mean_of_judged, results
 
 __all__ = ["best", "dataset", "gold", "mean", "prompt", "safe", "wins"]
 

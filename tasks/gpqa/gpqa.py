@@ -3,13 +3,13 @@
     {"id": "9ab2…", "question": "Which gas do plants take in?",
      "choices": ["CO2", "N2", "He", "Ar"], "answer": "A"}
 
-The order of the options comes from the question's hash (`spot_eval.adapters`), so it is the same in every
+The order of the options comes from the question's hash (`spot_eval.tasks.data.adapters`), so it is the same in every
 run.
 """
 
 from typing import Any
 
-from spot_eval.lm_eval_bridge import dataset, mean_of_judged, results
+from spot_eval.tasks.lm_eval_bridge import dataset, mean_of_judged, results
 
 __all__ = ["dataset", "gold", "mean", "process_results", "prompt"]
 

@@ -9,7 +9,7 @@ The prompt is asked as it stands; grader `ifeval`.
 import json
 from typing import Any
 
-from spot_eval.lm_eval_bridge import dataset, mean_of_judged, results
+from spot_eval.tasks.lm_eval_bridge import dataset, mean_of_judged, results
 
 __all__ = ["dataset", "gold", "mean", "process_results", "prompt"]
 

@@ -7,7 +7,7 @@ Asks for the answer in \boxed{} on the last line; grader `maths`.
 
 from typing import Any
 
-from spot_eval.lm_eval_bridge import dataset, mean_of_judged, results
+from spot_eval.tasks.lm_eval_bridge import dataset, mean_of_judged, results
 
 __all__ = ["dataset", "gold", "mean", "process_results", "prompt"]
 

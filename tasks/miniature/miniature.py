@@ -10,8 +10,8 @@ import hashlib
 import json
 from typing import Any
 
-from spot_eval.lm_eval_bridge import mean_of_judged, results
 from spot_eval.miniature import VERSION, items
+from spot_eval.tasks.lm_eval_bridge import mean_of_judged, results
 
 __all__ = ["dataset", "gold", "mean", "process_results", "prompt"]
 

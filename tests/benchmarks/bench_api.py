@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-for folder in ("examples", "tests/engines"):
+for folder in ("examples", ""):
     sys.path.insert(0, str(Path(__file__).parents[2] / folder))
 
 LIMIT = 1.5
@@ -26,7 +26,8 @@ REQUESTS = 600
 
 def main() -> int:
     import psutil
-    from vllm_server import CPU, ID, Server
+
+    from tests.models.vllm.vllm_server import CPU, ID, Server
 
     # before torch is imported, which reads them then: otherwise only the server has one thread
     os.environ.update({**CPU, "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_LOGGING_LEVEL": "ERROR"})
@@ -34,10 +35,10 @@ def main() -> int:
     from tiny_model import build
     from vllm import LLM, SamplingParams, TokensPrompt
 
-    from spot_eval.engines import Completion, Refusal, Request
-    from spot_eval.engines.api.model import ServedModel
-    from spot_eval.options import RunOptions
-    from spot_eval.suite import Sampling, load_suite
+    from spot_eval.core.options import RunOptions
+    from spot_eval.models.api.model import ServedModel
+    from spot_eval.models.registry import Completion, Refusal, Request
+    from spot_eval.tasks.suite import Sampling, load_suite
 
     with tempfile.TemporaryDirectory() as scratch:
         path = build(Path(scratch) / "tiny", context=2048)

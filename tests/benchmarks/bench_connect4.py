@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 import bitbully.bitbully_core as bitbully
 
 from connect4 import Position, Solver, distance
-from connect4.solver import TABLE_BITS
+from connect4.search.solver import TABLE_BITS
 
 LIMIT = 1.0
 ROUNDS = 5

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from connect4 import STANDARD, winning_drops
-from connect4.playout import walks
+from connect4.boards.playouts import walks
 
 LIMITS_S = {1: 2.0, 2: 2.0}  # 500 boards with their manifest, start of Python included
 LABELS_PER_S = 1e6

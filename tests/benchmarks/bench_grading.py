@@ -69,7 +69,7 @@ def wall_seconds(jobs: list[Job], workers: int) -> tuple[float, float]:
 
 
 def cpu_seconds(jobs: list[Job]) -> list[float]:
-    from spot_eval.graders.maths import judge, warm_up
+    from spot_eval.graders.maths.grader import judge, warm_up
 
     warm_up()
     sys.set_int_max_str_digits(0)

@@ -24,13 +24,13 @@ def main() -> int:
     import torch
     from tiny_model import build
 
-    from spot_eval.checkpoint import ChatTokenizer
-    from spot_eval.engines import Completion, Emit, Refusal, Request, open_engine
-    from spot_eval.generate import generate, make_plan
-    from spot_eval.records import Doc, doc_hash
-    from spot_eval.store import RunDirectory
-    from spot_eval.suite import Suite
-    from spot_eval.task_docs import LoadedTask
+    from spot_eval.core.records import Doc, doc_hash
+    from spot_eval.evaluation.generate import generate, make_plan
+    from spot_eval.models.prompts import ChatTokenizer
+    from spot_eval.models.registry import Completion, Emit, Refusal, Request, open_engine
+    from spot_eval.runs.directory import RunDirectory
+    from spot_eval.tasks.loader import LoadedTask
+    from spot_eval.tasks.suite import Suite
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:

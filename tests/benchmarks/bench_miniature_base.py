@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from spot_eval.miniature.build import build
-from spot_eval.miniature.mistakes import MISTAKES, mistakes
-from spot_eval.miniature.profile import answers, exam, judged, outside, scores, table
+from tests.miniature.mistakes import MISTAKES, mistakes
+from tests.miniature.profile import answers, exam, judged, outside, scores, table
 
 CPU_LIMIT_S, SIZE_LIMIT = 20 * 60, 4_000_000
 

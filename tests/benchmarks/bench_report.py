@@ -17,9 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
-
-from made_up_runs import PROTOCOL, write_protocol_run
+from tests.report.made_up_runs import PROTOCOL, write_protocol_run
 
 BUILD_LIMIT_S = 15.0  # of CPU, the interpreter's start included
 SIZE_LIMIT_MB = 20.0

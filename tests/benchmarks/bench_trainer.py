@@ -31,7 +31,7 @@ HEAD_TOKENS, HEAD_VOCABULARY, HEAD_HIDDEN = 1_600, 151_936, 256
 
 
 def examples(low: float, high: float, count: int) -> list[Any]:
-    from trainer.tokenize import Example
+    from trainer.batches.tokenize import Example
 
     chance = random.Random(f"{low}/{high}")
 
@@ -125,15 +125,15 @@ def serve(trainer: str, share: str, model: Path, steps: int) -> None:
 
 
 def serve_ours(found: list[Any], model: Path, layout: str, wire: Any) -> None:
-    from trainer.engine import Engine
-    from trainer.layout import Kind
-    from trainer.loop import load_model
+    from trainer.batches.packing import Kind
+    from trainer.batches.plan import make_plan
     from trainer.objectives import Objective, Shift
-    from trainer.plan import make_plan
-    from trainer.processes import joined
-    from trainer.reference import reference_sums
     from trainer.settings import Settings
-    from trainer.step import take_step
+    from trainer.training.engine import Engine
+    from trainer.training.loop import load_model
+    from trainer.training.processes import joined
+    from trainer.training.reference import reference_sums
+    from trainer.training.step import take_step
 
     with joined("cpu") as processes, tempfile.TemporaryDirectory() as cache:
         turns = Turns(wire)
@@ -153,8 +153,8 @@ def serve_ours(found: list[Any], model: Path, layout: str, wire: Any) -> None:
 def serve_trl(found: list[Any], model: Path, steps: int, wire: Any) -> None:
     from transformers import TrainerCallback
 
-    sys.path.insert(0, str(ROOT / "tests" / "trainer"))
-    from trl_peer import dpo_trainer
+    sys.path.insert(0, str(ROOT))
+    from tests.trainer.trl_peer import dpo_trainer
 
     turns = Turns(wire)
 
@@ -181,7 +181,7 @@ def head_memory(kind: str, wire: Any) -> None:
     """Peak bytes of log-probs and their gradients over a large vocabulary, beyond what goes in."""
     import torch
 
-    from trainer.logprobs import Head, token_logprobs
+    from trainer.model.logprobs import Head, token_logprobs
 
     hidden = torch.randn(HEAD_TOKENS, HEAD_HIDDEN).requires_grad_()
     weight = torch.randn(HEAD_VOCABULARY, HEAD_HIDDEN).mul_(0.02).requires_grad_()

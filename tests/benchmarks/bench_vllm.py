@@ -39,13 +39,13 @@ def main() -> int:
     from tiny_model import build
     from vllm import LLM, SamplingParams
 
-    from spot_eval.checkpoint import ChatTokenizer
-    from spot_eval.engines import Request
-    from spot_eval.engines.vllm import VllmEngine, VllmSettings
-    from spot_eval.generate import Planned, generate
-    from spot_eval.records import Doc
-    from spot_eval.store import RunDirectory
-    from spot_eval.suite import Sampling
+    from spot_eval.core.records import Doc
+    from spot_eval.evaluation.generate import Planned, generate
+    from spot_eval.models.prompts import ChatTokenizer
+    from spot_eval.models.registry import Request
+    from spot_eval.models.vllm.engine import VllmEngine, VllmSettings
+    from spot_eval.runs.directory import RunDirectory
+    from spot_eval.tasks.suite import Sampling
 
     def seconds(processes: list[psutil.Process]) -> float:
         return sum(sum(process.cpu_times()[:2]) for process in processes)

@@ -3,7 +3,7 @@
     python tests/benchmarks/calibration_gate.py [--sims 5000] [--write]     # --write: into docs/statistics.md
 
 Suites shaped like `spot` and smaller ones; docs with a chance of their own to be right. All simulations of a scenario
-are computed at once, by the same rule as spot_eval/gate.py written for arrays; a sample of them goes through the real
+are computed at once, by the rule of spot_eval/gating/rules.py written for arrays; some of them go through the real
 gate, and the two must agree. Says what does not hold, and exits 1; but that `power` foretells what real labels drawn
 again give is measured and told, not asserted (docs/statistics.md says why it does not). Three minutes of CPU.
 """
@@ -25,12 +25,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from spot_eval.detectable import TaskPlan, chance_to_find, smallest_drop
-from spot_eval.gate import gate
-from spot_eval.judged import JudgedDoc, JudgedRun
-from spot_eval.paired import FEW
-from spot_eval.policy import SHARES, Policy
-from spot_eval.power import plan_power
+from spot_eval.gating.policy import SHARES, Policy
+from spot_eval.gating.power import plan_power
+from spot_eval.gating.rules import gate
+from spot_eval.metrics.paired import FEW
+from spot_eval.metrics.power import TaskPlan, chance_to_find, smallest_drop
+from spot_eval.runs.judged import JudgedDoc, JudgedRun
 
 ROOT = Path(__file__).parents[2]
 FLIPS = 5999

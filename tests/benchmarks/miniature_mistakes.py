@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spot_eval.miniature import BASE, Item, items
-from spot_eval.miniature.mistakes import MISTAKES, mistakes
 from spot_eval.miniature.oracle import Correction, correct
-from spot_eval.miniature.profile import answers, judged
-from trainer.lcs import change_ratio
+from tests.miniature.mistakes import MISTAKES, mistakes
+from tests.miniature.profile import answers, judged
+from trainer.pairs.edit_filter import change_ratio
 
 GAMMA = 0.6
 ROUND = 1_000
@@ -58,7 +58,7 @@ def _rounds(task: str, seed: int) -> Iterator[list[Item]]:
 
 
 def main() -> int:
-    from spot_eval.checkpoint import ChatTokenizer
+    from spot_eval.models.prompts import ChatTokenizer
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=2_000)

@@ -55,12 +55,12 @@ class Trained:
 
 def make_data(folder: Path, seed: int) -> dict[str, Path]:
     """The files the objectives train on, by the steps a user takes."""
+    from spot_eval.core.options import RunOptions
+    from spot_eval.evaluation.run import run
     from spot_eval.miniature import BASE
-    from spot_eval.options import RunOptions
-    from spot_eval.oracles import Asking
-    from spot_eval.pairs import elicit_run, filter_pairs
-    from spot_eval.rectify import rectify
-    from spot_eval.run import run
+    from spot_eval.posttrain.oracles import Asking
+    from spot_eval.posttrain.pair_files import elicit_run, filter_pairs
+    from spot_eval.posttrain.rectify import rectify
 
     def silent(sentence: str) -> None:
         del sentence
@@ -84,9 +84,9 @@ def train(objective: str, rate: float, file: Path, out: Path, seed: int) -> Trai
     from transformers.utils import logging
 
     from spot_eval.miniature import BASE
-    from spot_eval.miniature.profile import profile
-    from trainer.loop import Job, run_training
+    from tests.miniature.profile import profile
     from trainer.settings import recipe_for, settings_from
+    from trainer.training.loop import Job, run_training
 
     torch.set_num_threads(1)
     logging.disable_progress_bar()
@@ -100,7 +100,7 @@ def test(model: Path) -> tuple[dict[str, Any], list[bool]]:
     """Scores on test items, and which of them were right."""
     import torch
 
-    from spot_eval.miniature.profile import answers, exam, judged, scores
+    from tests.miniature.profile import answers, exam, judged, scores
 
     torch.set_num_threads(1)
     asked = exam(TEST_SEED, TEST_COUNT, "test")

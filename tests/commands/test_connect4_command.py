@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from spot_eval.cli import app
-from spot_eval.errors import UserError
+from spot_eval.core.errors import UserError
 
 
 def spot_eval(*arguments: Any) -> Result:

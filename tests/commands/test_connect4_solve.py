@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from connect4 import Position
 from spot_eval.cli import app
-from spot_eval.errors import UserError
+from spot_eval.core.errors import UserError
 
 FULL = "44444412233621"  # the fourth column is
 ROWS = ["___O___", "___X___", "___O___", "_X_X___", "OXXO___", "XOOX_O_"]

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from spot_eval.errors import UserError
+from spot_eval.core.errors import UserError
 from spot_eval.graders import ifeval, load_grader
-from spot_eval.sources import SOURCES, load_rows
+from spot_eval.tasks.data.sources import SOURCES, load_rows
 
 GRADER = load_grader("ifeval")
 PARTS = ("prompt_strict", "prompt_loose", "inst_strict", "inst_loose")

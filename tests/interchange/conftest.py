@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
-
-from made_up_runs import write_run
-from report_pages import base_answer, candidate_answer
+from tests.report.made_up_runs import write_run
+from tests.report.report_pages import base_answer, candidate_answer
 
 
 def odd_answer(task: str, doc_id: int, repeat: int) -> dict[str, object]:

@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from spot_eval.cli import app
-from spot_eval.errors import UserError
+from spot_eval.core.errors import UserError
 from spot_eval.interchange.to_card import export_card
 from spot_eval.interchange.to_inspect import export_inspect
 from spot_eval.interchange.to_lm_eval import export_lm_eval
-from spot_eval.report.sides import load_side
+from spot_eval.runs.finished import load_side
 
 
 def test_lm_eval_prints_the_exported_results(run: Path, tmp_path: Path) -> None:

@@ -10,15 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from spot_eval.cli import app
-from spot_eval.compare import compare_one
-from spot_eval.errors import NotComparableError, UserError
+from spot_eval.commands.report import render
+from spot_eval.comparison.compare import compare_one
+from spot_eval.core.errors import NotComparableError, UserError
 from spot_eval.interchange.from_lm_eval import Import, import_logs
 from spot_eval.interchange.to_lm_eval import export_lm_eval
-from spot_eval.judged import read_run
-from spot_eval.report.render import render
-from spot_eval.report.sides import load_side
-from spot_eval.report.story import load_story
-from spot_eval.suite import load_suite
+from spot_eval.report.content import load_story
+from spot_eval.runs.finished import load_side
+from spot_eval.runs.judged import read_run
+from spot_eval.tasks.suite import load_suite
 
 
 def taken(out: Path, *files: Path, **options: Any) -> tuple[Path, dict[str, Any], list[str]]:
@@ -77,7 +77,7 @@ def test_logs_that_lm_eval_itself_wrote(tmp_path: Path) -> None:
     from lm_eval.loggers import EvaluationTracker
     from lm_eval.tasks import TaskManager
 
-    from spot_eval.resources import folder
+    from spot_eval.core.paths import folder
 
     names = ["mini_arithmetic", "mini_boards"]
     results = lm_eval.simple_evaluate(
@@ -239,7 +239,7 @@ def test_the_command(run: Path, tmp_path: Path) -> None:
 
 
 def test_an_imported_run_cannot_be_judged_again_here(tmp_path: Path) -> None:
-    from spot_eval.run import grade_again
+    from spot_eval.evaluation.run import grade_again
 
     path, _, _ = taken(tmp_path / "run", write(tmp_path / LOG, line(0)))
     with pytest.raises(UserError, match="verdicts of an imported run came with it"):

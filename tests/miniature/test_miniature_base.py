@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from spot_eval.miniature import BASE, FAMILIES, authors, items
 from spot_eval.miniature.arithmetic import HABITS
 from spot_eval.miniature.chance import Chance
-from spot_eval.miniature.mistakes import MISTAKES, mistakes
-from spot_eval.miniature.profile import answers, exam, judged, outside, scores
 from spot_eval.miniature.teacher import solve
+from tests.miniature.mistakes import MISTAKES, mistakes
+from tests.miniature.profile import answers, exam, judged, outside, scores
 
 COUNT = 400
 

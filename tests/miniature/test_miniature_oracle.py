@@ -8,9 +8,9 @@ from spot_eval.miniature import FAMILIES, Item, authors, items
 from spot_eval.miniature.arithmetic import HABITS, done
 from spot_eval.miniature.chance import Chance
 from spot_eval.miniature.instructions import STUTTER
-from spot_eval.miniature.mistakes import MISTAKES, mistakes
 from spot_eval.miniature.oracle import REWRITES, correct, edit
 from spot_eval.miniature.teacher import solve
+from tests.miniature.mistakes import MISTAKES, mistakes
 
 SEEDS = st.integers(0, 10**9)
 TASKS = st.sampled_from(list(FAMILIES))

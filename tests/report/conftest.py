@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_runs import write_run
-from report_pages import PATIENCE_MS, Page, base_answer, candidate_answer, write_report
+
+from tests.report.made_up_runs import write_run
+from tests.report.report_pages import PATIENCE_MS, Page, base_answer, candidate_answer, write_report
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spot_eval.files import write_json
-from spot_eval.records import Doc, Generation, Sample, digest, doc_hash, to_line
-from spot_eval.score import scoreboard
+from spot_eval.core.files import write_json
+from spot_eval.core.records import Doc, Generation, Sample, digest, doc_hash, to_line
+from spot_eval.metrics.scoreboard import scoreboard
 
 SAMPLING = {"temperature": 0.7, "top_p": 0.8, "top_k": 20, "max_new_tokens": 4096}
 SMALL = {"in_domain": {"sums": (6, 4)}, "general": {"orders": (5, 1)}}

@@ -7,9 +7,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from test_score import sample
 
-from spot_eval.report import figures, words
+from spot_eval.display import format
+from spot_eval.report import figures
+from tests.metrics.test_scoreboard import sample
 
 NAMES = ("now", "base")
 ENTRY = {"stderr": 0.01, "p": 0.03, "p_holm": 0.06}
@@ -96,9 +97,9 @@ def test_lengths_keep_all_answers_and_mark_medians() -> None:
 
 
 def test_numbers_for_people() -> None:
-    assert str(words.difference(-0.004, 0.001)) == "−0.4 ± 0.1"
-    assert str(words.difference(-0.00001)) == "0.0"  # no sign where nothing is to be seen
-    assert [words.p_value(p) for p in (0.0004, 0.031, 1.0, None)] == ["p < .001", "p = .031", "p = 1", ""]
-    assert words.with_minus("from -1.5 to x-2 (-3)") == "from −1.5 to x-2 (−3)"
-    assert words.sentence("it is so") == "It is so."
-    assert [words.size(count) for count in (10, 812_000, 3_400_000)] == ["1 kB", "812 kB", "3.4 MB"]
+    assert str(format.difference(-0.004, 0.001)) == "−0.4 ± 0.1"
+    assert str(format.difference(-0.00001)) == "0.0"  # no sign where nothing is to be seen
+    assert [format.p_phrase(p) for p in (0.0004, 0.031, 1.0, None)] == ["p < .001", "p = .031", "p = 1", ""]
+    assert format.with_minus("from -1.5 to x-2 (-3)") == "from −1.5 to x-2 (−3)"
+    assert format.sentence("it is so") == "It is so."
+    assert [format.size(count) for count in (10, 812_000, 3_400_000)] == ["1 kB", "812 kB", "3.4 MB"]

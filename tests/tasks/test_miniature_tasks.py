@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from spot_eval.miniature import FAMILIES, items
-from spot_eval.suite import load_suite
-from spot_eval.task_docs import load_tasks
+from spot_eval.tasks.loader import load_tasks
+from spot_eval.tasks.suite import load_suite
 
 TASKS = Path(__file__).parents[2] / "tasks" / "miniature"
 

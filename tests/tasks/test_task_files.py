@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from connect4 import Position
-from spot_eval.errors import UserError
+from spot_eval.core.errors import UserError
 from spot_eval.graders import ifeval
-from spot_eval.sources import SOURCES
+from spot_eval.tasks.data.sources import SOURCES
 
 TASKS = Path(__file__).parents[2] / "tasks"
 IFEVAL = {

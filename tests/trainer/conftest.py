@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.tokenize import Example
+from trainer.batches.tokenize import Example
 
 
 def made_up(count: int, vocabulary: int, seed: int = 0, *, prompt: int = 8, answer: int = 20) -> list[Example]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from trainer.batches.packing import BOTH, CHOSEN, REJECTED
 from trainer.errors import TrainError
-from trainer.layout import BOTH, CHOSEN, REJECTED
 from trainer.objectives import TERMS, Objective, Scores, Shift, score
 
 # two pairs; the first shares a token between its sides

@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from trainer.loop import Job, run_training
-from trainer.pairs import read_pairs
+from trainer.batches.tokenize import tokenize
+from trainer.pairs.pair_files import read_pairs
 from trainer.settings import Settings
-from trainer.tokenize import tokenize
+from trainer.training.loop import Job, run_training
 
 RATE, BETA, DECAY = 2e-4, 0.1, 0.01
 pytest.importorskip("trl")
@@ -28,7 +28,7 @@ pytest.importorskip("trl")
 def test_four_steps_are_trl_s(
     objective: str, kind: str, loss_type: str, tiny: Path, pairs_file: Path, tmp_path: Path
 ) -> None:
-    from trl_peer import dpo_trainer, sft_trainer
+    from tests.trainer.trl_peer import dpo_trainer, sft_trainer
 
     settings = Settings(
         objective=objective, beta=BETA, learning_rate=RATE, weight_decay=DECAY, warmup=0.0, epochs=1, batch_size=8,

@@ -10,7 +10,7 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
-from trainer.tokenize import Example
+from trainer.batches.tokenize import Example
 
 
 def _common(out: Path, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Boards: drawn from a seed with exact labels, checked, written to files."""

@@ -1,0 +1,254 @@
+"""Boards nobody has seen, of every kind in fixed shares, with exact labels; the same seed gives the same boards.
+
+    boards = generate_boards(500, seed=7)
+    boards[0].row(0)  # {"id": 0, "level": 1, "moves": "4453…", "state": "(5,0):_ …", "answer": [[[0, 3]], []], …}
+
+Random play-outs come in numbered batches; a board is taken if its stratum still wants one and neither it nor its mirror
+image was seen. That depends on the walks' numbers alone, so the set does not depend on machine, cores or batch size.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from connect4.boards.random_stream import Stream
+from connect4.boards.strata import LEVELS, Stratum, bands, quotas, result_class, safe_class, wins_class
+from connect4.rules.game import STANDARD, Game
+from connect4.rules.position import Position, immediate_wins
+from connect4.task.answers import Truth, to_answer
+
+if TYPE_CHECKING:
+    from connect4.boards.playouts import Walks
+
+VERSION = 1
+"""Of the boards a seed names; goes up whenever they change."""
+
+BATCH = 16_384
+PATIENCE = 8 * BATCH  # walks without one board that was wanted, after which a stratum counts as empty
+SOLVED_TOGETHER = 64
+ORDER = 0xB0A2D5  # names the stream that shuffles the set
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """A position with what is asked of it. `moves` is a game that leads there, columns counted from 1."""
+
+    position: Position
+    level: int
+    truth: Truth
+    moves: str
+    stratum: str
+    nodes: int | None = None  # positions the solver looked at, level 3
+
+    @property
+    def difficulty(self) -> dict[str, int]:
+        """Stones on the board, cells of the right answer, and the solver's nodes where it was asked."""
+        labels = sum(len(part) for name, part in self.truth.items() if name != "result")
+        cost = {} if self.nodes is None else {"nodes": self.nodes}
+        return {"plies": self.position.ply, "labels": labels, **cost}
+
+    def row(self, number: int) -> dict[str, Any]:
+        """The board as a line of a set's file."""
+        return {
+            "id": number,
+            "level": self.level,
+            **asdict(self.position.game),
+            "moves": self.moves,
+            "player": self.position.player,
+            "state": self.position.to_state(),
+            "answer": to_answer(self.level, self.truth),
+            "stratum": self.stratum,
+            "difficulty": self.difficulty,
+        }
+
+
+class TooFewBoardsError(ValueError):
+    """There are not as many boards of the wanted kind."""
+
+
+def generate_boards(
+    n: int,
+    seed: int,
+    *,
+    level: int = 1,
+    game: Game = STANDARD,
+    exclude: Iterable[Position] = (),
+    advance: Advance = lambda count: None,
+) -> list[Puzzle]:
+    """`n` boards of `level`, no two of them or of `exclude` equal up to a mirror, in random order.
+
+    Shares are those of `strata`; where a band of plies has no board of a class, another band gives it, and where a
+    class has none at all, the others. `advance(k)` is told when k more boards are found. Raises ValueError for a level
+    or number there is not, TooFewBoardsError where the game does not have so many boards.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"there is no level {level}; levels are {', '.join(map(str, LEVELS))}")
+    if n < 1:
+        raise ValueError(f"{n} boards are none; ask for 1 or more")
+    ranges = bands(game, level)
+    filling = _Filling(quotas(n, level, len(ranges)), _keys_of(exclude, game), advance)
+    band_of = {ply: band for band, (low, high) in enumerate(ranges) for ply in range(low, high + 1)}
+    plan = _Plan(game, level, seed, ranges[0][0], ranges[-1][1], band_of)
+    _fill(filling, plan)
+    return Stream(*plan.names, ORDER).shuffled(filling.taken)
+
+
+def generate_like(
+    boards: Sequence[Position], seed: int, *, exclude: Iterable[Position] = (), advance: Advance = lambda count: None
+) -> list[Puzzle]:
+    """A twin for each board, in the same order: a fresh board with as many stones and the same class at level 1.
+
+    None is one of `boards`, of `exclude` or of each other, mirrored or not. Raises TooFewBoardsError where a board has
+    no twin left.
+    """
+    game = boards[0].game
+    kinds = [(wins_class(*map(len, immediate_wins(board))), board.ply) for board in boards]
+    filling = _Filling(dict(Counter(kinds)), _keys_of([*boards, *exclude], game), advance, strict=True)
+    plies = {ply: ply for _, ply in kinds}
+    _fill(filling, _Plan(game, 1, seed, min(plies), max(plies), plies))
+    found: dict[tuple[str, int], list[Puzzle]] = {}
+    for puzzle in filling.taken:
+        found.setdefault((puzzle.stratum, puzzle.position.ply), []).append(puzzle)
+    return [found[kind].pop(0) for kind in kinds]
+
+
+@dataclass
+class _Filling:
+    """Which strata want how many boards, and what was seen."""
+
+    quota: dict[Stratum, int]
+    seen: set[int]
+    advance: Advance
+    strict: bool = False  # no stratum may stand in for another
+    taken: list[Puzzle] = field(default_factory=list)
+    fertile: set[Stratum] = field(default_factory=set)  # those that gave a board since the last `pass_on`
+    idle: int = 0  # walks since a board was taken
+
+    def wants(self, stratum: Stratum, key: int) -> bool:
+        """Whether this board would go into the set."""
+        return bool(self.quota.get(stratum)) and key not in self.seen
+
+    def take(self, stratum: Stratum, key: int, puzzle: Puzzle) -> None:
+        """Puts it there."""
+        self.seen.add(key)
+        self.quota[stratum] -= 1
+        self.fertile.add(stratum)
+        self.idle = 0
+        self.taken.append(puzzle)
+        self.advance(1)
+
+    def pass_on(self) -> None:
+        """What strata that gave nothing for long still want goes to their class's other bands, else to others."""
+        heirs = [stratum for stratum, wanted in self.quota.items() if not wanted and stratum in self.fertile]
+        if self.strict or not heirs:
+            left = ", ".join(f"{kind} at {ply}" for (kind, ply), wanted in self.quota.items() if wanted)
+            raise TooFewBoardsError(
+                f"only {len(self.taken)} such boards were found: {PATIENCE:,} more games gave none that was still "
+                f"wanted ({left:.100}); ask for fewer"
+            )
+        for stratum, wanted in [item for item in self.quota.items() if item[1]]:
+            near = [other for other in heirs if other[0] == stratum[0]] or heirs
+            self.quota[stratum] = 0
+            for i in range(wanted):
+                self.quota[near[i % len(near)]] += 1
+        self.fertile.clear()
+        self.idle = 0
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which walks are taken: of `low` to `high` plies, those whose ply is in a band."""
+
+    game: Game
+    level: int
+    seed: int
+    low: int
+    high: int
+    band_of: Mapping[int, int]
+
+    @property
+    def names(self) -> tuple[int, ...]:
+        """What names the streams of random numbers."""
+        return self.seed, self.level, self.game.rows, self.game.columns, self.game.connect
+
+
+def _fill(filling: _Filling, plan: _Plan) -> None:
+    """Walks until every stratum has what it wants."""
+    from connect4.boards.playouts import keys, walks
+
+    first = 0
+    while any(filling.quota.values()):
+        if filling.idle >= PATIENCE:
+            filling.pass_on()
+        batch = walks(plan.game, plan.names, range(first, first + BATCH), plan.low, plan.high, careful=plan.level == 3)
+        numbers = keys(batch.mover, batch.stones, plan.game).tolist()
+        first += BATCH
+        filling.idle += BATCH
+        (_take_solved if plan.level == 3 else _take)(filling, plan, batch, numbers)
+
+
+def _take(filling: _Filling, plan: _Plan, batch: Walks, numbers: Sequence[int]) -> None:
+    """Levels 1 and 2: the class is in the bits."""
+    import numpy as np
+
+    kind: Callable[[int, int], str] = wins_class if plan.level == 1 else safe_class
+    bits = (batch.mine, batch.theirs) if plan.level == 1 else (batch.safe, plan.game.landing(batch.stones))
+    a, b = (np.bitwise_count(which) for which in bits)
+    size = plan.game.columns + 1
+    wanted = np.zeros((size, size, plan.game.size + 1), bool)  # what no stratum wants now is passed over at once
+    for i, j, ply in product(range(size), range(size), plan.band_of):
+        wanted[i, j, ply] = filling.quota.get((kind(i, j), plan.band_of[ply]), 0) > 0
+    for at in np.flatnonzero(wanted[a, b, batch.plies]).tolist():
+        stratum = kind(int(a[at]), int(b[at])), plan.band_of[int(batch.plies[at])]
+        if filling.wants(stratum, numbers[at]):
+            filling.take(stratum, numbers[at], _puzzle(batch, at, plan, stratum[0]))
+
+
+def _take_solved(filling: _Filling, plan: _Plan, batch: Walks, numbers: Sequence[int]) -> None:
+    """Level 3: boards on which the player to move has no win at once, solved a few at a time until quotas are full."""
+    from connect4.task.labels import forced_all
+
+    plies, mine = batch.plies.tolist(), batch.mine.tolist()
+    waiting = [i for i, ply in enumerate(plies) if ply and not mine[i]]
+    for start in range(0, len(waiting), SOLVED_TOGETHER):
+        bands_wanted = {band for (_, band), wanted in filling.quota.items() if wanted}
+        together = [i for i in waiting[start : start + SOLVED_TOGETHER] if plan.band_of[plies[i]] in bands_wanted]
+        boards = [_position(batch, i, plan.game) for i in together]
+        for i, board, solved in zip(together, boards, forced_all(boards), strict=True):
+            stratum = result_class(*solved.truth["result"]), plan.band_of[plies[i]]
+            if filling.wants(stratum, numbers[i]):
+                puzzle = Puzzle(board, 3, solved.truth, _moves(batch, i), stratum[0], solved.nodes)
+                filling.take(stratum, numbers[i], puzzle)
+        if not any(filling.quota.values()):
+            return
+
+
+def _puzzle(batch: Walks, i: int, plan: _Plan, stratum: str) -> Puzzle:
+    game = plan.game
+    if plan.level == 1:
+        truth: Truth = {
+            "mine": frozenset(game.cells_of(int(batch.mine[i]))),
+            "theirs": frozenset(game.cells_of(int(batch.theirs[i]))),
+        }
+    else:
+        truth = {"safe": frozenset(game.cells_of(int(batch.safe[i])))}
+    return Puzzle(_position(batch, i, game), plan.level, truth, _moves(batch, i), stratum)
+
+
+def _moves(batch: Walks, i: int) -> str:
+    return "".join(str(column + 1) for column in batch.moves[i, : batch.plies[i]].tolist())
+
+
+def _position(batch: Walks, i: int, game: Game) -> Position:
+    return Position(int(batch.mover[i]), int(batch.stones[i]), game)
+
+
+def _keys_of(boards: Iterable[Position], game: Game) -> set[int]:
+    """The keys of boards of this game; boards of another cannot be drawn anyway."""
+    return {board.canonical_key() for board in boards if board.game == game}

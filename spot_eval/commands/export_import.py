@@ -1,0 +1,81 @@
+"""`spot-eval export` and `spot-eval import`: runs for other programs, and runs made by them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spot_eval.commands.common import BoardJson, assignments, say, show_board
+
+
+class Target(StrEnum):
+    """Whom a run is exported to."""
+
+    lm_eval = "lm-eval"
+    inspect = "inspect"
+    model_card = "model-card"
+
+
+def export_command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    to: Annotated[Target, typer.Option("--to", help="Whose format.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR|FILE", help="[default: RUN/export/…]"),
+    ] = None,
+) -> None:
+    """A run as lm-eval's results and sample logs, Inspect's logs, or a model card's evaluation metadata."""
+    from spot_eval.core.errors import UserError
+    from spot_eval.core.files import writing
+    from spot_eval.interchange.to_card import export_card
+    from spot_eval.interchange.to_inspect import export_inspect
+    from spot_eval.interchange.to_lm_eval import export_lm_eval
+
+    exporters = {Target.lm_eval: export_lm_eval, Target.inspect: export_inspect, Target.model_card: export_card}
+    place = output or run / "export" / ("model-card.md" if to is Target.model_card else to.value)
+    if to is not Target.model_card and place.is_file():
+        raise UserError(f"-o {place} is a file; --to {to.value} writes several, into a folder")
+    if to is Target.model_card and place.is_dir():
+        raise UserError(f"-o {place} is a folder; --to {to.value} writes one file")
+    with writing(place):
+        written = exporters[to](run, place)
+    for path in written:
+        print(path)  # noqa: T201
+
+
+def import_command(
+    *,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="lm-eval's samples_….jsonl, or the folder they are in.")
+    ],
+    results: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The results_….json. [default: the one beside the logs]")
+    ] = None,
+    suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="Says which family a task is in.")] = "spot",
+    family: Annotated[
+        list[str] | None, typer.Option("--family", metavar="TASK=FAMILY", help="Instead of the suite; repeatable.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(metavar="NAME", help="The metric that is the score.")] = None,
+    log_filter: Annotated[str | None, typer.Option("--filter", metavar="NAME", help="Whose answers count.")] = None,
+    model_id: Annotated[str | None, typer.Option(metavar="NAME", help="[default: as the results say]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="[default: runs/<model>-lm-eval-…]")] = None,
+    as_json: BoardJson = False,
+) -> None:
+    """A run made by lm-eval, from its sample logs, so that it can be compared, gated and reported."""
+    from spot_eval.interchange.from_lm_eval import Import, import_logs
+    from spot_eval.tasks.suite import load_suite
+
+    wanted = Import(
+        files=files,
+        results=results,
+        model=model_id,
+        metric=metric,
+        filter=log_filter,
+        families=assignments("--family", family),
+        out=out,
+    )
+    path, board = import_logs(wanted, load_suite(suite), say)
+    show_board(path, board, as_json)

@@ -1,0 +1,33 @@
+"""The errors a user can mend: one sentence saying what, where, and what to do.
+
+The command line prints them without a traceback and exits with `exit_code`; everything else is a crash (exit 1).
+"""
+
+
+class UserError(Exception):
+    """Bad input. The message names the offending value and the way out.
+
+    >>> raise UserError("no suite named 'spott'; the nearest is 'spot' (spot-eval tasks list shows all)")
+    Traceback (most recent call last):
+    spot_eval.core.errors.UserError: no suite named 'spott'; the nearest is 'spot' (spot-eval tasks list shows all)
+    """
+
+    exit_code = 2
+
+
+class NotComparableError(UserError):
+    """Two runs differ in a setting that decides scores, so their difference would mean nothing."""
+
+    exit_code = 5
+
+
+class EngineDiedError(UserError):
+    """The engine broke off on the way: nothing the user typed is wrong, and what was finished is kept."""
+
+    exit_code = 1
+
+
+class Interrupted(BaseException):
+    """Ctrl-C. No KeyboardInterrupt, so that no library on the way can make something else of it."""
+
+    exit_code = 130

@@ -1,0 +1,151 @@
+"""Files that survive a kill: whole files replaced at once, and append-only logs.
+
+Knows bytes and JSON; nothing of runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from spot_eval.core.errors import UserError
+from spot_eval.core.records import to_line
+
+FSYNC_EVERY_S = 1.0
+
+
+def file_name(name: str) -> str:
+    """`name` as part of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns the operating system's refusal to write `path` into one sentence."""
+    try:
+        yield
+    except OSError as problem:
+        raise UserError(
+            f"cannot write {path}: {problem.strerror or problem}; make room, or choose another place with --out or -o "
+            "(finished records stay, and the same command goes on from them)"
+        ) from problem
+
+
+def write_atomically(path: Path, lines: Iterable[bytes]) -> None:
+    """Writes a whole file or nothing: readers see the old content or the new, never a part.
+
+    Raises UserError where the disk is full or the place is not writable.
+    """
+    with writing(path):
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with temporary.open("wb") as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`value` as indented JSON, atomically."""
+    write_atomically(path, [json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"])
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; UserError naming the file where there is none."""
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as problem:
+        raise UserError(f"{path} does not exist") from problem
+    except ValueError as problem:
+        raise UserError(f"{path}: not JSON ({problem})") from problem
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: expected an object, found {type(value).__name__}")
+    return value
+
+
+class JsonLog:
+    """An append-only JSON Lines file.
+
+    Each append is handed to the operating system at once (a killed process loses nothing) and to the disk once a
+    second (a power cut loses at most that).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[bytes] | None = None
+        self._synced = 0.0
+
+    def repair(self) -> int:
+        """Drops a last line that was cut short by a kill; returns how many bytes that were."""
+        if not self.path.exists():
+            return 0
+        with writing(self.path), self.path.open("rb+") as file:
+            size = file.seek(0, os.SEEK_END)
+            good = size
+            while good:
+                start = _start_of_last_line(file, good)
+                file.seek(start)
+                if _is_whole(file.read(good - start)):
+                    break
+                good = start
+            if good < size:
+                file.truncate(good)
+            return size - good
+
+    def append(self, record: Any) -> None:
+        """Adds one record; on a full disk nothing of it stays and UserError is raised."""
+        with writing(self.path):
+            if self._file is None:
+                self._file = self.path.open("ab", buffering=0)
+            end = self._file.seek(0, os.SEEK_END)
+            line = to_line(record)
+            try:
+                written = 0
+                while written < len(line):
+                    written += self._file.write(line[written:])
+            except OSError:
+                self._file.truncate(end)
+                raise
+            now = time.monotonic()
+            if now - self._synced > FSYNC_EVERY_S:
+                os.fsync(self._file.fileno())
+                self._synced = now
+
+    def close(self) -> None:
+        """Brings everything to the disk."""
+        if self._file is not None:
+            with writing(self.path):
+                os.fsync(self._file.fileno())
+            self._file.close()
+            self._file = None
+
+
+def _is_whole(line: bytes) -> bool:
+    if not line.endswith(b"\n"):
+        return False
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _start_of_last_line(file: IO[bytes], end: int) -> int:
+    """The offset where the line that ends at `end` begins; reads backwards, a block at a time."""
+    position = end - 1  # the newline that ends the line itself does not count
+    while position > 0:
+        block = min(65536, position)
+        file.seek(position - block)
+        found = file.read(block).rfind(b"\n")
+        if found >= 0:
+            return position - block + found + 1
+        position -= block
+    return 0

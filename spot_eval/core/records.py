@@ -1,0 +1,175 @@
+"""The records a run is made of, their keys, and how they lie in JSON Lines files.
+
+    {"key": "9f…", "task": "aime24", "doc_id": 0, "doc_hash": "5b…", "repeat": 2, "seed": 1203211,
+     "text": "…", "finish_reason": "stop", "prompt_tokens": 143, "output_tokens": 802}
+
+A key names everything that decides a text, so two checkpoints, prompts or samplings never share a record. This module
+knows nothing of directories, models or tasks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from spot_eval.core.errors import UserError
+
+T = TypeVar("T")
+
+
+def digest(*parts: Any) -> str:
+    """128 bits of SHA-256, in hex, over the canonical JSON of `parts` (sorted keys, no blanks)."""
+    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+def doc_hash(messages: list[dict[str, str]], gold: Any, occurrence: int = 0) -> str:
+    """The pairing key of a doc: equal in two runs exactly when both asked the same and expected the same.
+
+    `occurrence` counts earlier docs of the task with the same messages and gold, so that doubles stay apart.
+    """
+    return digest("doc", messages, gold, *([occurrence] if occurrence else []))
+
+
+def record_key(
+    *, fingerprint: str, engine: Mapping[str, Any], run_seed: int, task: str, prompt: str, sampling: Mapping[str, Any],
+    repeat: int, seed: int, occurrence: int = 0,
+) -> str:  # fmt: skip
+    """The identity of one generation: whatever could change its text is in here.
+
+    `sampling` holds the token budget in force and the stop strings; `seed` is the request's own; `occurrence` counts
+    earlier docs of the task with the same prompt.
+    """
+    extra = [occurrence] if occurrence else []
+    return digest("generation", fingerprint, dict(engine), run_seed, task, prompt, dict(sampling), repeat, seed, *extra)
+
+
+def request_seed(run_seed: int, task: str, doc: str, repeat: int) -> int:
+    """The sampling seed of one request, below 2**31.
+
+    It does not depend on the model, so two checkpoints draw the same random numbers, and not on order or `--limit`.
+    """
+    return int(digest("seed", run_seed, task, doc, repeat)[:8], 16) & 0x7FFFFFFF
+
+
+@dataclass(frozen=True)
+class Doc:
+    """One row of a task, as asked: what `docs.jsonl` holds. `row` is what the grader reads."""
+
+    task: str
+    doc_id: int
+    doc_hash: str
+    messages: list[dict[str, str]]
+    gold: Any
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One finished request: a line of `generations.jsonl`. None is what generations made elsewhere do not say."""
+
+    key: str
+    task: str
+    doc_id: int
+    doc_hash: str
+    repeat: int
+    seed: int | None
+    text: str
+    finish_reason: str  # "stop" (the model ended its turn), "length" (the budget did), or "unknown"
+    prompt_tokens: int | None  # None where the engine is not told
+    output_tokens: int | None
+    max_new_tokens: int | None  # the budget in force: the task's, or what the context left of it
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A request that gave no text: a line of `failures.jsonl`. It is not judged, and tried again on resume."""
+
+    key: str
+    task: str
+    doc_id: int
+    doc_hash: str
+    repeat: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One generation, judged: a line of `samples.jsonl`.
+
+    `score` is None where it could not be judged. `answer_group` numbers the answers of one doc that are the same
+    answer (for majority votes), None where there is none or the task's answers cannot vote. `metrics` and `weights` are
+    the verdict's.
+    """
+
+    key: str
+    task: str
+    doc_id: int
+    doc_hash: str
+    repeat: int
+    score: float | None
+    extracted: str | None
+    why: str
+    truncated: bool | None  # None where nobody knows how the text ended
+    unparsed: bool
+    not_judged: bool
+    prompt_tokens: int | None
+    output_tokens: int | None
+    text_hash: str = ""  # of the text that was judged, so that no verdict outlives it
+    answer_group: int | None = None
+    grader: str = ""
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
+
+
+def to_line(record: Any) -> bytes:
+    """One record as a line of UTF-8 JSON, newline included."""
+    row = record if isinstance(record, dict) else asdict(record)
+    try:
+        text = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # a lone surrogate, which only an escape can carry
+        text = json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode()
+    return text + b"\n"
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON Lines file, split on newlines only.
+
+    Raises UserError naming file and line where a line is not an object.
+    """
+    try:
+        content = path.open("rb")
+    except OSError as problem:
+        raise UserError(
+            f"{path} cannot be read ({problem.strerror}); the command that made it makes it again"
+        ) from problem
+    with content as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = json.loads(line)
+            except ValueError as problem:
+                raise UserError(
+                    f"{path}, line {number}: not JSON ({problem}); take the line out, and the same command "
+                    "makes it again"
+                ) from problem
+            if not isinstance(row, dict):
+                raise UserError(f"{path}, line {number}: expected an object, found {type(row).__name__}")
+            yield row
+
+
+def read_records(path: Path, kind: type[T]) -> Iterator[T]:
+    """The records of one kind in a JSON Lines file; fields of later versions are passed over.
+
+    Raises UserError naming file and line where a field is missing.
+    """
+    names = set(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    for number, row in enumerate(read_lines(path), start=1):
+        try:
+            yield kind(**{name: value for name, value in row.items() if name in names})
+        except TypeError as problem:
+            missing = str(problem).rpartition(": ")[2]
+            raise UserError(f"{path}, line {number}: a {kind.__name__} record lacks {missing}") from problem

@@ -1,0 +1,140 @@
+"""Numbers and names as a reader sees them, on a screen, on the page and in Markdown: one place, so that all agree.
+
+percent(0.312, 0.06)   # "31.2 ± 6.0"
+signed(-0.012)         # "-1.2", points
+p_value(0.031)         # ".031"
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+MINUS = "−"
+TITLES = {"in_domain": "in-domain", "ood": "out-of-domain", "general": "general"}
+
+
+class NumberText(NamedTuple):
+    """A number and its error as text; the page sets them in columns of their own."""
+
+    text: str
+    error: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.error}".strip()
+
+
+def score(mean: float | None, stderr: float | None = None) -> NumberText | None:
+    """`45.5`, `± 3.5`: percent."""
+    if mean is None:
+        return None
+    return NumberText(f"{100 * mean:.1f}", "" if stderr is None else f"± {100 * stderr:.1f}")
+
+
+def difference(mean: float | None, stderr: float | None = None) -> NumberText | None:
+    """`+2.1`, `± 0.8`: percentage points, with a sign unless it is zero."""
+    if mean is None:
+        return None
+    return NumberText(points(mean), "" if stderr is None else f"± {100 * stderr:.1f}")
+
+
+def share(value: float | None) -> str:
+    """`0.3`: percent without an error; a dash where it is not known."""
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def points(value: float) -> str:
+    """`+2.1` or `−0.4`; a zero has no sign."""
+    shown = f"{100 * abs(value):.1f}"
+    if shown == "0.0":
+        return shown
+    return f"{'+' if value > 0 else MINUS}{shown}"
+
+
+def family_title(name: str) -> str:
+    """`out-of-domain` for `ood`; a family of the user's own has its own name."""
+    return TITLES.get(name, name)
+
+
+def size(count: int) -> str:
+    """Bytes for people: `812 kB`, `3.4 MB`, `1.2 GB`."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{max(1, round(count / 1e3))} kB"
+
+
+def several(count: int, one: str, many: str = "") -> str:
+    """`1 doc`, `3,021 docs`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital and a full stop."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def with_minus(text: str) -> str:
+    """`text` with true minus signs before its numbers, as wide as a plus."""
+    return re.sub(r"(?<![\w.])-(?=\d)", MINUS, text)
+
+
+def safe(text: str) -> str:
+    """A name for a Rich table: nothing in it acts as markup or steers the terminal."""
+    from rich.markup import escape
+
+    return escape(plain(text))
+
+
+def signed(value: float | None, stderr: float | None = None) -> str:
+    """`+1.2 ± 0.4` in points."""
+    if value is None:
+        return "-"
+    return f"{100 * value:+.1f}" + ("" if stderr is None else f" ± {100 * stderr:.1f}")
+
+
+def p_value(p: float) -> str:
+    """`.031`, `<.001` or `1`: three digits, and never a zero."""
+    return "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 0.9995 else "1"
+
+
+def p_phrase(p: float | None) -> str:
+    """`p = .031` or `p < .001`; empty if there is no p value."""
+    if p is None:
+        return ""
+    return "p < .001" if p < 0.001 else f"p = {p_value(p)}"
+
+
+def percent(value: float | None, stderr: float | None = None) -> str:
+    """`31.2 ± 6.0`, in percent; a dash where there is no value."""
+    if value is None:
+        return "-"
+    return f"{100 * value:.1f}" if stderr is None else f"{100 * value:.1f} ± {100 * stderr:.1f}"
+
+
+def clock(seconds: float) -> str:
+    """`4 s`, `3 min 20 s` or `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+_MARKUP = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'"))
+
+
+def inert(text: str) -> str:
+    """Return `text` on one line, of which nothing acts as Markdown or HTML, links a page or calls a person."""
+    text = plain(text)
+    for markup, harmless in _MARKUP:
+        text = text.replace(markup, harmless)
+    text = re.sub(r"([\[\]*]|(?<!\w)_|_(?!\w))", r"\\\1", text)
+    text = text.replace("@", "@\u200b").replace("://", ":\u200b//")
+    return " ".join(text.split())
+
+
+def plain(text: str) -> str:
+    """Without the control characters by which a text could steer a terminal, or break an XML file."""
+    return re.sub(r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)

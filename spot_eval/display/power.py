@@ -1,0 +1,54 @@
+"""What an evaluation can see, on a terminal. Knows numbers and layout only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from spot_eval.display.format import family_title, plain, safe
+
+
+def print_power(plan: Mapping[str, Any], console: Console, title: str) -> None:
+    """Families and tasks with what they can show, then the chance that an unchanged checkpoint passes."""
+    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    table.add_column("", no_wrap=True)
+    for name in ("n x k", "± error", "detects", "fails at", "margin", "passes", "needs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    shown = dict.fromkeys([*(task["family"] for task in plan["tasks"].values())])
+    for family in shown:
+        whole = plan["families"].get(family)
+        if whole:
+            factor = whole["repeats_factor"]
+            wish = "never" if factor is None else "enough" if factor <= 1 else f"x {factor:.{int(factor < 9.95)}f}"
+            table.add_row(
+                safe(family_title(family)),
+                "", f"{100 * whole['stderr']:.1f}", _points(whole["smallest_detectable"]),
+                _points(whole["smallest_failing"]), f"{100 * whole['margin']:g}",
+                f"{100 * whole['pass_at_no_change']:.0f} %", wish, style="bold",
+            )  # fmt: skip
+        else:
+            table.add_row(safe(family_title(family)), "", "", "", "", "", "", "", style="bold")
+        for name, task in plan["tasks"].items():
+            if task["family"] == family:
+                table.add_row(
+                    f"  {safe(name)}", f"{task['docs']} x {task['repeats']:g}", f"{100 * task['stderr']:.1f}",
+                    _points(task["smallest_detectable"]),
+                )  # fmt: skip
+    console.print(table)
+    chance, often = plan["pass_at_no_change"], f"{100 * plan['power']:g} %"
+    lines = [
+        f"points. detects: the drop found with {often} chance; fails at: the one that fails the gate as "
+        f"often; passes: the chance of PASS where nothing changed; needs: repeats that bring it to {often}",
+        "" if chance is None else f"the whole gate passes with {100 * chance:.0f} % chance where nothing changed",
+        *(f"warning: {warning}" for warning in plan["warnings"]),
+    ]
+    for line in filter(None, lines):
+        console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _points(drop: float | None) -> str:
+    return "-" if drop is None else f"{100 * drop:.1f}"

@@ -1,0 +1,72 @@
+"""The gate's verdict on a terminal. Knows numbers and layout only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from spot_eval.display.format import family_title, p_value, percent, plain, safe, signed
+
+FULL_WIDTH = 90
+STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
+
+
+def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> None:
+    """Verdict first, then why, then the numbers it stands on."""
+    style, word = STYLES[verdict["verdict"]], verdict["verdict"].upper()
+    console.print(f"[{style}]{word}[/]: {safe(verdict['summary'])}", soft_wrap=True, highlight=False)
+    for reason in verdict["reasons"]:
+        console.print(f"- {plain(reason)}", markup=False, highlight=False, soft_wrap=True)
+    title = f"{verdict['candidate']['model']} against {verdict['base']['model']} (%)"
+    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    table.add_column("", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    shown = slice(None) if console.width >= FULL_WIDTH else slice(-1)
+    for name in ("base", "now", "difference", "at least", "margin", "p harm")[shown]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for family, one in verdict["families"].items():
+        table.add_row(safe(family_title(family)), *_cells(one, one["margin"])[shown], style="bold")
+        for task in one["tasks"]:
+            if task in verdict["guards"]:
+                guard = verdict["guards"][task]
+                table.add_row(f"  {safe(task)}", *_cells(guard, guard["drop"])[shown])
+    console.print(table)
+    for note in [*imputed_lines(verdict), *verdict["notes"], *verdict["warnings"]]:
+        console.print(f"note: {plain(note)}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"{verdict['lost']} docs lost, {verdict['gained']} gained; at least: one-sided "
+        f"{100 * (1 - verdict['alpha']):g} %; p adjusted (Holm)\n"
+        f"written: {place}/gate.json, gate.md, junit.xml, regressions.jsonl, comparison.json",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+def _cells(one: Mapping[str, Any], limit: float) -> list[str]:
+    style = STYLES[one["verdict"]]
+    p = one["p_harm_holm"]
+    return [
+        f"[{style}]{one['verdict']}[/]",
+        percent(one["base"]),
+        percent(one["candidate"]),
+        signed(one["mean"], one["stderr"]),
+        signed(one["lower"]),
+        f"{-100 * limit:g}",
+        "" if p is None else p_value(p),
+    ]
+
+
+Verdict = Mapping[str, Any]
+
+
+def imputed_lines(verdict: Verdict) -> Iterator[str]:
+    """What each family's verdict would be if all that was not judged were right, or wrong."""
+    for name, one in verdict["families"].items():
+        if one["imputed"]:
+            cases = [one["imputed"][case] for case in ("worst", "best")]
+            worst, best = (f"{signed(case['mean'])} ({case['verdict']})" for case in cases)
+            yield f"{name}: {worst} if all that was not judged goes against the candidate, {best} if for it"

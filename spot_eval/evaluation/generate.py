@@ -1,0 +1,253 @@
+"""From docs to finished generations: plan every request of a run, then keep what is new.
+
+All tasks' requests go to the engine together, longest budgets first, and each result is on disk before the next one is
+waited for. What an earlier run of the command finished is not asked again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from spot_eval.core.errors import UserError
+from spot_eval.core.files import write_json
+from spot_eval.core.progress import Say, progress
+from spot_eval.core.records import Doc, Failure, Generation, record_key, request_seed
+from spot_eval.models.model import Model
+from spot_eval.models.prompts import Prompt
+from spot_eval.models.registry import Completion, Engine, Refusal, Request
+from spot_eval.runs.directory import RunDirectory, reusable_generations
+from spot_eval.runs.manifest import versions
+from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.suite import Suite
+
+SESSION_EVERY_S = 5.0  # how much of a killed session's clock may be lost
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One request with what its record says of it."""
+
+    request: Request
+    doc: Doc
+    repeat: int
+
+    def failure(self, reason: str) -> Failure:
+        """The record of this request having given no text."""
+        return Failure(self.request.key, self.doc.task, self.doc.doc_id, self.doc.doc_hash, self.repeat, reason)
+
+    def generation(
+        self, text: str, finish_reason: str, prompt_tokens: int | None, output_tokens: int | None
+    ) -> Generation:
+        """The record of this request's text."""
+        return Generation(
+            key=self.request.key,
+            task=self.doc.task,
+            doc_id=self.doc.doc_id,
+            doc_hash=self.doc.doc_hash,
+            repeat=self.repeat,
+            seed=self.request.seed,
+            text=text,
+            finish_reason=finish_reason,
+            prompt_tokens=prompt_tokens,
+            output_tokens=output_tokens,
+            max_new_tokens=self.request.sampling.max_new_tokens,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every request of a run, and the docs whose prompts leave no room for an answer."""
+
+    requests: list[Planned]
+    too_long: list[Planned]
+    capped: int
+    """Requests whose budget was cut to what the context leaves."""
+
+
+class Renderer(Protocol):
+    """What makes prompts: a model, or its tokenizer."""
+
+    def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
+        """The prompt of each conversation."""
+        ...
+
+
+def make_plan(
+    tasks: Sequence[LoadedTask],
+    suite: Suite,
+    prompts: Renderer,
+    *,
+    fingerprint: str,
+    engine: Mapping[str, Any],
+    context: int | None,
+    run_seed: int,
+) -> Plan:
+    """Renders every prompt once and names every request; the longest budgets come first, then the longest prompts."""
+    requests: list[Planned] = []
+    too_long: list[Planned] = []
+    capped = 0
+    for task in tasks:
+        sampling = suite.sampling_of(task.name)
+        seen = Counter[str]()
+        for doc, prompt in zip(task.docs, prompts.render_many([doc.messages for doc in task.docs]), strict=True):
+            room = None if context is None or prompt.length is None else context - prompt.length
+            budget = sampling.max_new_tokens if room is None else min(sampling.max_new_tokens, room)
+            in_force = sampling.model_copy(update={"max_new_tokens": max(budget, 0)})
+            for repeat in range(suite.repeats(task.name)):
+                seed = request_seed(run_seed, task.name, doc.doc_hash, repeat)
+                key = record_key(
+                    fingerprint=fingerprint,
+                    engine=engine,
+                    run_seed=run_seed,
+                    task=task.name,
+                    prompt=prompt.text,
+                    sampling={**in_force.model_dump(), "until": task.until},
+                    repeat=repeat,
+                    seed=seed,
+                    occurrence=seen[prompt.text],
+                )
+                request = Request(
+                    key=key,
+                    prompt=prompt,
+                    sampling=in_force,
+                    seed=seed,
+                    until=task.until,
+                )
+                (requests if budget > 0 else too_long).append(Planned(request, doc, repeat))
+                capped += 0 < budget < sampling.max_new_tokens
+            seen[prompt.text] += 1
+    requests.sort(key=lambda planned: _order(planned, suite))
+    return Plan(requests, too_long, capped)
+
+
+def _order(planned: Planned, suite: Suite) -> tuple[Any, ...]:
+    sampling, request = suite.sampling_of(planned.doc.task), planned.request
+    draw = (sampling.temperature, sampling.top_p, sampling.top_k)
+    length = request.prompt.length or len(request.prompt.text)
+    return (-sampling.max_new_tokens, draw, request.until, -length, request.key)
+
+
+def refuse_too_long(too_long: Sequence[Planned], context: int) -> None:
+    """Raises UserError listing every doc whose prompt fills the context."""
+    docs = {(planned.doc.task, planned.doc.doc_id): planned.request.prompt.length for planned in too_long}
+    listed = ", ".join(f"{task}/{doc_id} ({tokens} tokens)" for (task, doc_id), tokens in docs.items())
+    raise UserError(
+        f"{len(docs)} prompts do not fit the model's context of {context} tokens: {listed}; "
+        "--skip-too-long leaves them out and records them as not judged"
+    )
+
+
+@dataclass
+class Session:
+    """The clock and counters of one run of the command, kept in a file of its own while it works."""
+
+    path: Path
+    facts: dict[str, Any]
+    engine: Engine
+    started: float = field(default_factory=time.monotonic)
+    generations: int = 0
+    output_tokens: int = 0
+    failures: int = 0
+    _written: float = 0.0
+
+    def write(self, *, force: bool = False) -> None:
+        """Brings the counters to disk, at most every few seconds unless forced."""
+        now = time.monotonic()
+        if not force and now - self._written < SESSION_EVERY_S:
+            return
+        self._written = now
+        counters = {
+            "seconds": round(now - self.started, 3),
+            "generations": self.generations,
+            "output_tokens": self.output_tokens,
+            "failures": self.failures,
+        }
+        write_json(self.path, {**self.facts, "engine": dict(self.engine.description()), **counters})
+
+
+def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -> set[str]:
+    """Copies what neighbouring runs of the same checkpoint have finished of `planned`; returns their keys."""
+    open_requests = {one.request.key: one for one in planned}
+    if not open_requests:
+        return set()
+    taken = set()
+    for found in reusable_generations(run.path.parent, fingerprint, set(open_requests)):
+        if one := open_requests.pop(found.key, None):
+            doc = one.doc
+            run.generations.append(replace(found, task=doc.task, doc_id=doc.doc_id, doc_hash=doc.doc_hash))
+            taken.add(found.key)
+    return taken
+
+
+def generate(
+    run: RunDirectory, engine: Engine, planned: Sequence[Planned], *, finished: int, total: int
+) -> Counter[str]:
+    """Has the engine answer `planned`; each result is appended to the run's records as it comes.
+
+    Returns why requests gave no text, and how many each time.
+    `finished` of the run's `total` requests were done before; they only move the bar.
+    """
+    by_key = {one.request.key: one for one in planned}
+    facts = {"started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "versions": versions()}
+    session = Session(run.new_session_file(), facts, engine)
+    session.write(force=True)
+    refused = Counter[str]()
+    with progress("generating", total, done=finished) as advance:
+
+        def emit(result: Completion | Refusal) -> None:
+            one = by_key[result.key]
+            if isinstance(result, Refusal):
+                run.failures.append(one.failure(result.reason))
+                session.failures += 1
+                refused[result.reason] += 1
+            else:
+                run.generations.append(
+                    one.generation(result.text, result.finish_reason, result.prompt_tokens, result.output_tokens)
+                )
+                session.generations += 1
+                session.output_tokens += result.output_tokens or 0
+            rate = session.output_tokens / max(1e-9, time.monotonic() - session.started)
+            advance(1, f"{rate:,.0f} tokens/s")
+            session.write()
+
+        try:
+            engine.generate([one.request for one in planned], emit)
+        finally:
+            session.write(force=True)
+    return refused
+
+
+def generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) -> None:
+    """Has the engine do what neither this run nor a neighbour has finished."""
+    requests = plan.requests
+    known = store.read_failures()
+    for planned in plan.too_long:
+        if planned.request.key not in known:
+            tokens = planned.request.prompt.length
+            store.failures.append(planned.failure(f"the prompt of {tokens} tokens does not fit the context"))
+    finished = set(store.read_generations())
+    missing = [planned for planned in requests if planned.request.key not in finished]
+    if model.fingerprint and (taken := take_over(store, missing, model.fingerprint)):
+        say(f"{len(taken)} generations of this checkpoint were finished by neighbouring runs and are taken over")
+        missing = [planned for planned in missing if planned.request.key not in taken]
+    if not missing:
+        return
+    say(f"{len(missing)} of {len(requests)} generations to do; records in {store.path}")
+    engine = model.open()
+    try:
+        refused = generate(store, engine, missing, finished=len(requests) - len(missing), total=len(requests))
+        for reason, times in refused.most_common(1):
+            most = "" if times == refused.total() else f", {times} of them"
+            say(
+                f"{refused.total()} generations gave no text and are not judged{most} because {reason}; "
+                f"{store.failures.path.name} names them all, and the same command tries them again"
+            )
+        for remark in engine.description().get("remarks", ()):
+            say(remark)
+    finally:
+        engine.close()

@@ -1,0 +1,46 @@
+"""From judged samples to the files of a scoreboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from spot_eval.core.files import write_atomically, write_json
+from spot_eval.core.records import Doc, Sample, read_records
+from spot_eval.display.scoreboard import markdown
+from spot_eval.metrics.connect4_controls import contamination, guessing
+from spot_eval.metrics.scoreboard import scoreboard
+from spot_eval.runs.baseline import Baseline, difference
+from spot_eval.runs.directory import RunDirectory
+from spot_eval.runs.judged import read_clusters
+
+
+def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | None) -> dict[str, Any]:
+    """Writes scoreboard.json and scoreboard.md from judged samples; returns the scoreboard."""
+    manifest = store.manifest
+    suite = manifest["config"]["suite"]
+    board = {
+        "model": manifest["model"]["name"],
+        "changes": manifest["config"]["changes"],
+        **scoreboard(
+            samples,
+            suite=suite,
+            sessions=store.read_sessions(),
+            left_out=manifest["left_out"],
+            clusters=read_clusters(store.path / "docs.jsonl"),
+        ),
+    }
+    boards = (doc for doc in read_records(store.path / "docs.jsonl", Doc) if _is_board(manifest, doc.task))
+    if guessed := guessing(boards):
+        board["guessing"] = guessed
+    if probe := contamination(samples):
+        board["contamination"] = probe
+    if baseline:
+        board["difference"] = difference(board, samples, suite, baseline)
+    write_json(store.path / "scoreboard.json", board)
+    write_atomically(store.path / "scoreboard.md", [markdown(board).encode()])
+    return board
+
+
+def _is_board(manifest: Mapping[str, Any], task: str) -> bool:
+    return manifest["config"]["data"][task]["grader"] == "connect4"

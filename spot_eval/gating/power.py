@@ -1,0 +1,215 @@
+"""What an evaluation can see, before GPU time is spent: `spot-eval power`, and part of `run --dry-run`.
+
+    power_of(suite, {"aime24": 30, …}, policy, base)["families"]["in_domain"]["pass_at_no_change"]
+
+What it returns:
+
+    {"alpha", "power": 0.8, "pass_at_no_change", "warnings": [sentence, …],
+     "tasks": {name: {"family", "docs", "repeats", "base_repeats", "difficulty", "source": "base" | "assumed",
+                      "stderr", "smallest_detectable", "docs_for_margin", "repeats_for_margin"}},
+     "families": {name: {"tasks", "margin", "stderr", "df", "smallest_detectable", "smallest_failing",
+                         "pass_at_no_change", "repeats_factor"}}}
+
+Fractions of 1; null where no drop, no number of docs or of repeats would do. `smallest_detectable` is the drop that the
+one-sided test of `compare` finds with 80 % chance, `smallest_failing` the one that fails the gate as often where the
+others stand still (Holm's first level, and not within the margin).
+
+What the numbers rest on is told by `detectable`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from spot_eval.gating.policy import Policy, load_policy
+from spot_eval.metrics.power import POWER, TaskPlan, chance_to_pass, smallest_drop, spread
+from spot_eval.runs.judged import JudgedDoc, JudgedRun
+from spot_eval.tasks.suite import Suite
+
+DIFFICULTY = 0.5
+"""The assumed mean score: nothing varies more."""
+MOST = 10_000
+"""Repeats or docs beyond this are no plan."""
+
+
+def assumed(
+    family: str,
+    docs: int,
+    repeats: int,
+    *,
+    mean: float = DIFFICULTY,
+    churn: float = 0.0,
+) -> TaskPlan:
+    """A task nothing is known of: chances spread over docs as Beta(mean, 1 - mean), most of them near 0 or 1.
+
+    Half of the variance m (1 - m) then lies within docs.
+    """
+    square = mean - mean * (1 - mean) / 2
+    return TaskPlan(family, docs, repeats, repeats, mean, square, churn)
+
+
+def from_base(family: str, docs: Sequence[JudgedDoc], repeats: int, *, churn: float = 0.0) -> TaskPlan | None:
+    """A task as a base run measured it; None where nothing of it was judged.
+
+    The variance within docs is estimated without bias from docs with two judged repeats or more; with single repeats
+    it is assumed.
+    """
+    judged = [scores for doc in docs if (scores := [score for score in doc.scores if score is not None])]
+    if not judged:
+        return None
+    mean = sum(sum(scores) / len(scores) for scores in judged) / len(judged)
+    k = max(1, round(sum(map(len, judged)) / len(judged)))
+    within = [_variance(scores) for scores in judged if len(scores) > 1]
+    square = mean - sum(within) / len(within) if within else mean - mean * (1 - mean) / 2
+    return TaskPlan(family, len(judged), repeats, k, mean, max(square, mean**2), churn, "base")
+
+
+def _variance(scores: Sequence[float]) -> float:
+    mean = sum(scores) / len(scores)
+    return sum((score - mean) ** 2 for score in scores) / (len(scores) - 1)
+
+
+def power_of(
+    suite: Mapping[str, Any],
+    docs: Mapping[str, int | None],
+    policy: Policy,
+    base: JudgedRun | None = None,
+    *,
+    margin: float | None = None,
+    difficulty: float = DIFFICULTY,
+    churn: float = 0.0,
+) -> dict[str, Any]:
+    """What a run of a resolved suite will be able to show against `base`, or against a run like itself.
+
+    `docs` is how many docs each task has, None where that is not known; `margin` takes the place of every family's.
+    """
+    plans, unknown = plan_tasks(suite, docs, base, difficulty=difficulty, churn=churn)
+    found = plan_power(plans, suite["families"], policy, margin)
+    if unknown:
+        found["warnings"].insert(0, f"how many docs {', '.join(unknown)} will have is not known: nothing is said of it")
+    return found
+
+
+def power_of_rows(suite: Suite, rows: Sequence[Mapping[str, Any]], baseline: Any) -> dict[str, Any]:
+    """Return what a dry run's `rows` can show under the default policy, by the spread of `baseline` if it is a run."""
+    base = baseline if isinstance(baseline, JudgedRun) else None
+    docs = {row["task"]: row["docs"] or None for row in rows}
+    return power_of(suite.resolved(), docs, load_policy(None)[0], base)
+
+
+def plan_tasks(
+    suite: Mapping[str, Any],
+    docs: Mapping[str, int | None],
+    base: JudgedRun | None = None,
+    *,
+    difficulty: float = DIFFICULTY,
+    churn: float = 0.0,
+) -> tuple[dict[str, TaskPlan], list[str]]:
+    """The plans of a resolved suite's tasks, and the tasks nothing can be said of.
+
+    `docs` is how many docs each task has, None where that is not known. What the base holds comes from the base.
+    """
+    plans: dict[str, TaskPlan] = {}
+    unknown = []
+    for task, settings in suite["tasks"].items():
+        family, repeats, count = settings["family"], settings["repeats"], docs.get(task)
+        measured = from_base(family, list(base.docs.get(task, {}).values()), repeats, churn=churn) if base else None
+        if measured:
+            plans[task] = replace(measured, docs=min(measured.docs, count) if count else measured.docs)
+        elif count:
+            plans[task] = assumed(family, count, repeats, mean=difficulty, churn=churn)
+        else:
+            unknown.append(task)
+    return plans, unknown
+
+
+def plan_power(
+    plans: Mapping[str, TaskPlan], families: Mapping[str, Sequence[str]], policy: Policy, margin: float | None = None
+) -> dict[str, Any]:
+    """power.json of what the tasks' plans can show under a policy; `margin` takes the place of every family's."""
+    margins = dict(policy.families) if policy.families is not None else dict.fromkeys(families, policy.margin)
+    gated = {
+        family: margin or margins[family]
+        for family, members in families.items()
+        if family in margins and all(task in plans for task in members)
+    }
+    level = policy.share("families") / max(1, len(margins))
+    of_families = {
+        family: _family([plans[task] for task in families[family]], list(families[family]), wished, policy, level)
+        for family, wished in gated.items()
+    }
+    chance = math.prod(entry["pass_at_no_change"] for entry in of_families.values()) if of_families else None
+    warnings = [
+        f"no mean for family {family}: {', '.join(t for t in families[family] if t not in plans)} is missing"
+        for family in margins
+        if family not in gated and family in families
+    ]
+    if chance is not None and chance < POWER:
+        weakest = min(of_families, key=lambda family: of_families[family]["pass_at_no_change"])
+        factor = of_families[weakest]["repeats_factor"]
+        way = f"{factor:.1f} times the repeats of {weakest} would do for it" if factor else "repeats alone will not do"
+        warnings.append(
+            f"where nothing changed this gate passes with {100 * chance:.0f} % chance only, below {100 * POWER:g} %; "
+            f"{way}, or a wider margin"
+        )
+    return {
+        "alpha": policy.alpha,
+        "power": POWER,
+        "pass_at_no_change": chance,
+        "warnings": warnings,
+        "tasks": {task: _task(plan, margin or margins.get(plan.family, policy.margin), policy.alpha)
+                  for task, plan in plans.items()},
+        "families": of_families,
+    }  # fmt: skip
+
+
+def _task(plan: TaskPlan, margin: float, alpha: float) -> dict[str, Any]:
+    def passes(one: TaskPlan) -> float:
+        return chance_to_pass([one], margin, alpha)
+
+    return {
+        "family": plan.family,
+        "docs": plan.docs,
+        "repeats": plan.repeats,
+        "base_repeats": plan.base_repeats,
+        "difficulty": plan.mean,
+        "source": plan.source,
+        "stderr": math.sqrt(plan.variance()),
+        "smallest_detectable": smallest_drop([plan], alpha),
+        "docs_for_margin": _fewest(lambda n: passes(replace(plan, docs=n)), least=2),
+        "repeats_for_margin": _fewest(lambda k: passes(replace(plan, repeats=k, base_repeats=k)), least=1),
+    }
+
+
+def _family(parts: Sequence[TaskPlan], names: list[str], margin: float, policy: Policy, level: float) -> dict[str, Any]:
+    def with_repeats(percent: int) -> float:
+        times = percent / 100
+        more = [replace(one, repeats=one.repeats * times, base_repeats=one.base_repeats * times) for one in parts]
+        return chance_to_pass(more, margin, policy.alpha)
+
+    stderr, df = spread(parts)
+    factor = _fewest(with_repeats, least=1)
+    return {
+        "tasks": names,
+        "margin": margin,
+        "stderr": stderr,
+        "df": df,
+        "smallest_detectable": smallest_drop(parts, policy.alpha),
+        "smallest_failing": smallest_drop(parts, level, not_within=(margin, policy.alpha)),
+        "pass_at_no_change": chance_to_pass(parts, margin, policy.alpha),
+        "repeats_factor": factor and factor / 100,
+    }
+
+
+def _fewest(chance: Callable[[int], float], *, least: int) -> int | None:
+    """The smallest whole number whose chance reaches 80 %; None beyond what anybody would run."""
+    if chance(MOST) < POWER:
+        return None
+    low, high = least - 1, MOST
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if chance(middle) >= POWER else (middle, high)
+    return high

@@ -1,0 +1,282 @@
+"""`spot-eval gate`: the verdict on one comparison. What gate.json holds:
+
+    {"schema": 1, "verdict": "pass" | "fail" | "inconclusive", "exit_code": 0 | 3 | 4,
+     "summary": one sentence, "reasons": [the sentences that decide], "notes": [what a reader should know besides],
+     "candidate": {…as in comparison.json…}, "base": {…}, "warnings": […], "alpha": 0.05,
+     "policy": {"source": "gate.toml" | "default", …the settings in force…},
+     "families": {name: {"verdict", "reason", "notes": […], "margin", "tasks": […], "missing": […],
+                         "candidate", "base", "mean", "stderr", "lower", "p_harm", "p_harm_holm", "bounds", "test",
+                         "imputed": null | {"worst" | "best": {"verdict", "mean", "lower", "p_harm_holm"}}}},
+     "guards": {task: {"verdict": "pass" | "fail" | "inconclusive", "reason", "family", "drop": 0.05,
+                       …as a family from "candidate" to "imputed"…}},
+     "limits": [{"family", "flag": "truncated" | "unparsed" | "not_judged", "verdict", "reason", "limit",
+                 "candidate", "base", "mean": the increase, "stderr", "p", "p_holm"}],
+     "lost": docs in regressions.jsonl, "gained": docs}
+
+Fractions of 1. docs/gate.md says the rule in words; this is the only place that decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from spot_eval.comparison.compare import compare
+from spot_eval.comparison.pairing import (
+    AS_JUDGED,
+    BEST,
+    WORST,
+    DocPair,
+    as_pairs,
+    family_effects,
+    paired_docs,
+    task_effects,
+)
+from spot_eval.gating.limits import judge_limits
+from spot_eval.gating.policy import FAIL, INCONCLUSIVE, PASS, Policy
+from spot_eval.metrics.paired import Effect, Pairs, holm
+from spot_eval.runs.judged import JudgedRun
+
+SCHEMA = 1
+EXIT_CODES = {PASS: 0, FAIL: 3, INCONCLUSIVE: 4}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One verdict with the numbers it stands on; `p_holm` is the harm's p, adjusted over what was judged together."""
+
+    verdict: str
+    reason: str
+    effect: Effect
+    p_holm: float | None
+
+    def brief(self) -> dict[str, Any]:
+        """How an imputed case is shown."""
+        return {
+            "verdict": self.verdict,
+            "mean": self.effect.mean,
+            "lower": self.effect.lower,
+            "p_harm_holm": self.p_holm,
+        }
+
+
+def gate(
+    candidate: JudgedRun, base: JudgedRun, policy: Policy, source: str = "default"
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(gate.json, comparison.json) of a candidate against a base.
+
+    Raises NotComparableError where they may not be compared, UserError where the policy names what the suite has not.
+    """
+    margins = policy.margins(candidate.config["suite"])
+    comparison = compare([candidate], base, policy.alpha)
+    (entry,) = comparison["comparisons"]
+    pairs = paired_docs(candidate, base)
+    families = judge_families(entry, pairs, margins, policy)
+    gated = [task for family in margins for task in entry["families"][family]["tasks"] if task in entry["tasks"]]
+    guards = judge_tasks(entry, {task: pairs[task] for task in gated}, policy)
+    limits = judge_limits(pairs, {family: entry["families"][family]["tasks"] for family in margins}, policy)
+    judged = [*families.values(), *guards.values(), *limits]
+    found = {one["verdict"] for one in judged}
+    verdict = FAIL if FAIL in found else INCONCLUSIVE if INCONCLUSIVE in found else PASS
+    ungated = [family for family in entry["families"] if family not in margins]
+    result = {
+        "schema": SCHEMA,
+        "verdict": verdict,
+        "exit_code": 0 if verdict == INCONCLUSIVE and policy.inconclusive == "warn" else EXIT_CODES[verdict],
+        "summary": _summary(verdict, families),
+        "reasons": [one["reason"] for one in judged if one["verdict"] == verdict and verdict != PASS],
+        "notes": [
+            *(note for one in families.values() for note in one["notes"]),
+            *(f"family {family} is not gated by this policy" for family in ungated),
+            *(one["reason"] for one in judged if one["verdict"] == INCONCLUSIVE and verdict == FAIL),
+            *(
+                one["reason"]
+                for one in limits
+                if one["verdict"] == PASS and (one["mean"] or 0.0) > one["limit"] + 1e-12
+            ),
+        ],
+        "candidate": entry["candidate"],
+        "base": comparison["base"],
+        "warnings": entry["warnings"],
+        "alpha": policy.alpha,
+        "policy": {"source": source, **policy.model_dump()},
+        "families": families,
+        "guards": guards,
+        "limits": limits,
+        "lost": sum(flip["outcome"] == "lost" for flip in entry["flips"]),
+        "gained": sum(flip["outcome"] == "gained" for flip in entry["flips"]),
+    }
+    return result, comparison
+
+
+def judge_families(
+    entry: Mapping[str, Any], pairs: Mapping[str, Sequence[DocPair]], margins: Mapping[str, float], policy: Policy
+) -> dict[str, dict[str, Any]]:
+    """Each gated family: PASS, FAIL or INCONCLUSIVE, in each of the cases of what was not judged."""
+    members = {family: entry["families"][family]["tasks"] for family in margins}
+
+    def judge(by_task: Mapping[str, Pairs]) -> dict[str, Judgement]:
+        effects = family_effects(by_task, members, policy.alpha)
+        adjusted = _holm(effects)
+        return {name: family_rule(name, one, adjusted[name], margins[name], policy) for name, one in effects.items()}
+
+    found = {}
+    for family, (judgement, imputed) in _in_all_cases("family", pairs, judge).items():
+        numbers = entry["families"][family]
+        verdict, reason, notes = judgement.verdict, judgement.reason, []
+        if numbers["missing"]:
+            verdict, reason = INCONCLUSIVE, f"family {family} lacks {', '.join(numbers['missing'])} in one of the runs"
+        elif verdict == PASS and judgement.effect.bounds != "identity":
+            room = _room(entry, members[family], policy)
+            if room <= margins[family]:
+                verdict = INCONCLUSIVE
+                reason = (
+                    f"family {family}: the base scores {100 * room:.1f} points above the floor: there is no room "
+                    f"to lose more than the margin of {100 * margins[family]:g}"
+                )
+            elif judgement.p_holm is not None and judgement.p_holm <= policy.share("families"):
+                notes.append(f"family {family} passes with a small but significant drop: {_points(judgement.effect)}")
+        found[family] = {
+            "verdict": verdict,
+            "reason": reason,
+            "notes": notes,
+            "margin": margins[family],
+            "tasks": members[family],
+            "missing": numbers["missing"],
+            **_numbers(numbers, judgement),
+            "imputed": imputed,
+        }
+    return found
+
+
+def family_rule(family: str, one: Effect, p_holm: float | None, margin: float, policy: Policy) -> Judgement:
+    """The heart of the gate: what the numbers alone say of a family."""
+    if one.mean is None or one.lower is None:
+        verdict, reason = INCONCLUSIVE, f"family {family} has no mean difference"
+    elif one.bounds == "identity":
+        verdict, reason = PASS, f"family {family}: every record is the same in both runs"
+    elif one.lower > -margin:
+        verdict, reason = PASS, f"family {family} keeps within the margin of {100 * margin:g}: {_points(one)}"
+    elif p_holm is not None and p_holm <= policy.share("families"):
+        verdict, reason = FAIL, f"family {family} got worse: {_points(one)}, p {p_holm:.2g} after Holm"
+    else:
+        verdict = INCONCLUSIVE
+        reason = f"family {family}: a drop beyond {100 * margin:g} points is neither shown nor excluded: {_points(one)}"
+    return Judgement(verdict, reason, one, p_holm)
+
+
+def judge_tasks(
+    entry: Mapping[str, Any], pairs: Mapping[str, Sequence[DocPair]], policy: Policy
+) -> dict[str, dict[str, Any]]:
+    """Each guarded task: FAIL where it fell by more than its guard, and significantly."""
+    drops = {task: policy.guards.tasks.get(task, policy.guards.drop) for task in pairs}
+
+    def judge(by_task: Mapping[str, Pairs]) -> dict[str, Judgement]:
+        effects = task_effects(by_task, policy.alpha)
+        adjusted = _holm(effects)
+        return {name: task_rule(name, one, adjusted[name], drops[name], policy) for name, one in effects.items()}
+
+    return {
+        task: {
+            "verdict": judgement.verdict,
+            "reason": judgement.reason,
+            "family": entry["tasks"][task]["family"],
+            "drop": drops[task],
+            **_numbers(entry["tasks"][task], judgement),
+            "imputed": imputed,
+        }
+        for task, (judgement, imputed) in _in_all_cases("task", pairs, judge).items()
+    }
+
+
+def task_rule(task: str, one: Effect, p_holm: float | None, drop: float, policy: Policy) -> Judgement:
+    """What the numbers alone say of a guarded task."""
+    if one.mean is None:
+        return Judgement(INCONCLUSIVE, f"task {task} has no doc that was judged in both runs", one, p_holm)
+    if one.mean < -drop and p_holm is not None and p_holm <= policy.share("guards"):
+        reason = f"task {task} fell by more than {100 * drop:g} points: {_points(one)}, p {p_holm:.2g} after Holm"
+        return Judgement(FAIL, reason, one, p_holm)
+    return Judgement(PASS, f"task {task}: no fall of more than {100 * drop:g} points: {_points(one)}", one, p_holm)
+
+
+def _in_all_cases(
+    what: str, pairs: Mapping[str, Sequence[DocPair]], judge: Callable[[Mapping[str, Pairs]], dict[str, Judgement]]
+) -> dict[str, tuple[Judgement, dict[str, Any] | None]]:
+    """What `judge` says of the samples as judged, with the worst and the best cases where some were not.
+
+    A verdict that is not the same in all three is inconclusive: it hangs on what was not judged.
+    """
+    cases = {
+        case: judge({task: as_pairs(docs, imputed) for task, docs in pairs.items()})
+        for case, imputed in {"judged": AS_JUDGED, "worst": WORST, "best": BEST}.items()
+        if case == "judged" or any(_imputable(docs) for docs in pairs.values())
+    }
+    found: dict[str, tuple[Judgement, dict[str, Any] | None]] = {}
+    for one, judgement in cases["judged"].items():
+        if len(cases) == 1:
+            found[one] = (judgement, None)
+            continue
+        verdicts = {case: judged[one].verdict for case, judged in cases.items()}
+        imputed = {case: cases[case][one].brief() for case in ("worst", "best")}
+        if judgement.verdict != INCONCLUSIVE and len(set(verdicts.values())) > 1:
+            reason = (
+                f"{what} {one}: the verdict hangs on what was not judged ({verdicts['worst']} in the worst case, "
+                f"{verdicts['best']} in the best)"
+            )
+            found[one] = replace(judgement, verdict=INCONCLUSIVE, reason=reason), imputed
+        else:
+            same = all(case["mean"] == judgement.effect.mean for case in imputed.values())
+            found[one] = judgement, None if same else imputed
+    return found
+
+
+def _imputable(docs: Sequence[DocPair]) -> bool:
+    """Whether a doc that one of the runs has a verdict on lacks a verdict somewhere."""
+    return any((any(a.not_judged) or any(b.not_judged)) and not (a.mean is None and b.mean is None) for a, b in docs)
+
+
+def _holm(effects: Mapping[str, Effect]) -> dict[str, float | None]:
+    """The p of harm of each, adjusted over those that have one."""
+    known = [name for name, one in effects.items() if one.p_harm is not None]
+    adjusted = dict(zip(known, holm([effects[name].p_harm or 0.0 for name in known]), strict=True))
+    return {name: adjusted.get(name) for name in effects}
+
+
+def _room(entry: Mapping[str, Any], tasks: Sequence[str], policy: Policy) -> float:
+    """How far the base stands above the floor, as a mean over the family's tasks."""
+    return sum(max(0.0, entry["tasks"][task]["base"] - policy.floors.get(task, 0.0)) for task in tasks) / len(tasks)
+
+
+def _numbers(sides: Mapping[str, Any], judgement: Judgement) -> dict[str, Any]:
+    one = judgement.effect
+    return {
+        "candidate": sides["candidate"],
+        "base": sides["base"],
+        "mean": one.mean,
+        "stderr": one.stderr,
+        "lower": one.lower,
+        "p_harm": one.p_harm,
+        "p_harm_holm": judgement.p_holm,
+        "bounds": one.bounds,
+        "test": one.test,
+    }
+
+
+def _points(one: Effect) -> str:
+    assert one.mean is not None
+    assert one.lower is not None
+    return f"{100 * one.mean:+.1f} points, at least {100 * one.lower:+.1f}"
+
+
+def _summary(verdict: str, families: Mapping[str, Mapping[str, Any]]) -> str:
+    shown = ", ".join(
+        f"{family} {100 * one['mean']:+.1f}" if one["mean"] is not None else f"{family} -"
+        for family, one in families.items()
+    )
+    said = {
+        PASS: "no family lost more than its margin",
+        FAIL: "this checkpoint got worse",
+        INCONCLUSIVE: "neither harm nor its absence is shown",
+    }
+    return f"{said[verdict]} ({shown} points)"

@@ -1,0 +1,1 @@
+"""Judge mathematics: find the final answer of a generation, then decide whether it equals the gold."""

@@ -1,0 +1,125 @@
+"""Which doc of a task a row of a generations file answers. Pure matching: no files, no grading."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Literal
+
+from spot_eval.core.errors import UserError
+from spot_eval.core.records import Doc, digest
+from spot_eval.interchange.generations_file import Row
+
+Prompt = Literal["asked", "other", "unknown"]
+"""Whether a row's prompt is the one spot-eval asks, another, or not told."""
+SEARCHED = 50  # prompts of a task that are looked for in all docs; one is enough to find a file out of step
+
+
+class AskedDocs:
+    """The docs of one task, to be found by what a row says of them."""
+
+    def __init__(self, task: str, docs: list[Doc]) -> None:
+        self.task, self.docs = task, docs
+        self._searches = SEARCHED
+        self._by_hash = {doc.doc_hash: doc for doc in docs}
+        self._by_messages: dict[str, list[Doc]] = defaultdict(list)
+        self._by_prompt: dict[str, list[Doc]] = defaultdict(list)
+        for doc in docs:
+            self._by_messages[digest(doc.messages)].append(doc)
+            self._by_prompt[question(doc)].append(doc)
+
+    def find(self, row: Row, where: str) -> tuple[Doc, Prompt]:
+        """The doc of `row`, and whether it was asked as spot-eval asks.
+
+        `doc_id` and `doc_hash` decide; where neither is there, messages or prompt must be those of one doc. Raises
+        UserError, which begins with `where`, for a row of no doc, of several, or whose columns disagree.
+        """
+        if row.doc_id is None and row.doc_hash is None:
+            return self._by_what_was_asked(row, where), "asked"
+        doc = self._named(row, where)
+        if row.messages is None and row.prompt is None:
+            return doc, "unknown" if row.doc_hash is None else "asked"
+        column = "messages" if row.messages is not None else "prompt"
+        if _asks(row, doc):
+            return doc, "asked"
+        if other := self._other_doc(row):
+            raise UserError(
+                f"{where}, column {column}: this is the prompt of doc {other.doc_id} of {self.task}, "
+                f"not of doc {doc.doc_id}; the answers would be judged by other docs' golds"
+            )
+        return doc, "other"
+
+    def _named(self, row: Row, where: str) -> Doc:
+        by_hash = None
+        if row.doc_hash is not None:
+            by_hash = self._by_hash.get(row.doc_hash)
+            if by_hash is None:
+                raise UserError(
+                    f"{where}, column doc_hash: no doc of {self.task} has {row.doc_hash!r}: other prompts or golds "
+                    "than here; take the column out, if doc_id counts the same rows all the same"
+                )
+        if row.doc_id is None:
+            assert by_hash is not None
+            return by_hash
+        if row.doc_id >= len(self.docs):
+            raise UserError(
+                f"{where}, column doc_id: {self.task} has docs 0 to {len(self.docs) - 1}, found {row.doc_id}"
+            )
+        doc = self.docs[row.doc_id]
+        if by_hash is not None and by_hash != doc:
+            raise UserError(
+                f"{where}: doc_id says doc {row.doc_id} of {self.task}, doc_hash says doc {by_hash.doc_id}; "
+                "one of them is wrong"
+            )
+        return doc
+
+    def _by_what_was_asked(self, row: Row, where: str) -> Doc:
+        column = "messages" if row.messages is not None else "prompt"
+        found = self._by_messages.get(digest(row.messages), []) if row.messages else self._same_prompt(row.prompt)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            both = " and ".join(str(doc.doc_id) for doc in found[:2])
+            raise UserError(f"{where}, column {column}: docs {both} of {self.task} ask this; say which by doc_id")
+        raise UserError(
+            f"{where}, column {column}: no doc of {self.task} asks this word for word (`spot-eval tasks docs` shows "
+            "what they ask); say which doc it is by doc_id"
+        )
+
+    def _same_prompt(self, prompt: str | None) -> list[Doc]:
+        return self._by_prompt.get(prompt or "", [])
+
+    def _other_doc(self, row: Row) -> Doc | None:
+        """The doc whose question the row's prompt holds."""
+        self._searches -= 1
+        if self._searches < 0:
+            return None
+        said = row.messages[-1]["content"] if row.messages else row.prompt or ""
+        return next((doc for doc in self.docs if question(doc) and question(doc) in said), None)
+
+
+def question(doc: Doc) -> str:
+    """The last turn of the user."""
+    return next((turn["content"] for turn in reversed(doc.messages) if turn["role"] == "user"), "")
+
+
+def _asks(row: Row, doc: Doc) -> bool:
+    """Whether the row's prompt is the doc's: the same messages, or a text (a rendered one, say) with its question."""
+    if row.messages is not None:
+        return row.messages == doc.messages
+    return question(doc) in (row.prompt or "")
+
+
+def repeats_of(places: Iterable[tuple[str, int, int]]) -> dict[str, int]:
+    """Task to the number of its repeats, from (task, doc_id, repeat); UserError where one of them has no row at all."""
+    numbers: dict[str, set[int]] = defaultdict(set)
+    for task, _, repeat in places:
+        numbers[task].add(repeat)
+    for task, found in numbers.items():
+        absent = next((number for number in range(max(found)) if number not in found), None)
+        if absent is not None:
+            raise UserError(
+                f"column repeat: {task} goes up to {max(found)}, but no row has {absent}; number the answers of a doc "
+                "0, 1, 2, …"
+            )
+    return {task: len(found) for task, found in numbers.items()}

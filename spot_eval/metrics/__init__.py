@@ -1,0 +1,1 @@
+"""The mathematics of scores: means with errors, paired differences, power, scoreboards. No files."""

@@ -1,0 +1,151 @@
+"""How small a drop a planned evaluation finds, and how often it passes a margin: the mathematics under `power`.
+
+    smallest_drop([plan], 0.05)            # 0.022: of 500 docs asked four times, 2.2 points are found with 80 % chance
+    chance_to_pass([plan], 0.03, 0.05)     # that the gate's lower bound stays above -3 points where nothing changed
+
+The model: a doc is right with a chance of its own, the base and the candidate draw their repeats independently, and a
+drop takes the same share of every doc's chance. Shared random numbers make real differences narrower; docs that truly
+change in both directions make them wider (`churn`). Held against the gate in tests/benchmarks/calibration_gate.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import optimize, stats
+
+from spot_eval.metrics.paired import FEW
+
+POWER = 0.8
+"""The chance that counts as finding."""
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """How a task will be measured, and how its docs vary.
+
+    `mean` and `square` are the mean over docs of a doc's chance to be right, and of that chance squared; `churn` is the
+    standard deviation over docs of true changes that cancel out.
+    """
+
+    family: str
+    docs: int
+    repeats: float
+    base_repeats: float
+    mean: float
+    square: float
+    churn: float = 0.0
+    source: str = "assumed"
+
+    def variance(self, drop: float = 0.0) -> float:
+        """The variance of the mean difference, where every doc's chance falls by the share drop / mean."""
+        kept = 1 - drop / self.mean if self.mean else 1.0
+        base = (self.mean - self.square) / self.base_repeats
+        candidate = (kept * self.mean - kept**2 * self.square) / self.repeats
+        true = (1 - kept) ** 2 * max(0.0, self.square - self.mean**2) + self.churn**2
+        return (base + candidate + true) / self.docs
+
+
+def spread(parts: Sequence[TaskPlan], drop: float = 0.0) -> tuple[float, float]:
+    """(standard error, degrees of freedom) of the unweighted mean of the parts' differences, at a drop of each."""
+    variances = [one.variance(drop) for one in parts]
+    total = sum(variances)
+    if total == 0:
+        return 0.0, math.inf
+    below = sum(variance**2 / max(1, one.docs - 1) for variance, one in zip(variances, parts, strict=True))
+    return math.sqrt(total) / len(parts), total**2 / below
+
+
+def chance_to_find(
+    parts: Sequence[TaskPlan], drop: float, alpha: float, not_within: tuple[float, float] | None = None
+) -> float:
+    """The power of the one-sided test at level alpha where every part drops by `drop`.
+
+    It is the t test's, less what the exact test of a single task loses because its sums come in steps.
+    `not_within` (margin, its alpha): found only where the lower bound is not above -margin too, as in the gate.
+    """
+    stderr, df = spread(parts, drop)
+    if stderr == 0:
+        return 1.0 if drop > (not_within[0] if not_within else 0.0) else 0.0
+    half_step = 0.0
+    if len(parts) == 1 and all(float(k).is_integer() for k in (parts[0].repeats, parts[0].base_repeats)):
+        half_step = 1 / (parts[0].docs * math.lcm(int(parts[0].repeats), int(parts[0].base_repeats)))
+    estimated = stderr * _relative_errors(round(df, 3))
+    highest = -float(stats.t.isf(alpha, df)) * estimated - half_step
+    if not_within:
+        highest = np.minimum(highest, float(stats.t.isf(not_within[1], df)) * estimated - not_within[0])
+    return float(stats.norm.cdf((highest + drop) / stderr).mean())
+
+
+@lru_cache(maxsize=256)
+def _relative_errors(df: float) -> np.ndarray:
+    """Estimated standard errors over the true one, at evenly spread chances."""
+    return np.sqrt(stats.chi2.ppf((np.arange(200) + 0.5) / 200, df) / df)
+
+
+def chance_to_pass(parts: Sequence[TaskPlan], margin: float, alpha: float) -> float:
+    """The chance that the lower bound is above -margin where nothing changed.
+
+    Where hardly a doc differs the bound is the exact one (paired.exact_bounds), which is wider than the t bound: alone
+    that is a mixture of both, in a family its expected square stands in.
+    """
+    stderr, df = spread(parts)
+    if stderr == 0:
+        return 1.0
+    times = float(stats.t.isf(alpha, df))
+    cases = [_few_differ(one, alpha) for one in parts]
+    if len(parts) == 1:
+        few = sum(chance for chance, _ in cases[0])
+        often = float(stats.nct.sf(times, df, margin / stderr))
+        return (1 - few) * often + sum(chance for chance, bound in cases[0] if bound < margin)
+    squares = 0.0
+    for one, found in zip(parts, cases, strict=True):
+        few = sum(chance for chance, _ in found)
+        squares += (1 - few) * times**2 * one.variance() + sum(chance * bound**2 for chance, bound in found)
+    return float(stats.nct.sf(math.sqrt(squares) / len(parts) / stderr, df, margin / stderr))
+
+
+def _few_differ(plan: TaskPlan, alpha: float) -> list[tuple[float, float]]:
+    """(chance, exact bound) of every way in which fewer than five docs differ where nothing changed."""
+    differ = _chance_to_differ(plan.mean, plan.square, math.ceil(plan.base_repeats), math.ceil(plan.repeats))
+    counts = stats.binom.pmf(range(FEW), plan.docs, differ)
+    if counts.sum() < 1e-6:
+        return []
+    bounds = [float(stats.beta.isf(alpha, worse + 1, plan.docs - worse)) for worse in range(FEW)]
+    return [
+        (float(counts[m] * stats.binom.pmf(worse, m, 0.5)), bounds[worse])
+        for m in range(min(FEW, plan.docs))
+        for worse in range(m + 1)
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _chance_to_differ(mean: float, square: float, base_repeats: int, repeats: int) -> float:
+    """The chance that a doc's two means differ, its own chance being drawn from the Beta of that mean and square."""
+    within, between = mean - square, square - mean**2
+    if within <= 0 or between <= 0:
+        return 0.0 if within <= 0 else 1.0
+    size = within / between  # a + b of the Beta
+    chances = stats.beta.ppf((np.arange(200) + 0.5) / 200, mean * size, (1 - mean) * size)[:, None]
+    kb, kc = min(base_repeats, 64), min(repeats, 64)  # beyond, means hardly ever meet but at 0 and 1
+    base, candidate = (stats.binom.pmf(np.arange(k + 1), k, chances) for k in (kb, kc))
+    meet = np.equal.outer(np.arange(kb + 1) * kc, np.arange(kc + 1) * kb)
+    return float(1 - np.einsum("pi,pj,ij->p", base, candidate, meet).mean())
+
+
+def smallest_drop(
+    parts: Sequence[TaskPlan], alpha: float, not_within: tuple[float, float] | None = None
+) -> float | None:
+    """The drop found with 80 % chance; None where the base scores too little to drop so far."""
+
+    def missing(drop: float) -> float:
+        return chance_to_find(parts, drop, alpha, not_within) - POWER
+
+    most = min(one.mean for one in parts)
+    if most <= 0 or missing(most) < 0:
+        return None
+    return float(optimize.brentq(missing, 1e-9, most))

@@ -1,0 +1,169 @@
+"""From judged samples to the scoreboard: tasks, families, overall.
+
+    {"tasks": {"aime24": {"family": "in_domain", "mean": 0.31, "stderr": 0.06, "docs": 30, "repeats": 16, …}},
+     "families": {"in_domain": {"mean": …, "stderr": …, "tasks": 6}}, "overall": {…}}
+
+Fractions of 1. What could not be judged is outside every mean and counted; a family that lacks a task has no mean and
+says `partial`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from spot_eval.core.records import Sample
+from spot_eval.metrics.estimates import (
+    Estimate,
+    ks_up_to,
+    majority_score,
+    mean_over_units,
+    pass_at_k,
+    unweighted,
+    weighted_mean_over_docs,
+)
+
+
+def scoreboard(
+    samples: Iterable[Sample],
+    *,
+    suite: Mapping[str, Any],
+    sessions: Sequence[Mapping[str, Any]] = (),
+    left_out: Mapping[str, str] | None = None,
+    clusters: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, Any]:
+    """The whole scoreboard of one run.
+
+    `suite` is the resolved suite of the run's manifest: its `families` name all tasks of the suite, its `tasks` those
+    of this run. `left_out` maps tasks that could not run to the reason, `clusters` tasks to the cluster of each doc
+    that shares one.
+    """
+    by_task: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_task[sample.task].append(sample)
+    tasks = {
+        name: {"family": settings["family"], **task_scores(by_task[name], (clusters or {}).get(name, {}))}
+        for name, settings in suite["tasks"].items()
+        if by_task[name]
+    }
+    return {
+        "suite": {"name": suite["name"], "version": suite["version"]},
+        "tasks": tasks,
+        "families": {family: combined(members, tasks) for family, members in suite["families"].items()},
+        "overall": combined([name for members in suite["families"].values() for name in members], tasks),
+        "left_out": dict(left_out or {}),
+        "cost": cost(sessions),
+    }
+
+
+def combined(wanted: Sequence[str], tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The unweighted mean over `wanted` tasks; null and `partial` where one is missing or has no mean."""
+    parts = [Estimate(tasks[name]["mean"], tasks[name]["stderr"]) for name in wanted if name in tasks]
+    missing = [name for name in wanted if name not in tasks or tasks[name]["mean"] is None]
+    estimate = Estimate(None, None) if missing else unweighted(parts)
+    entry: dict[str, Any] = {"mean": estimate.mean, "stderr": estimate.stderr, "tasks": len(wanted)}
+    if missing:
+        entry |= {"partial": True, "missing": missing}
+    return entry
+
+
+def task_scores(samples: Sequence[Sample], cluster_of: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Mean, error, pass@k, maj@k and counts of one task's samples (at least one).
+
+    `cluster_of` names the cluster of the docs that share a source; the error is then over clusters.
+    """
+    docs = docs_of(samples)
+    judged = _judged(docs)
+    estimate = mean_over_units({doc: sum(scores) / len(scores) for doc, scores in judged.items()}, cluster_of or {})
+    repeats = max(len(of_doc) for of_doc in docs.values())
+    with_text = [sample for sample in samples if sample.output_tokens is not None]
+    count = len(samples)
+    return {
+        "mean": estimate.mean,
+        "stderr": estimate.stderr,
+        "docs": len(docs),
+        "docs_judged": len(judged),
+        "repeats": repeats,
+        "samples": count,
+        "avg_at_k": {str(repeats): estimate.mean},
+        "pass_at_k": _pass_at_k(judged.values(), repeats),
+        "maj_at_k": _maj_at_k(docs, repeats),
+        "truncated": _share([sample.truncated for sample in samples]),
+        "unparsed": sum(sample.unparsed for sample in samples) / count,
+        "not_judged": sum(sample.not_judged for sample in samples) / count,
+        "output_tokens": _mean([float(sample.output_tokens or 0) for sample in with_text]),
+        "metrics": _metrics(docs),
+    }
+
+
+def docs_of(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
+    """The samples of one task by doc_hash, repeats in order."""
+    docs: dict[str, list[Sample]] = defaultdict(list)
+    for sample in sorted(samples, key=lambda sample: (sample.doc_id, sample.repeat)):
+        docs[sample.doc_hash].append(sample)
+    return docs
+
+
+def doc_means(samples: Iterable[Sample]) -> dict[str, float]:
+    """doc_hash to the mean over its judged repeats; docs without any are absent."""
+    return {doc: sum(scores) / len(scores) for doc, scores in _judged(docs_of(samples)).items()}
+
+
+def _judged(docs: Mapping[str, Sequence[Sample]]) -> dict[str, list[float]]:
+    """The scores of each doc that has any."""
+    scores = {doc: [sample.score for sample in of_doc if sample.score is not None] for doc, of_doc in docs.items()}
+    return {doc: of_doc for doc, of_doc in scores.items() if of_doc}
+
+
+def _pass_at_k(judged: Iterable[Sequence[float]], repeats: int) -> dict[str, float | None]:
+    """pass@k over the docs whose samples were all judged, the same for every k; a sample passes where it scores 1."""
+    correct = [sum(score >= 1 for score in scores) for scores in judged if len(scores) == repeats]
+    return {str(k): _mean([pass_at_k(repeats, count, k) for count in correct]) for k in ks_up_to(repeats)}
+
+
+def _maj_at_k(docs: Mapping[str, Sequence[Sample]], repeats: int) -> dict[str, float | None]:
+    """maj@k for all repeats; null where the task's answers cannot vote, or there is only one."""
+    votes = any(sample.answer_group is not None for of_doc in docs.values() for sample in of_doc)
+    if not votes or repeats < 2:
+        return {str(repeats): None}
+    scores = [majority_score([s.answer_group for s in of_doc], [s.score for s in of_doc]) for of_doc in docs.values()]
+    return {str(repeats): _mean([score for score in scores if score is not None])}
+
+
+def _metrics(docs: Mapping[str, Sequence[Sample]]) -> dict[str, dict[str, float | None]]:
+    """Mean and error of each further metric, over docs as the headline is, weighted where the grader says so."""
+    values: dict[str, list[float]] = defaultdict(list)
+    weights: dict[str, list[float]] = defaultdict(list)
+    for of_doc in docs.values():
+        for name in {name for sample in of_doc for name in sample.metrics}:
+            known = [value for sample in of_doc if (value := sample.metrics.get(name)) is not None]
+            if known:
+                values[name].append(sum(known) / len(known))
+                weights[name].append(max(sample.weights.get(name, 1.0) for sample in of_doc))
+    return {name: weighted_mean_over_docs(values[name], weights[name])._asdict() for name in sorted(values)}
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _share(flags: Sequence[bool | None]) -> float | None:
+    """The share of flags that are set; None as soon as one is not known."""
+    known = [flag for flag in flags if flag is not None]
+    return sum(known) / len(known) if len(known) == len(flags) else None
+
+
+def cost(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Wall time and tokens of all the times the command generated for this run; `paid` where prices were given."""
+    seconds = sum(float(session["seconds"]) for session in sessions)
+    tokens = sum(int(session["output_tokens"]) for session in sessions)
+    paid = [float(session["engine"]["cost"]) for session in sessions if "cost" in session.get("engine", {})]
+    return {
+        "wall_time_s": round(seconds, 3),
+        "generations": sum(int(session["generations"]) for session in sessions),
+        "output_tokens": tokens,
+        "tokens_per_s": tokens / seconds if seconds else None,
+        "sessions": len(sessions),
+        **({"paid": round(sum(paid), 6)} if paid else {}),
+    }

@@ -1,0 +1,1 @@
+"""Models and engines: everything that turns a prompt into text."""

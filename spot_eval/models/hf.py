@@ -1,0 +1,263 @@
+"""The `hf` engine: transformers on CPU or GPU, in batches of like length.
+
+Sampling is independent of batch and order: each row draws from a counter-based generator keyed by (its seed, step,
+token), so another batch size, another order or `--limit` give the same texts wherever the logits are the same bits'
+worth (fp32 on CPU: measured equal; bf16: logits differ between batch sizes, so only resuming is promised).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from safetensors import SafetensorError
+from transformers import (
+    AutoModelForCausalLM,
+    GenerationConfig,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+from transformers.utils import logging as transformers_logging
+
+from spot_eval.core.errors import UserError
+from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
+from spot_eval.models.checkpoint import context_length, read_config
+from spot_eval.models.hf_sampling import SAMPLER_VERSION, SeededSampling
+from spot_eval.models.prompts import ChatTokenizer
+from spot_eval.models.settings import Settings
+from spot_eval.models.stop_strings import ended_text
+from spot_eval.tasks.suite import Sampling
+
+TAIL_TOKENS = 64  # more than any stop string has
+SMALL_MODEL = 10_000_000  # parameters below which a CPU gains from large batches
+
+
+class HfSettings(Settings):
+    """The `--engine-arg`s of this engine."""
+
+    engine: ClassVar[str] = "hf"
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    batch_size: int | None = Field(default=None, ge=1)
+    max_model_len: int | None = Field(default=None, ge=2)
+    attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flex_attention"] | None = None
+
+    def resolved_device(self) -> str:
+        """The device in force: a GPU where there is one."""
+        if self.device != "auto":
+            available = torch.cuda.is_available() if self.device.startswith("cuda") else True
+            if not available:
+                raise UserError(f"--engine-arg device={self.device}: torch sees no CUDA device; use device=cpu")
+            return self.device
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+
+    def resolved_dtype(self, path: Path) -> str:
+        """The dtype in force: the checkpoint's own on a GPU, float32 on a CPU."""
+        if self.dtype != "auto":
+            return self.dtype
+        if self.resolved_device() == "cpu":
+            return "float32"
+        config = read_config(path)
+        named = (
+            part.get(key) for part in (config, config.get("text_config") or {}) for key in ("dtype", "torch_dtype")
+        )
+        dtype = str(next(filter(None, named), "float32"))
+        if dtype not in {"float32", "bfloat16", "float16"}:
+            raise UserError(
+                f"{path / 'config.json'}: dtype {dtype!r} is not run here; choose with --engine-arg dtype=…"
+            )
+        return dtype
+
+
+def facts(path: Path, settings: HfSettings, *, trust_remote_code: bool = False) -> EngineFacts:
+    """See `EngineFacts`; reads the checkpoint's config only."""
+    del trust_remote_code  # nothing is run for it
+    return EngineFacts(
+        identity={"name": "hf", "sampler": SAMPLER_VERSION, "attention": settings.attn_implementation or "default"},
+        dtype=settings.resolved_dtype(path),
+        context=settings.max_model_len or context_length(read_config(path)),
+    )
+
+
+class HfEngine:
+    """A causal language model of transformers, ready to answer. Raises UserError where it cannot be loaded."""
+
+    def __init__(
+        self, path: Path, tokenizer: ChatTokenizer, settings: HfSettings, *, trust_remote_code: bool = False
+    ) -> None:
+        if not sys.stderr.isatty():
+            transformers_logging.disable_progress_bar()
+        self.tokenizer = tokenizer
+        self.device = settings.resolved_device()
+        self.dtype = settings.resolved_dtype(path)
+        config = read_config(path)
+        options = {"attn_implementation": settings.attn_implementation} if settings.attn_implementation else {}
+        try:
+            model, info = AutoModelForCausalLM.from_pretrained(
+                path,
+                dtype=getattr(torch, self.dtype),
+                use_safetensors=True,
+                trust_remote_code=trust_remote_code,
+                output_loading_info=True,
+                **options,
+            )
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, SafetensorError) as problem:
+            first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+            raise UserError(f"{path}: transformers cannot load this checkpoint ({first})") from problem
+        # transformers would go on with random weights in their place
+        if absent := sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"], *info["error_msgs"]])):
+            raise UserError(
+                f"{path}: {len(absent)} weights are missing or of another shape, {absent[0]} first; "
+                "copy the checkpoint again"
+            )
+        self.model = model.to(self.device).eval()
+        roomy = self.device != "cpu" or model.num_parameters() < SMALL_MODEL
+        self.batch_size = settings.batch_size or (64 if roomy else 16)
+        self.stop_ids = tokenizer.stop_ids(read_config(path, "generation_config.json"), config)
+        # otherwise the sampling that a checkpoint recommends leaks into ours
+        self.model.generation_config = GenerationConfig()
+
+    def description(self) -> dict[str, Any]:
+        """Batch, device and precision, for the session's file."""
+        name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else self.device
+        return {
+            "batch_size": self.batch_size,
+            "device": name,
+            "dtype": self.dtype,
+            "threads": torch.get_num_threads(),
+        }
+
+    def generate(self, requests: Sequence[Request], emit: Emit) -> None:
+        """Answers all requests; see `Engine.generate`."""
+        for (sampling, until), group in groupby(requests, key=lambda request: (_draw(request.sampling), request.until)):
+            waiting = deque(group)
+            while waiting:  # the batch may shrink on the way
+                batch = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
+                waiting.extendleft(reversed(self._batch(batch, sampling, until, emit)))
+
+    def _batch(
+        self,
+        requests: Sequence[Request],
+        sampling: tuple[float, float, int],
+        until: tuple[str, ...],
+        emit: Emit,
+    ) -> list[Request]:
+        """Answers one batch; returns what it has to ask again, in smaller batches, where the memory did not suffice."""
+        emitted: set[str] = set()
+
+        def emit_once(result: Completion | Refusal) -> None:
+            emitted.add(result.key)
+            emit(result)
+
+        try:
+            self._run(requests, sampling, until, emit_once)
+            return []
+        except torch.OutOfMemoryError as problem:
+            reason = str(problem).splitlines()[0]
+        torch.cuda.empty_cache()
+        if len(requests) == 1:
+            emit(Refusal(requests[0].key, f"out of memory: {reason}"))
+            return []
+        self.batch_size = len(requests) // 2
+        return [request for request in requests if request.key not in emitted]
+
+    @torch.inference_mode()
+    def _run(
+        self,
+        requests: Sequence[Request],
+        sampling: tuple[float, float, int],
+        until: tuple[str, ...],
+        emit: Emit,
+    ) -> None:
+        width = max(len(request.prompt.token_ids) for request in requests)
+        pad = min(self.stop_ids, default=0)
+        ids = torch.full((len(requests), width), pad, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, request in enumerate(requests):
+            tokens = torch.tensor(request.prompt.token_ids)
+            ids[row, width - len(tokens) :] = tokens
+            mask[row, width - len(tokens) :] = 1
+        temperature, top_p, top_k = sampling
+        drawing = [SeededSampling([r.seed for r in requests], width, temperature, top_p, top_k)] if temperature else []
+        finish = FinishedRows(
+            requests, width=width, stop_ids=self.stop_ids, until=until, decode=self.tokenizer.decode, emit=emit
+        )
+        self.model.generate(
+            input_ids=ids.to(self.device),
+            attention_mask=mask.to(self.device),
+            generation_config=GenerationConfig(
+                do_sample=False,
+                max_new_tokens=max(request.sampling.max_new_tokens for request in requests),
+                pad_token_id=pad,
+            ),
+            logits_processor=LogitsProcessorList(drawing),
+            stopping_criteria=StoppingCriteriaList([finish]),
+        )
+
+    def close(self) -> None:
+        """Frees the weights."""
+        del self.model
+        if self.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+
+
+def _draw(sampling: Sampling) -> tuple[float, float, int]:
+    return (sampling.temperature, sampling.top_p, sampling.top_k)
+
+
+class FinishedRows(StoppingCriteria):
+    """Watches a batch while it is generated and hands each row over at the step that finishes it."""
+
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        *,
+        width: int,
+        stop_ids: frozenset[int],
+        until: tuple[str, ...],
+        decode: Callable[[list[int]], str],
+        emit: Emit,
+    ) -> None:
+        self.requests, self.width, self.until = requests, width, until
+        self.decode, self.emit = decode, emit
+        self.stop_ids = torch.tensor(sorted(stop_ids), dtype=torch.long)
+        self.budgets = torch.tensor([request.sampling.max_new_tokens for request in requests])
+        self.done = torch.zeros(len(requests), dtype=torch.bool)
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        """Which rows are finished, shape (batch,)."""
+        if self.stop_ids.device != input_ids.device:
+            self.stop_ids = self.stop_ids.to(input_ids.device)
+        length = input_ids.shape[1] - self.width
+        stopped = torch.isin(input_ids[:, -1], self.stop_ids).cpu()
+        for row in self._candidates(stopped, length):
+            self._finish(row, input_ids[row, self.width :].tolist(), bool(stopped[row]))
+        return self.done.to(input_ids.device)
+
+    def _candidates(self, stopped: torch.Tensor, length: int) -> Iterator[int]:
+        """Rows to look at now: all that are still open where strings may end them."""
+        ending = ~self.done & (stopped | (self.budgets <= length) | bool(self.until))
+        yield from ending.nonzero().flatten().tolist()
+
+    def _finish(self, row: int, tokens: list[int], stopped: bool) -> None:
+        ended = stopped or len(tokens) >= self.requests[row].sampling.max_new_tokens
+        # a stop string is in the newest tokens or it was found before
+        if not ended and not any(stop in self.decode(tokens[-TAIL_TOKENS:]) for stop in self.until):
+            return
+        text, cut = ended_text(tokens, stopped=stopped, until=self.until, decode=self.decode)
+        if not cut and not ended:
+            return
+        request = self.requests[row]
+        reason = "stop" if stopped or cut else "length"
+        self.done[row] = True
+        self.emit(Completion(request.key, text, reason, len(request.prompt.token_ids), len(tokens)))

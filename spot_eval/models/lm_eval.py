@@ -1,0 +1,294 @@
+"""Any model class of lm-eval as an engine: `--engine lm_eval:NAME`, its arguments as `--engine-arg K=V`.
+
+    spot-eval run --model ckpt/ --engine lm_eval:hf --engine-arg batch_size=8
+    spot-eval run --model gpt-x --model-id openai/gpt-x --engine lm_eval:openai-chat-completions
+
+Such a class takes texts and gives texts. It has no seed for each request, tells neither how a text ended nor how many
+tokens it has, and may let a checkpoint's own sampling defaults in: all of that is recorded as unknown, or said.
+Requests are handed over in chunks; what is finished is on disk after each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from spot_eval.core.errors import EngineDiedError, UserError
+from spot_eval.core.files import file_name
+from spot_eval.core.options import RunOptions
+from spot_eval.core.records import digest
+from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
+from spot_eval.models.checkpoint import context_length, locate, read_config, readable_name, shown_fingerprint
+from spot_eval.models.prompts import (
+    NO_TEMPLATE,
+    ChatTokenizer,
+    Prompt,
+    chat_prompt,
+    plain_prompt,
+    read_template,
+    template_name,
+)
+from spot_eval.models.settings import refuse_secrets
+from spot_eval.tasks.suite import Suite, nearest
+
+PREFIX = "lm_eval:"
+CHUNK = 64
+UNDECIDING = {"batch_size", "device", "max_batch_size", "max_retries", "num_concurrent", "timeout"}
+# What lm-eval's classes and the libraries under them raise.
+CLASS_ERRORS = (
+    OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, ImportError,
+)  # fmt: skip
+
+
+class LmEvalModel:
+    """A model that a class of lm-eval opens. Raises UserError where there is no such class, or nobody knows the model.
+
+    A checkpoint in a folder here is known by its content, and its prompts are rendered as for every other engine;
+    anything else is known by the name the user vouches for, and the class renders.
+    """
+
+    def __init__(self, options: RunOptions, suite: Suite, say: Callable[[str], None]) -> None:
+        self._class_name = options.engine.partition(":")[2]
+        self._class = find_class(self._class_name)
+        refuse_secrets(options.engine_args)
+        given = dict(options.engine_args)
+        self._chunk = _positive("chunk", given.pop("chunk", str(CHUNK)))
+        self._arguments = typed(given)
+        if not {"pretrained", "model"} & self._arguments.keys():
+            self._arguments["pretrained"] = options.model
+        self._template = read_template(options.chat_template)
+        self._thinking = suite.thinking
+        self._id = options.model_id
+        self._folder = self._checkpoint(options)
+        if options.trust_remote_code and _takes(self._class, "trust_remote_code"):
+            self._arguments.setdefault("trust_remote_code", True)
+        if self._folder:
+            self.name = readable_name(self._folder, str(self._folder))
+            self._tokenizer = ChatTokenizer(
+                self._folder,
+                chat_template=self._template,
+                thinking=suite.thinking,
+                trust_remote_code=options.trust_remote_code,
+            )
+        else:
+            self.name = file_name(str(self._id))
+            if _takes(self._class, "enable_thinking"):
+                self._arguments.setdefault("enable_thinking", suite.thinking)
+        self.facts = EngineFacts(identity=self._identity(), dtype=None, context=self._context())
+        say(
+            f"lm-eval's class {self._class_name} has no seed for each request and does not tell how an answer ended: "
+            "another run draws other samples, and what was truncated is not known"
+        )
+
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """Of the folder; None where there is none."""
+        return shown_fingerprint(self._folder, PREFIX, self._template) if self._folder else None
+
+    @property
+    def identity(self) -> str:
+        """The fingerprint, or the name that the user vouches for."""
+        return self.fingerprint or f"id {self._id}"
+
+    def config(self) -> dict[str, Any]:
+        """Fingerprint or name, and who writes the prompts."""
+        known = {} if self._folder else {"id": self._id}
+        template = template_name(self._template, "checkpoint" if self._folder else "the class's")
+        return {"fingerprint": self.fingerprint, **known, "chat_template": template}
+
+    def origin(self) -> dict[str, Any]:
+        """The folder, or what the class was told."""
+        return {"path": str(self._folder or self._arguments.get("pretrained") or self._arguments.get("model"))}
+
+    def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
+        """By the checkpoint's tokenizer, or as messages for the class to render."""
+        if self._folder:
+            return self._tokenizer.render_many(conversations)
+        if self._template == NO_TEMPLATE:
+            return [plain_prompt(messages) for messages in conversations]
+        return [chat_prompt(messages, self._thinking) for messages in conversations]
+
+    def open(self) -> LmEvalEngine:
+        """Has the class load its model."""
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                model = self._class.create_from_arg_obj(self._arguments)
+        except CLASS_ERRORS as problem:
+            shown = ", ".join(f"{name}={value}" for name, value in self._arguments.items())
+            raise UserError(f"{PREFIX}{self._class_name} cannot be opened with {shown}: {_line(problem)}") from problem
+        return LmEvalEngine(model, self._class_name, self._chunk)
+
+    def _checkpoint(self, options: RunOptions) -> Path | None:
+        """The folder that the class will load, if it is one here."""
+        named = self._arguments.get("pretrained")
+        if isinstance(named, str) and "://" in named:
+            raise UserError(
+                f"--model {named}: lm-eval's classes take a URL by --engine-arg base_url=URL, and the served name "
+                "as --model; --engine api asks a URL too, with a seed for each request"
+            )
+        if isinstance(named, str) and (named == "miniature" or Path(named).expanduser().is_dir()):
+            folder = locate(named)
+            self._arguments["pretrained"] = str(folder)
+            if options.model_id:
+                raise UserError(f"--model-id names what cannot be seen; {folder} is known by its content")
+            return folder
+        if not options.model_id:
+            raise UserError(
+                f"{PREFIX}{self._class_name}: {named or self._arguments.get('model')} is no folder here, so nobody can "
+                "see which model that is; say so with --model-id, such as org/name"
+            )
+        if self._template not in {None, NO_TEMPLATE}:
+            raise UserError("--chat-template: the class applies its own to what is no folder here")
+        return None
+
+    def _identity(self) -> dict[str, Any]:
+        left_out = UNDECIDING | ({"pretrained"} if self._folder else set())
+        deciding = {name: value for name, value in sorted(self._arguments.items()) if name not in left_out}
+        return {"name": f"{PREFIX}{self._class_name}", "arguments": deciding}
+
+    def _context(self) -> int | None:
+        for name in ("max_length", "max_model_len"):
+            if isinstance(length := self._arguments.get(name), int):
+                return length
+        return context_length(read_config(self._folder)) if self._folder else None
+
+
+class LmEvalEngine:
+    """An opened model of lm-eval, ready to answer."""
+
+    def __init__(self, model: Any, name: str, chunk: int) -> None:
+        from lm_eval.api.instance import Instance
+        from lm_eval.models.api_models import LMEVAL_MODEL_NONE_ANSWER_PLACEHOLDER, TemplateAPI
+
+        self._model, self._name, self._chunk = model, name, chunk
+        self._instance, self._nothing = Instance, LMEVAL_MODEL_NONE_ANSWER_PLACEHOLDER
+        self._over_http = isinstance(model, TemplateAPI)
+        self._quiet = {"disable_tqdm": True} if _takes(model.generate_until, "disable_tqdm") else {}
+
+    def description(self) -> dict[str, Any]:
+        """The class and the size of its chunks."""
+        return {"class": self._name, "chunk": self._chunk, "seeds": "none of a request's own"}
+
+    def generate(self, requests: Sequence[Request], emit: Emit) -> None:
+        """Answers all requests, a chunk at a time; see `Engine.generate`.
+
+        Raises EngineDiedError where the class breaks off.
+        """
+        for chunk in self._chunks(requests):
+            asked: list[tuple[Request, Any]] = []
+            for request, options in chunk:
+                text = self._rendered(request.prompt)
+                if reason := self._too_long(text, request):
+                    emit(Refusal(request.key, reason))
+                else:
+                    asked.append((request, self._instance("generate_until", {}, (text, options), len(asked))))
+            if not asked:
+                continue
+            try:
+                with contextlib.redirect_stdout(sys.stderr):
+                    texts = self._model.generate_until([instance for _, instance in asked], **self._quiet)
+            except CLASS_ERRORS as problem:
+                raise EngineDiedError(
+                    f"{PREFIX}{self._name} broke off: {_line(problem)}; what was finished is kept, the same command "
+                    "goes on from there"
+                ) from problem
+            for (request, _), text in zip(asked, texts, strict=True):
+                if isinstance(text, str) and not (self._over_http and text == self._nothing):
+                    emit(Completion(request.key, text, "unknown", None, None))
+                else:
+                    emit(Refusal(request.key, "the class gave no text"))
+
+    def close(self) -> None:
+        """Lets the model go."""
+        del self._model
+
+    def _chunks(self, requests: Sequence[Request]) -> Iterator[list[tuple[Request, dict[str, Any]]]]:
+        """Requests that one call can answer: of one sampling, and no prompt twice."""
+        groups: dict[str, list[tuple[Request, dict[str, Any]]]] = defaultdict(list)
+        asked_before = Counter[str]()
+        for request in requests:
+            turn = asked_before[request.prompt.text]
+            asked_before[request.prompt.text] += 1
+            options = self._options(request, turn)
+            groups[digest(options, turn)].append((request, options))
+        for group in groups.values():
+            for start in range(0, len(group), self._chunk):
+                yield group[start : start + self._chunk]
+
+    def _options(self, request: Request, turn: int) -> dict[str, Any]:
+        sampling = request.sampling
+        options: dict[str, Any] = {"until": list(request.until), "max_gen_toks": sampling.max_new_tokens}
+        if not sampling.temperature:
+            return {**options, "do_sample": False, "temperature": 0.0}
+        options |= {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p}
+        if sampling.top_k or not self._over_http:  # OpenAI's own endpoints know no top_k
+            options["top_k"] = sampling.top_k
+        if self._over_http:  # these classes send one and the same seed for all, so that repeats would be equal
+            options["seed"] = int(digest("lm_eval", turn)[:8], 16) & 0x7FFFFFFF
+        return options
+
+    def _rendered(self, prompt: Prompt) -> Any:
+        if not prompt.messages:
+            return prompt.text
+        messages = [dict(message) for message in prompt.messages]
+        return self._model.apply_chat_template(messages, add_generation_prompt=messages[-1]["role"] != "assistant")
+
+    def _too_long(self, text: Any, request: Request) -> str | None:
+        """Why the class would cut the prompt, which it does without a word; None where it fits or cannot be counted."""
+        if not isinstance(text, str) or not getattr(self._model, "tokenized_requests", True):
+            return None
+        try:
+            most, tokens = self._model.max_length, len(self._model.tok_encode(text))
+        except (AttributeError, NotImplementedError, TypeError):
+            return None
+        budget = request.sampling.max_new_tokens
+        if not isinstance(most, int) or tokens + budget <= most:
+            return None
+        return (
+            f"{tokens} tokens of prompt and a budget of {budget} do not fit the class's max_length of {most}; "
+            "--engine-arg max_length=N says how many the model takes"
+        )
+
+
+def find_class(name: str) -> Any:
+    """lm-eval's model class called `name`. Raises UserError where there is none, or its libraries are not installed."""
+    import lm_eval.models  # noqa: F401 - registers them
+    from lm_eval.api.registry import get_model, model_registry
+
+    known = sorted(model_registry.keys())
+    if name not in known:
+        if not name:
+            raise UserError("--engine lm_eval: name one of lm-eval's model classes too, such as lm_eval:hf")
+        raise UserError(f"lm-eval has no model class {name!r}{nearest(name, known)}")
+    try:
+        return get_model(name)
+    except ImportError as problem:
+        raise UserError(f"{PREFIX}{name}: {_line(problem)}") from problem
+
+
+def typed(arguments: Mapping[str, str]) -> dict[str, Any]:
+    """Values as lm-eval's own command line reads them: booleans, numbers and None by how they are written."""
+    from lm_eval.utils import handle_arg_string
+
+    return {name: handle_arg_string(value) for name, value in arguments.items()}
+
+
+def _takes(callable_: Any, name: str) -> bool:
+    return name in inspect.signature(callable_).parameters
+
+
+def _positive(name: str, text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"--engine-arg {name}={text}: expected a number of requests, 1 or more")
+    return int(text)
+
+
+def _line(problem: BaseException) -> str:
+    said = " ".join(str(problem).split())[:300]
+    return f"{type(problem).__name__}: {said}" if said else type(problem).__name__

@@ -1,0 +1,163 @@
+"""Prompts as a model reads them: the chat template, or plain text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spot_eval.core.errors import UserError
+from spot_eval.core.records import digest
+
+NO_TEMPLATE = "none"  # the value of --chat-template that asks for plain text prompts
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt as the model reads it: `text` is what the token ids spell.
+
+    Where the chat template is applied elsewhere, there are `messages` and no token ids; `text` is their JSON, and
+    `counted` the number of tokens if that was asked for.
+    """
+
+    text: str
+    token_ids: tuple[int, ...] = ()
+    messages: tuple[Mapping[str, str], ...] = ()
+    counted: int | None = None
+
+    @property
+    def length(self) -> int | None:
+        """Its tokens; None where nobody here can count them."""
+        return len(self.token_ids) or self.counted
+
+
+def chat_prompt(messages: list[dict[str, str]], thinking: bool) -> Prompt:
+    """A prompt whose template is applied elsewhere; its text tells apart whatever could change the answer."""
+    text = json.dumps({"messages": messages, "thinking": thinking}, ensure_ascii=False, sort_keys=True)
+    return Prompt(text, messages=tuple(messages))
+
+
+def plain_prompt(messages: list[dict[str, str]]) -> Prompt:
+    """The prompt of a base model that is not tokenised here."""
+    return Prompt(_plain(messages))
+
+
+def _plain(messages: list[dict[str, str]]) -> str:
+    return "\n\n".join(message["content"] for message in messages)
+
+
+class ChatTokenizer:
+    """The checkpoint's tokenizer with its chat template, thinking switched off unless asked for.
+
+    Raises UserError where there is no tokenizer, or no chat template and none was given.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        chat_template: str | None = None,
+        thinking: bool = False,
+        trust_remote_code: bool = False,
+    ) -> None:
+        from transformers import AutoTokenizer
+
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+            raise UserError(f"{path}: its tokenizer cannot be loaded ({first})") from problem
+        if not self.tokenizer("spot")["input_ids"]:
+            raise UserError(f"{path} has no tokenizer files (tokenizer.json or the like); copy those of its base model")
+        self.thinking = thinking
+        self.plain = chat_template == NO_TEMPLATE
+        if chat_template is not None and not self.plain:
+            self.tokenizer.chat_template = chat_template
+        if not self.plain and not self.tokenizer.chat_template:
+            raise UserError(
+                f"{path}: its tokenizer has no chat template; give one with --chat-template FILE.jinja, "
+                "or --chat-template none for plain text prompts (a base model)"
+            )
+        probe = "Is the question in the prompt?"
+        if probe not in self.render([{"role": "user", "content": probe}]).text:
+            raise UserError(
+                f"{path}: its chat template leaves the user's message out; give another: --chat-template FILE"
+            )
+
+    def render(self, messages: list[dict[str, str]]) -> Prompt:
+        """The prompt for `messages`; a last assistant turn is left open for the model to go on with."""
+        if self.plain:
+            text = _plain(messages)
+            return Prompt(text, tuple(self.tokenizer(text)["input_ids"]))
+        open_turn = messages[-1]["role"] == "assistant"
+        text = self._apply(messages, add_generation_prompt=not open_turn, continue_final_message=open_turn)
+        # the template has written the special tokens (BOS among them) into the text already
+        return Prompt(text, tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
+
+    def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
+        """The prompt of each conversation."""
+        return [self.render(messages) for messages in conversations]
+
+    def _apply(self, messages: list[dict[str, str]], **options: bool) -> str:
+        from jinja2 import TemplateError
+
+        try:
+            return self.tokenizer.apply_chat_template(
+                messages,
+                tokenize=False,
+                enable_thinking=self.thinking,  # Qwen's name for it
+                thinking=self.thinking,  # DeepSeek's and Granite's
+                **options,
+            )
+        except (TemplateError, TypeError, ValueError, AttributeError, LookupError) as problem:
+            line = getattr(problem, "lineno", None)
+            where = f", line {line}" if line else ""
+            raise UserError(
+                f"the chat template{where} refused a prompt ({problem}); give another with --chat-template FILE"
+            ) from problem
+
+    def stop_ids(self, generation_config: dict[str, Any], config: dict[str, Any]) -> frozenset[int]:
+        """Tokens that end an answer: those the checkpoint names, and what its template writes after a turn."""
+        named = [
+            generation_config.get("eos_token_id"),
+            config.get("eos_token_id"),
+            self.tokenizer.eos_token_id,
+        ]
+        ids = {token for entry in named for token in (entry if isinstance(entry, list) else [entry])}
+        return frozenset({token for token in ids if isinstance(token, int)} | set(self._turn_end()))
+
+    def _turn_end(self) -> Iterator[int]:
+        if self.plain:
+            return
+        probe = "spot"
+        turns = [{"role": "user", "content": probe}, {"role": "assistant", "content": probe}]
+        try:
+            after = self._apply(turns).rpartition(probe)[2]
+        except UserError:  # a template that refuses answered turns; the configuration names its end token
+            return
+        ids = self.tokenizer(after, add_special_tokens=False)["input_ids"]
+        if ids and ids[0] in self.tokenizer.all_special_ids:
+            yield ids[0]
+
+    def decode(self, token_ids: list[int]) -> str:
+        """The text of generated tokens, special ones left out."""
+        return self.tokenizer.decode(token_ids, skip_special_tokens=True)
+
+
+def read_template(given: str | None) -> str | None:
+    """The text of a `--chat-template FILE`; `none` stays what it is. Raises UserError where it cannot be read."""
+    if given is None or given == NO_TEMPLATE:
+        return given
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserError(f"--chat-template {given}: cannot be read ({problem}); give a file, or `none`") from problem
+
+
+def template_name(template: str | None, default: str = "checkpoint") -> str:
+    """How a manifest names the template in force."""
+    if template is None:
+        return default
+    return NO_TEMPLATE if template == NO_TEMPLATE else digest("template", template)

@@ -1,0 +1,101 @@
+"""Engines by name. Each is loaded only when a run asks for it.
+
+An engine that loads a checkpoint is three names in a module: settings with `parse`, a class, and a function `facts`.
+Others bring a class of their own that is a `Model` (see spot_eval/models/model.py).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spot_eval.core.errors import UserError
+from spot_eval.models.base import Completion, Emit, Engine, EngineFacts, Refusal, Request
+from spot_eval.models.prompts import ChatTokenizer
+from spot_eval.tasks.suite import nearest
+
+__all__ = [
+    "ENGINES",
+    "Completion",
+    "Emit",
+    "Engine",
+    "EngineFacts",
+    "Refusal",
+    "Request",
+    "engine_facts",
+    "open_engine",
+]
+
+
+class Entry(NamedTuple):
+    """Where an engine is, and the modules of its extra (which has the engine's name)."""
+
+    module: str
+    needs: tuple[str, ...] = ()
+    settings: str = ""
+    engine: str = ""
+    model: str = ""
+    """Instead of settings and engine, where it is no engine for checkpoints."""
+
+
+ENGINES = {
+    "hf": Entry("spot_eval.models.hf", ("torch", "transformers"), settings="HfSettings", engine="HfEngine"),
+    "vllm": Entry(
+        "spot_eval.models.vllm.engine", ("vllm", "transformers"), settings="VllmSettings", engine="VllmEngine"
+    ),
+    "api": Entry("spot_eval.models.api.model", model="ServedModel"),
+    "lm_eval": Entry("spot_eval.models.lm_eval", model="LmEvalModel"),  # lm_eval:CLASS
+}
+
+
+def engine_facts(
+    name: str, path: Path, arguments: Mapping[str, str], *, trust_remote_code: bool = False
+) -> EngineFacts:
+    """What the engine called `name` would make of the checkpoint at `path`.
+
+    `arguments` are the `--engine-arg K=V` of the command line. Raises UserError for an unknown engine or argument, and
+    where the engine's extra is not installed.
+    """
+    module, settings = _load(name, arguments)
+    return module.facts(path, settings, trust_remote_code=trust_remote_code)
+
+
+def open_engine(
+    name: str,
+    path: Path,
+    tokenizer: ChatTokenizer,
+    arguments: Mapping[str, str],
+    *,
+    trust_remote_code: bool = False,
+) -> Engine:
+    """Loads the checkpoint at `path` into the engine called `name`; raises UserError as `engine_facts` does."""
+    module, settings = _load(name, arguments)
+    return getattr(module, ENGINES[name].engine)(path, tokenizer, settings, trust_remote_code=trust_remote_code)
+
+
+def check_engine(name: str) -> Entry:
+    """The entry of the engine called `name`.
+
+    Raises UserError where there is none, or what it needs is not installed.
+    """
+    kind = name.partition(":")[0] if name.startswith("lm_eval:") else name
+    if kind not in ENGINES:
+        raise UserError(f"there is no engine {name!r}{nearest(name, ENGINES)}")
+    missing = [module for module in ENGINES[kind].needs if importlib.util.find_spec(module) is None]
+    if missing:
+        raise UserError(
+            f"the {name} engine needs {' and '.join(missing)}, not installed here; pip install 'spot-eval[{name}]'"
+        )
+    return ENGINES[kind]
+
+
+def _load(name: str, arguments: Mapping[str, str]) -> tuple[Any, Any]:
+    """The module of the engine called `name`, and its settings."""
+    entry = check_engine(name)
+    if entry.model:
+        raise UserError(f"the {name} engine loads no checkpoints")
+    module = importlib.import_module(entry.module)
+    return module, getattr(module, entry.settings).parse(arguments)

@@ -1,0 +1,1 @@
+"""The vLLM engine: processes of its own, fed from one queue."""

@@ -1,0 +1,255 @@
+"""The `vllm` engine: vLLM in a process for each GPU (or group of GPUs), requests streamed, each result as it finishes.
+
+    spot-eval run --model ckpt/ --engine vllm --engine-arg tensor_parallel_size=2
+
+vLLM's own crashes and hangs stay in its processes: they end the run with a sentence, and what was finished is on disk.
+This side never imports vLLM. It gives token ids, samples with each request's own seed, and makes texts from the tokens
+that come back, by the same rule and tokenizer as `hf`: where both choose the same tokens, they give the same records.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import spot_eval
+from spot_eval.core.errors import UserError
+from spot_eval.core.progress import progress
+from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
+from spot_eval.models.checkpoint import read_config
+from spot_eval.models.prompts import ChatTokenizer
+from spot_eval.models.stop_strings import ended_text
+from spot_eval.models.vllm.shards import Message, Shard, ask, stream
+
+# -P: a folder called vllm where the command is typed is not the package
+PROGRAM = ["-P", "-m", "spot_eval.models.vllm.process"]
+STEP_TIMEOUT_S = 600.0  # vLLM's own limit of one step on its workers is 300
+OURS = {
+    "model": "the checkpoint is --model",
+    "tokenizer": "prompts are made with the checkpoint's tokenizer",
+    "skip_tokenizer_init": "vLLM needs its tokenizer for stop strings",
+    "generation_config": "a suite says how to sample",
+    "override_generation_config": "a suite says how to sample",
+    "seed": "each request has a seed of its own, which --seed decides",
+}
+# They move work and memory about, and texts no further than another batch would.
+UNDECIDING = {
+    "async_scheduling", "block_size", "data_parallel_size", "disable_custom_all_reduce", "disable_log_stats",
+    "distributed_executor_backend", "dtype", "enable_chunked_prefill", "enable_prefix_caching", "enforce_eager",
+    "gpu_memory_utilization", "kv_cache_memory_bytes", "max_model_len", "max_num_batched_tokens", "max_num_seqs",
+    "max_parallel_loading_workers", "pipeline_parallel_size", "step_timeout", "tensor_parallel_size",
+    "trust_remote_code",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class VllmSettings:
+    """The `--engine-arg`s: two of our own, and vLLM's, which are checked where vLLM is."""
+
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    processes: int | None = None
+    step_timeout_s: float = STEP_TIMEOUT_S
+
+    @classmethod
+    def parse(cls, arguments: Mapping[str, str]) -> VllmSettings:
+        """From `K=V` texts. Raises UserError for what is not the user's to say here."""
+        theirs = {name.replace("-", "_"): value for name, value in arguments.items()}
+        processes = _number("data_parallel_size", theirs.pop("data_parallel_size", None), int)
+        patience = _number("step_timeout", theirs.pop("step_timeout", None), float)
+        for name, value in theirs.items():
+            if reason := OURS.get(name):
+                raise UserError(f"--engine-arg {name}={value}: not to be set here; {reason}")
+            if name.startswith("data_parallel"):
+                raise UserError(
+                    f"--engine-arg {name}={value}: spot-eval shares requests out among processes itself; "
+                    "data_parallel_size=N says among how many"
+                )
+        return cls(theirs, None if processes is None else int(processes), patience or STEP_TIMEOUT_S)
+
+    def identity(self) -> dict[str, Any]:
+        """What of them can decide a text."""
+        deciding = {name: value for name, value in sorted(self.arguments.items()) if name not in UNDECIDING}
+        return {"name": "vllm", **({"arguments": deciding} if deciding else {})}
+
+
+def _number(name: str, text: str | None, kind: type[int] | type[float]) -> float | None:
+    if text is None:
+        return None
+    try:
+        value = kind(text)
+    except ValueError:
+        value = 0
+    if not value > 0:
+        raise UserError(f"--engine-arg {name}={text}: expected a number above 0")
+    return value
+
+
+@dataclass
+class Scout:
+    """The first engine process. It has told the facts, and may become the engine itself: to import vLLM takes long."""
+
+    what_for: tuple[Any, ...]
+    shard: Shard
+    told: Message
+
+
+_waiting: list[Scout] = []
+"""At most one, between `facts` and the engine."""
+
+
+def facts(path: Path, settings: VllmSettings, *, trust_remote_code: bool = False) -> EngineFacts:
+    """See `EngineFacts`; asks vLLM, in a process of its own, what it would make of the checkpoint."""
+    scout = _scout(path, settings, trust_remote_code)
+    _waiting.append(scout)
+    _shares(settings, scout.told)
+    return EngineFacts(identity=settings.identity(), dtype=scout.told["dtype"], context=scout.told["context"])
+
+
+def _scout(path: Path, settings: VllmSettings, trust_remote_code: bool) -> Scout:
+    what_for = (path, settings, trust_remote_code)
+    while _waiting:
+        scout = _waiting.pop()
+        if scout.what_for == what_for and scout.shard.process.poll() is None:
+            return scout
+        scout.shard.close()
+    shard = _start("the vLLM engine")
+    try:
+        with progress("asking vLLM about the checkpoint", 1):
+            (told,) = ask([shard], _order(path, settings, trust_remote_code))
+    except BaseException:
+        shard.close()
+        raise
+    return Scout(what_for, shard, told)
+
+
+def _order(path: Path, settings: VllmSettings, trust_remote_code: bool) -> Message:
+    return {
+        "model": str(path),
+        "arguments": dict(settings.arguments),
+        "trust_remote_code": trust_remote_code,
+        "parent": os.getpid(),
+    }
+
+
+def _start(name: str, devices: Mapping[str, str] | None = None) -> Shard:
+    ours = str(Path(spot_eval.__file__).resolve().parents[1])
+    environment = {
+        "VLLM_NO_USAGE_STATS": "1",  # nobody has been asked whether vLLM may report
+        **os.environ,
+        **(devices or {}),
+        "PYTHONPATH": os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")])),
+    }
+    return Shard([sys.executable, *PROGRAM], environment=environment, name=name)
+
+
+def _shares(settings: VllmSettings, told: Message) -> list[dict[str, str]]:
+    """For each engine process the environment that shows it its devices."""
+    devices, each = told["devices"], told["devices_an_engine"]
+    if not devices or told["across_nodes"]:
+        return [{}] * (settings.processes or 1)
+    processes = settings.processes or max(1, len(devices) // each)
+    if processes == 1:
+        return [{}]
+    if processes * each > len(devices):
+        raise UserError(
+            f"--engine-arg data_parallel_size={processes}: {processes} engines of {each} devices need "
+            f"{processes * each}, and {len(devices)} are visible"
+        )
+    return [
+        {told["devices_variable"]: ",".join(devices[number * each : (number + 1) * each])}
+        for number in range(processes)
+    ]
+
+
+class VllmEngine:
+    """vLLM, ready to answer, in one process or several. Raises UserError where it cannot load the checkpoint."""
+
+    def __init__(
+        self, path: Path, tokenizer: ChatTokenizer, settings: VllmSettings, *, trust_remote_code: bool = False
+    ) -> None:
+        self.tokenizer, self.settings = tokenizer, settings
+        self.stop_ids = tokenizer.stop_ids(read_config(path, "generation_config.json"), read_config(path))
+        scout = _scout(path, settings, trust_remote_code)
+        self.told = scout.told
+        self.shards = [scout.shard]
+        try:
+            shares = _shares(settings, scout.told)
+            if shares[0]:
+                scout.shard.close()  # it has seen all devices
+                self.shards = []
+            started = [
+                _start(f"the vLLM engine {number + 1} of {len(shares)}", share)
+                for number, share in list(enumerate(shares))[len(self.shards) :]
+            ]
+            self.shards += started
+            ask(started, _order(path, settings, trust_remote_code))
+            with progress("loading into vLLM", len(shares)) as loaded:
+                ask(self.shards, {"stop_ids": sorted(self.stop_ids)}, loaded)
+        except BaseException:
+            self.close()
+            raise
+
+    def description(self) -> dict[str, Any]:
+        """Devices, precision and vLLM's own settings, for the session's file."""
+        names = ("device", "dtype", "max_num_seqs", "version")
+        return {
+            **{name: self.told[name] for name in names},
+            "processes": len(self.shards),
+            "devices_a_process": self.told["devices_an_engine"],
+            "arguments": dict(self.settings.arguments),
+        }
+
+    def generate(self, requests: Sequence[Request], emit: Emit) -> None:
+        """Answers all requests; see `Engine.generate`. Raises EngineDiedError where vLLM dies or hangs."""
+        asked: dict[str, Request] = {}
+
+        def messages() -> Iterator[Message]:
+            for request in requests:
+                asked[request.key] = request
+                yield _message(request)
+
+        stream(
+            self.shards,
+            messages(),
+            window=2 * self.told["max_num_seqs"],  # so that vLLM always has one waiting for a free place
+            patience_s=self.settings.step_timeout_s,
+            take=lambda answer: emit(self._result(asked.pop(answer["key"]), answer)),
+        )
+
+    def _result(self, request: Request, answer: Message) -> Completion | Refusal:
+        if reason := answer.get("refused"):
+            return Refusal(request.key, f"vLLM refused it: {reason}")
+        if answer["reason"] not in {"stop", "length"}:
+            return Refusal(request.key, f"vLLM ended it with {answer['reason']!r}")
+        tokens = answer["tokens"]
+        stopped = bool(tokens) and tokens[-1] in self.stop_ids
+        text, cut = ended_text(tokens, stopped=stopped, until=request.until, decode=self.tokenizer.decode)
+        if answer["text"] is not None and not cut:  # decoded bit by bit it holds a stop string, as a whole it does not
+            text, cut = answer["text"], True
+        reason = "stop" if stopped or cut else "length"
+        return Completion(request.key, text, reason, len(request.prompt.token_ids), len(tokens))
+
+    def close(self) -> None:
+        """Ends the engine processes and all they started."""
+        for shard in self.shards:
+            shard.hang_up()  # all at once
+        for shard in self.shards:
+            shard.close()
+
+
+def _message(request: Request) -> Message:
+    sampling = request.sampling
+    return {
+        "key": request.key,
+        "prompt": request.prompt.token_ids,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "max_tokens": sampling.max_new_tokens,
+        "seed": request.seed,
+        "until": request.until,
+    }

@@ -1,0 +1,1 @@
+"""From a model's errors to a better checkpoint: pairs, oracles, checkpoints scored while training."""

@@ -1,0 +1,97 @@
+"""Checkpoints of a training run, scored while it trains, each against the base.
+
+    curve = Curve("better", "spot-quick", base=Path("ckpt"), folder=Path("better/training/scores"), engine="vllm")
+    curve.score_base()
+    curve.score(500, Path("better/step-500"))    # `spot-eval run` in a process of its own
+    curve.compare()                               # comparison.json of all of them
+
+A checkpoint that cannot be scored is said and passed over: training is worth more than a point of its curve.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spot_eval.core.errors import UserError
+from spot_eval.core.progress import Say
+
+# What torchrun tells its processes is not for the ones that score.
+TORCHRUN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK", "MASTER_ADDR",
+            "MASTER_PORT")  # fmt: skip
+
+
+@dataclass
+class Curve:
+    """How the checkpoints of the training run `name` are scored, and (step, run) of those that were."""
+
+    name: str
+    suite: str
+    base: Path
+    folder: Path
+    engine: str = "hf"
+    engine_args: Sequence[str] = ()
+    say: Say = lambda sentence: None
+    points: list[tuple[int, Path]] = field(default_factory=list)
+    base_run: Path | None = None
+
+    def score_base(self) -> None:
+        """Scores the checkpoint that training starts from. Raises UserError where that fails, before any training."""
+        place = self.folder / "base"
+        done = self._run(self.base, place)
+        if done.returncode:
+            raise UserError(f"the base cannot be scored on {self.suite}: {_last_line(done.stderr)}")
+        self.base_run = place
+
+    def score(self, step: int, checkpoint: Path) -> None:
+        """Scores one checkpoint and says how it stands."""
+        place = self.folder / f"step-{step}"
+        done = self._run(checkpoint, place, "--baseline", str(self.base_run))
+        if done.returncode:
+            self.say(f"step {step} could not be scored ({_last_line(done.stderr)}); training goes on")
+            return
+        self.points.append((step, place))
+        self.say(f"step {step}: {_summary(json.loads(done.stdout))}")
+
+    def compare(self) -> dict[str, Any]:
+        """comparison.json of all scored checkpoints against the base, with their curve."""
+        from spot_eval.comparison.compare import compare
+        from spot_eval.runs.baseline import load_base_run
+
+        found = compare([load_base_run(str(run)) for _, run in self.points], load_base_run(str(self.base_run)))
+        # by the steps known here: the last checkpoint's name has none
+        points = [{"step": step, "comparison": index} for index, (step, _) in enumerate(self.points)]
+        return {**found, "curves": [{"training_run": self.name, "points": points}]}
+
+    def _run(self, model: Path, place: Path, *more: str) -> subprocess.CompletedProcess[str]:
+        self.say(f"scoring {model} on {self.suite}")
+        arguments = [part for argument in self.engine_args for part in ("--engine-arg", argument)]
+        return subprocess.run(  # noqa: S603 - ourselves
+            [
+                sys.executable, "-m", "spot_eval", "run", "--model", str(model), "--suite", self.suite, "--engine",
+                self.engine, *arguments, "--out", str(place), "--json", *more,
+            ],
+            capture_output=True, text=True, check=False,
+            env={name: value for name, value in os.environ.items() if name not in TORCHRUN},
+        )  # fmt: skip
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].removeprefix("spot-eval: ").removeprefix("error: ") if lines else "no reason given"
+
+
+def _summary(board: dict[str, Any]) -> str:
+    """`in_domain 70.5 (+25.0), ood 72.0 (+28.7), …` in percent and points."""
+    parts = []
+    for name, entry in board["families"].items():
+        change = board["difference"]["families"].get(name, {}).get("mean")
+        shown = "-" if entry["mean"] is None else f"{100 * entry['mean']:.1f}"
+        parts.append(f"{name} {shown}" + ("" if change is None else f" ({100 * change:+.1f})"))
+    return ", ".join(parts)

@@ -1,0 +1,105 @@
+"""Files of pairs: elicited from a run, filtered, described. The rules are `trainer`'s; this is where they meet runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from spot_eval.core.errors import UserError
+from spot_eval.core.files import write_atomically
+from spot_eval.core.progress import progress
+from spot_eval.core.records import read_lines, to_line
+from spot_eval.models.checkpoint import locate
+from spot_eval.models.prompts import ChatTokenizer
+from spot_eval.posttrain.from_run import attempts
+from trainer.pairs.edit_filter import BINS, PairStats, Tokens, small_edits
+from trainer.pairs.elicit import Wanted, elicit
+from trainer.pairs.pair_files import pair_row
+
+
+def read_pairs(file: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a pairs file under our names; UserError names file and line of a broken one."""
+    for number, row in enumerate(read_lines(file), start=1):
+        try:
+            yield pair_row(row, number)
+        except ValueError as problem:
+            raise UserError(f"{file}, line {number}: {problem}") from problem
+
+
+def write_pairs(out: Path, rows: list[dict[str, Any]]) -> None:
+    """All rows or nothing. Raises UserError for no rows: an empty file would only fail later."""
+    if not rows:
+        raise UserError(f"no row is left, so {out} is not written")
+    write_atomically(out, map(to_line, rows))
+
+
+def elicit_run(run: Path, out: Path, *, right: bool, per_doc: int | None, keep_truncated: bool) -> dict[str, int]:
+    """Writes the wrong (or right) answers of a run to `out`; returns what became of each of its answers."""
+    counts = Counter[str]()
+    wanted: Wanted = "right" if right else "wrong"
+    rows = list(elicit(attempts(run), wanted, per_doc=per_doc, keep_truncated=keep_truncated, counts=counts))
+    if not rows:
+        found = ", ".join(f"{count} {name}" for name, count in counts.items())
+        raise UserError(f"{run} holds no {wanted} answer to take ({found or 'no answers at all'})")
+    write_pairs(out, rows)
+    return dict(counts)
+
+
+def filter_pairs(file: Path, out: Path, tokenizer: str, gamma: float) -> dict[str, int]:
+    """Writes the pairs of `file` whose edits are small to `out`; returns what became of each."""
+    stats = PairStats()
+    write_pairs(out, list(small_edits(_watched(file), _tokens(tokenizer), gamma, stats)))
+    return dict(stats.outcomes)
+
+
+def pair_stats(file: Path, tokenizer: str) -> dict[str, Any]:
+    """Counts, quantiles and the histogram of a pairs file."""
+    stats = PairStats()
+    sources = Counter[str]()
+    for row in small_edits(_watched(file), _tokens(tokenizer), 1.0, stats):
+        sources[str(row["meta"].get("how") or row["meta"].get("oracle") or row["source"] or "?")] += 1
+    return {
+        "file": str(file),
+        "rows": sum(stats.outcomes.values()),
+        "pairs": len(stats.ratios),
+        "equal": stats.outcomes["equal answers"],
+        "made": dict(sources.most_common()),
+        "change_ratio": {**stats.quantiles(stats.ratios), "histogram": stats.histogram()},
+        "rejected_tokens": stats.quantiles(stats.rejected_tokens),
+        "chosen_tokens": stats.quantiles(stats.chosen_tokens),
+    }
+
+
+def print_stats(found: Mapping[str, Any]) -> None:
+    """The same for a reader, with the histogram of change ratios as bars."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    equal = f", {found['equal']} of them equal" if found["equal"] else ""
+    console.print(f"{found['rows']:,} rows, {found['pairs']:,} with both answers{equal}", markup=False)
+    for how, count in found["made"].items():
+        console.print(f"{count:8,}  {how}", markup=False, soft_wrap=True)
+    for name in ("rejected_tokens", "chosen_tokens", "change_ratio"):
+        marks = {mark: value for mark, value in found[name].items() if mark != "histogram"}
+        shown = ", ".join(f"{mark} {value:g}" for mark, value in marks.items())
+        console.print(f"{name.replace('_', ' ')}: {shown or 'none'}", markup=False)
+    histogram = found["change_ratio"]["histogram"]
+    widest = max(*histogram, 1)
+    for number, count in enumerate(histogram):
+        bar = "█" * round(40 * count / widest) or ("▏" if count else "")
+        console.print(f"{number / BINS:5.2f} {bar} {count or ''}", markup=False)
+
+
+def _watched(file: Path) -> Iterator[dict[str, Any]]:
+    rows = list(read_pairs(file))
+    with progress("comparing", len(rows)) as advance:
+        for row in rows:
+            yield row
+            advance()
+
+
+def _tokens(model: str) -> Tokens:
+    tokenizer = ChatTokenizer(locate(model), chat_template="none").tokenizer
+    return lambda text: tokenizer(text, add_special_tokens=False)["input_ids"]

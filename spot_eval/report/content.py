@@ -1,0 +1,102 @@
+"""What a report tells: a run, its bases, and what was concluded; from the command line's names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from spot_eval.comparison.compare import compare_one
+from spot_eval.core.errors import UserError
+from spot_eval.core.files import read_json
+from spot_eval.gating.policy import Policy, load_policy
+from spot_eval.gating.rules import gate
+from spot_eval.report import verdict
+from spot_eval.report.curves import load_curves
+from spot_eval.runs.baseline import PublishedBaseline, load_baseline
+from spot_eval.runs.finished import Side, load_side
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a report tells: a run, its bases (the first is the one that counts), and what was concluded."""
+
+    candidate: Side
+    bases: Sequence[Side] = ()
+    comparisons: Sequence[Mapping[str, Any]] = ()  # one a base, as in comparison.json
+    published: Sequence[PublishedBaseline] = ()
+    gate: Mapping[str, Any] | None = None  # as in gate.json, against the first base
+    alpha: float = 0.05
+    curves: Mapping[str, Any] | None = None  # a comparison.json with checkpoints of a training run
+
+    @property
+    def sides(self) -> list[Side]:
+        """All runs, the candidate first."""
+        return [self.candidate, *self.bases]
+
+    @property
+    def labels(self) -> list[str]:
+        """A name for each run that tells it from the others."""
+        names = [side.judged.name for side in self.sides]
+        names = [name if names.count(name) == 1 else side.path.resolve().name
+                 for name, side in zip(names, self.sides, strict=True)]  # fmt: skip
+        roles = ["candidate", *(f"base {number}" if number > 1 else "base" for number in range(1, len(names)))]
+        return [name if names.count(name) == 1 else role for name, role in zip(names, roles, strict=True)]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What weakens the comparisons, each said once."""
+        return list(dict.fromkeys(warning for one in self.comparisons for warning in one["warnings"]))
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """The verdict in words."""
+        return verdict.gated(self.gate, self.comparisons[0]) if self.gate else verdict.alone(self.candidate.board)
+
+
+def load_story(
+    run: Path, bases: Sequence[str], policy_file: Path | None = None, curve_file: Path | None = None
+) -> Story:
+    """The story of `run` beside `bases` (run directories, saved baselines, names of published tables).
+
+    The gate judges against the first base that is a run, by `policy_file`, or by the policy of the run's last gate, or
+    by the default one. Raises UserError where one cannot be read, NotComparableError where one may not be compared.
+    """
+    curves = load_curves(curve_file) if curve_file else None
+    candidate = load_side(run)
+    sides: list[Side] = []
+    published: list[PublishedBaseline] = []
+    for name in bases:
+        if (found := Path(name)).is_dir():
+            if found.resolve() == run.resolve():
+                raise UserError(f"{name} is the run itself; name another run as its base")
+            sides.append(load_side(found))
+        else:
+            baseline = load_baseline(name)  # raises for what is neither
+            assert isinstance(baseline, PublishedBaseline)
+            published.append(baseline)
+    if not sides:
+        return Story(candidate, published=published, curves=curves)
+    policy, source = load_policy(policy_file) if policy_file else _last_policy(run, sides[0]) or load_policy(None)
+    decided, first = gate(candidate.judged, sides[0].judged, policy, source)
+    others = [compare_one(candidate.judged, side.judged, policy.alpha) for side in sides[1:]]
+    return Story(candidate, sides, [*first["comparisons"], *others], published, decided, policy.alpha, curves)
+
+
+def _last_policy(run: Path, base: Side) -> tuple[Policy, str] | None:
+    """The policy by which the gate last judged this pair, so that the report and the gate do not disagree."""
+    path = run / "gate.json"
+    if not path.is_file():
+        return None
+    decided: dict[str, Any] = read_json(path)
+    try:
+        if Path(decided["base"]["path"]).resolve() != base.path.resolve():
+            return None
+        settings = dict(decided["policy"])
+        source = str(settings.pop("source"))
+        return Policy.model_validate(settings), source
+    except (KeyError, TypeError, ValidationError) as problem:
+        raise UserError(f"{path} is not the gate's file as this version writes it; run the gate again") from problem

@@ -1,0 +1,131 @@
+"""What happened to each doc, in every run of the report, as columns the browser reads.
+
+    {"runs": [{"name": "tiny-sft", "path": "runs/tiny-sft-…"}, …],      the candidate first
+     "words": ["", "no boxed answer", …],                               answers and reasons, each once
+     "tasks": [{"name": "aime24", "ids": ["0", …], "asked": ["Find all …", …], "block": [0, …], "entry": [3, …],
+                "runs": [{"score": [[1, 0], …], "flags": …, "tokens": …, "answer": …, "why": …, "line": …}, …]}]}
+
+A doc is a row in all columns of its task; a run that lacks it has null there. `ids` are those of the candidate, or
+`base-7` for a doc that only a base has. Scores are fractions of 1, null where not judged; flags add up TRUNCATED,
+UNPARSED and NO_TEXT; `line` is the record's line in generations.jsonl.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from spot_eval.core.records import Sample
+from spot_eval.runs.finished import Side, mean_score
+
+TRUNCATED, UNPARSED, NO_TEXT = 1, 2, 4
+SHOWN = 160  # characters of an answer or a reason; transcripts hold the rest
+
+
+class DocRow(NamedTuple):
+    """One doc over all runs of the report; `samples[r]` is None where run r lacks it."""
+
+    task: str
+    doc_hash: str
+    id: str
+    samples: tuple[Sequence[Sample] | None, ...]
+
+
+def doc_rows(sides: Sequence[Side]) -> list[DocRow]:
+    """All docs, task by task in the candidate's order, then those that only a base has."""
+    rows = []
+    for task in dict.fromkeys(task for side in sides for task in side.docs):
+        of_task = [side.docs.get(task, {}) for side in sides]
+        for doc_hash in dict.fromkeys(doc for docs in of_task for doc in docs):
+            samples = tuple(docs.get(doc_hash) for docs in of_task)
+            rows.append(DocRow(task, doc_hash, _id(samples), samples))
+    return rows
+
+
+def _id(samples: Sequence[Sequence[Sample] | None]) -> str:
+    run, found = next((run, found) for run, found in enumerate(samples) if found)
+    prefix = "" if run == 0 else "base-" if run == 1 else f"base{run}-"
+    return f"{prefix}{found[0].doc_id}"
+
+
+def change(row: DocRow, base: int = 1) -> float | None:
+    """Candidate minus base, each the mean over its judged repeats; None where one of them has none."""
+    if len(row.samples) <= base:
+        return None
+    ours, theirs = mean_score(row.samples[0]), mean_score(row.samples[base])
+    return None if ours is None or theirs is None else ours - theirs
+
+
+def most_telling_first(rows: Sequence[DocRow]) -> list[int]:
+    """Places in `rows`: lost docs, then gained ones, the greatest change first, then the rest in their order."""
+
+    def rank(at: int) -> tuple[int, float, int]:
+        diff = change(rows[at]) or 0.0
+        return (0 if diff < 0 else 1 if diff > 0 else 2, -abs(diff), at)
+
+    return sorted(range(len(rows)), key=rank)
+
+
+def columns(
+    sides: Sequence[Side],
+    rows: Sequence[DocRow],
+    questions: Mapping[int, str],
+    place: Mapping[int, tuple[int, int]],
+    labels: Sequence[str],
+) -> dict[str, Any]:
+    """The browser's index. `place` says in which block, and where in it, a doc's transcripts are."""
+    words: dict[str, int] = {"": 0}
+    column_makers = _column_makers(sides, words)
+    tasks: dict[str, dict[str, Any]] = {}
+    for at, row in enumerate(rows):
+        task = tasks.setdefault(
+            row.task,
+            {
+                "name": row.task,
+                "ids": [],
+                "asked": [],
+                "block": [],
+                "entry": [],
+                "runs": [{name: [] for name in column_makers} for _ in sides],
+            },
+        )
+        block, entry = place.get(at, (None, None))
+        for name, value in (("ids", row.id), ("asked", questions.get(at, "")), ("block", block), ("entry", entry)):
+            task[name].append(value)
+        for run, samples in enumerate(row.samples):
+            for name, make in column_makers.items():
+                task["runs"][run][name].append(None if samples is None else [make(run, one) for one in samples])
+    return {
+        "runs": [{"name": label, "path": str(side.path)} for label, side in zip(labels, sides, strict=True)],
+        "words": list(words),
+        "tasks": list(tasks.values()),
+    }
+
+
+def _column_makers(sides: Sequence[Side], words: dict[str, int]) -> dict[str, Callable[[int, Sample], Any]]:
+    """Column name to its value for one sample of one run."""
+
+    def word(text: str) -> int:
+        shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+        return words.setdefault(shown, len(words))
+
+    def line(run: int, sample: Sample) -> int | None:
+        place = sides[run].texts.get((sample.key,))
+        return place.line if place else None
+
+    def flags(run: int, sample: Sample) -> int:
+        missing = sample.not_judged and (sample.key,) not in sides[run].texts and not sides[run].judged.saved
+        return TRUNCATED * bool(sample.truncated) + UNPARSED * sample.unparsed + NO_TEXT * missing
+
+    return {
+        "score": lambda _, sample: _number(sample.score),
+        "flags": flags,
+        "tokens": lambda _, sample: sample.output_tokens,
+        "answer": lambda _, sample: None if sample.extracted is None else word(sample.extracted),
+        "why": lambda _, sample: word(sample.why),
+        "line": line,
+    }
+
+
+def _number(score: float | None) -> float | int | None:
+    return int(score) if score in (0, 1) else None if score is None else round(score, 4)

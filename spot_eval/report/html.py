@@ -1,0 +1,149 @@
+"""The report as one HTML file: the view its template fills in, and what makes it safe to open.
+
+What models wrote reaches the page in two ways only: escaped by the template, or as deflated base64 that the page's own
+script sets as text. A content security policy lets nothing run but that script, and nothing load.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from spot_eval import __version__
+from spot_eval.core.paths import folder
+from spot_eval.display import format
+from spot_eval.display.scoreboard import footer
+from spot_eval.report import figures
+from spot_eval.report.content import Story
+from spot_eval.report.curves import curves
+from spot_eval.report.doc_table import columns, doc_rows
+from spot_eval.report.provenance import facts
+from spot_eval.report.scoreboard_rows import board_rows
+from spot_eval.report.transcripts import Texts, encode, pack
+
+SCRIPTS = ("data.js", "text.js", "diff.js", "list.js", "doc.js", "main.js")  # in this order
+
+
+def html(story: Story, budget: int) -> str:
+    """The report; its transcripts take at most `budget` bytes."""
+    rows = doc_rows(story.sides)
+    texts = pack(story.sides, rows, budget)
+    index = columns(story.sides, rows, texts.questions, texts.place, story.labels)
+    place = folder("reports") / "html"
+    style = (place / "report.css").read_text(encoding="utf-8")
+    parts = [(place / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    script = f'"use strict";\n(() => {{\n{"".join(parts)}}})();\n'
+    assert "</script" not in script.lower()
+    assert "</style" not in style.lower()
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(place),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("report.html").render(
+        **_view(story, texts),
+        policy=_policy(style, script),
+        style=Markup(style),  # noqa: S704 - ours
+        script=Markup(script),  # noqa: S704 - ours
+        index=encode(index),
+        blocks=texts.blocks,
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing loads and nothing runs but what came with the page."""
+    return (
+        f"default-src 'none'; script-src '{_sha256(script)}'; style-src '{_sha256(style)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _sha256(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _view(story: Story, texts: Texts) -> dict[str, Any]:
+    suite = story.candidate.config["suite"]
+    changes = "".join(
+        f", {name.replace('_', '-')} {value}" for name, value in story.candidate.config["changes"].items()
+    )
+    labels = story.labels
+    against = labels[1] if story.bases else story.published[0].name if story.published else ""
+    margins = _margins(story.gate)
+    board = story.candidate.board
+    return {
+        "version": __version__,
+        "made": time.strftime("%Y-%m-%d", time.gmtime()),
+        "title": f"{labels[0]}{f' against {against}' if against else ''}, {suite['name']}",
+        "about": {"candidate": labels[0], "base": labels[1] if story.bases else "",
+                  "suite": f"{suite['name']} v{suite['version']}{changes}"},
+        "verdict": story.verdict,
+        "warnings": _warnings(story),
+        "bases": [{"heading": label, "paired": True} for label in labels[1:]]
+        + [{"heading": one.name, "paired": False} for one in story.published],
+        "board": board_rows(story),
+        "notes": [
+            *footer(board),
+            *(f"{one.name}: {one.source} ({one.note}); for display only" for one in story.published),
+        ],
+        "changes": figures.forest(story.comparisons[0], story.alpha, margins, labels) if story.bases else None,
+        "curves": curves(story.curves, margins) if story.curves else [],
+        "cards": [_card(story, task) for task in board["tasks"]],
+        "embedded": _embedded(texts),
+        "sides": labels,
+        "facts": facts(story.sides),
+    }  # fmt: skip
+
+
+def _margins(gate: Mapping[str, Any] | None) -> dict[str, float] | None:
+    return {name: family["margin"] for name, family in gate["families"].items()} if gate else None
+
+
+def _warnings(story: Story) -> list[str]:
+    return [format.sentence(warning) for warning in [*story.warnings, *(story.gate["notes"] if story.gate else ())]]
+
+
+def _card(story: Story, task: str) -> dict[str, Any]:
+    """Two distributions of one task: scores over docs, lengths over answers."""
+    sides = [side for side in story.sides[:2] if task in side.docs]
+    labels = story.labels[: len(sides)]
+    lengths = [
+        [
+            sample.output_tokens
+            for docs in side.docs[task].values()
+            for sample in docs
+            if sample.output_tokens is not None
+        ]
+        for side in sides
+    ]
+    entry = story.candidate.board["tasks"][task]
+    return {
+        "name": task,
+        "note": f"{format.several(entry['docs'], 'doc')}, {format.several(entry['repeats'], 'repeat')}",
+        "scores": figures.score_histogram([list(side.docs[task].values()) for side in sides], labels),
+        "tokens": figures.length_histogram(lengths, labels),
+    }
+
+
+def _embedded(texts: Texts) -> str:
+    """What of the transcripts is here, and what is not."""
+    parts = [f"{texts.whole:,} in full"]
+    if texts.parts:
+        parts.append(f"{texts.parts:,} as head and tail")
+    if texts.left_out:
+        parts.append(f"{texts.left_out:,} left out for size (their records are named)")
+    if texts.absent:
+        parts.append(f"{texts.absent:,} have no text")
+    return (
+        f"The scores of all docs are here. Transcripts: {', '.join(parts)}; {format.size(texts.size)} of this file."
+        + (" A larger --budget takes in more." if texts.parts or texts.left_out else "")
+    )

@@ -1,0 +1,126 @@
+"""The report as Markdown: a comment for a pull request, a section for a model card.
+
+Names and reasons are not ours: nothing of them acts as markup. No text of a model's goes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from spot_eval.display import format
+from spot_eval.display.format import inert
+from spot_eval.report.content import Story
+from spot_eval.report.provenance import facts
+
+MOST_LOST = 10
+
+
+def pull_request(story: Story) -> str:
+    """Verdict, what decided it, the numbers, and the docs that lost most."""
+    lines = [*_head(story), "", *_table(story)]
+    if story.bases:
+        lost = [flip for flip in story.comparisons[0]["flips"] if flip["outcome"] == "lost"]
+        if lost:
+            lines += ["", f"<details><summary>{format.several(len(lost), 'lost doc')}, the largest first</summary>", ""]
+            lines += [
+                f"- `{inert(flip['task'])}/{flip['doc_id']}`: "
+                f"{format.score(flip['base'])} to {format.score(flip['candidate'])} %"
+                for flip in lost[:MOST_LOST]
+            ]
+            lines += [f"- and {len(lost) - MOST_LOST:,} more"] if len(lost) > MOST_LOST else []
+            lines += ["", "</details>"]
+    return "\n".join([*lines, "", _basis(story)]) + "\n"
+
+
+def model_card(story: Story) -> str:
+    """A section `## Evaluation`: the numbers, and how they were obtained."""
+    suite = story.candidate.config["suite"]
+    lines = [
+        "## Evaluation",
+        "",
+        f"{inert(story.candidate.judged.name)} on spot-eval's suite {inert(suite['name'])} v{suite['version']}"
+        + (f", beside {inert(story.labels[1])}" if story.bases else "")
+        + ".",
+        "",
+        *_table(story),
+        "",
+        _basis(story),
+        "",
+    ]
+    wanted = {"sampling", "repeats", "thinking", "seed", "engine", "dtype", "chat template", "fingerprint"}
+    for group in facts([story.candidate])[:2]:
+        for row in group["rows"]:
+            if row["name"] in wanted:
+                lines.append(f"- {row['name']}: {'; '.join(inert(line) for line in row['cells'][0].splitlines())}")
+    return "\n".join(lines) + "\n"
+
+
+def _head(story: Story) -> Iterator[str]:
+    found, labels = story.verdict, story.labels
+    against = f" against {inert(labels[1])}" if story.bases else ""
+    mark = f"{found['mark']} " if found["mark"] else ""
+    yield f"## {mark}{found['word']}: {inert(labels[0])}{against}"
+    yield ""
+    yield inert(found["sentence"])
+    if found["points"]:
+        yield ""
+        yield from (f"- **{point['word']}** {inert(point['name'])}: {inert(point['why'])}" for point in found["points"])
+    for warning in [*story.warnings, *(story.gate["notes"] if story.gate else ())]:
+        yield f"- Note: {inert(warning)}"
+
+
+def _table(story: Story) -> Iterator[str]:
+    board = story.candidate.board
+    heads = ["", "score"]
+    if story.bases:
+        heads = ["", inert(story.labels[1]), inert(story.labels[0]), "difference", "lost", "gained"]
+    heads += ["docs × repeats", "truncated", "unparsed", "not judged", "tokens"]
+    yield f"| {' | '.join(heads)} |"
+    yield f"|---|{'---:|' * (len(heads) - 1)}"
+    for family, entry in board["families"].items():
+        members = [name for name, task in board["tasks"].items() if task["family"] == family]
+        if members:
+            yield _line(story, f"**{inert(format.family_title(family))}**", "families", family, entry)
+            for name in members:
+                yield _line(story, inert(name), "tasks", name, board["tasks"][name])
+    yield _line(story, "**overall**", "overall", "", board["overall"])
+
+
+def _line(story: Story, title: str, level: str, name: str, entry: Mapping[str, Any]) -> str:
+    def of(whole: Mapping[str, Any]) -> Mapping[str, Any]:
+        return whole[level] if level == "overall" else whole[level].get(name) or {}
+
+    def shown(said: format.NumberText | None) -> str:
+        return "–" if said is None else str(said)
+
+    cells = [title]
+    if story.bases:
+        there, found = of(story.bases[0].board), of(story.comparisons[0])
+        cells += [
+            shown(format.score(there.get("mean"), there.get("stderr"))),
+            shown(format.score(entry["mean"], entry["stderr"])),
+            shown(format.difference(found.get("mean"), found.get("stderr"))),
+            *(f"{found[how]:,}" if how in found else "" for how in ("lost", "gained")),
+        ]
+    else:
+        cells.append(shown(format.score(entry["mean"], entry["stderr"])))
+    if level == "tasks":
+        tokens = entry["output_tokens"]
+        cells += [
+            f"{entry['docs']:,} × {entry['repeats']}",
+            *(format.share(entry[flag]) for flag in ("truncated", "unparsed", "not_judged")),
+            "–" if tokens is None else f"{tokens:,.0f}",
+        ]
+    else:
+        cells += [""] * 5
+    return f"| {' | '.join(cells)} |"
+
+
+def _basis(story: Story) -> str:
+    left_out = story.candidate.board["left_out"]
+    missing = f" Left out: {', '.join(map(inert, left_out))}." if left_out else ""
+    paired = " Differences are paired doc by doc." if story.bases else ""
+    return (
+        f"Percent, ± one standard error over docs; families and overall are unweighted means of tasks.{paired}{missing}"
+    )

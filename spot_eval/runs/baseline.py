@@ -1,0 +1,173 @@
+"""What a run is set beside: another run, paired doc by doc, or a published table, for display only.
+
+A run's scores can be saved as a small directory to commit; it stands wherever a base run does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from spot_eval.runs.comparability import refuse_other_settings
+from spot_eval.core.errors import UserError
+from spot_eval.core.files import read_json, write_atomically, write_json, writing
+from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs, read_run
+from spot_eval.core.records import Sample, to_line
+from spot_eval.core.paths import folder
+from spot_eval.metrics.scoreboard import combined
+from spot_eval.metrics.estimates import paired_difference
+from spot_eval.tasks.suite import nearest
+
+
+@dataclass(frozen=True)
+class PublishedBaseline:
+    """A row of a published table: fractions of 1 by family and task, no errors."""
+
+    name: str
+    source: str
+    note: str
+    tasks: Mapping[str, float]
+    families: Mapping[str, float]
+    overall: float | None
+
+
+Baseline = PublishedBaseline | JudgedRun
+
+
+def published_baselines() -> dict[str, PublishedBaseline]:
+    """The published rows that come with this installation, by name."""
+    found = {}
+    for file in sorted((folder("reports") / "baselines").glob("*.yaml")):
+        table = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for name, row in table["results"].items():
+            found[name] = PublishedBaseline(
+                name=name,
+                source=table["source"],
+                note=table["note"],
+                tasks={task: value / 100 for task, value in row.get("tasks", {}).items()},
+                families={family: value / 100 for family, value in row["families"].items()},
+                overall=row["overall"] / 100,
+            )
+    return found
+
+
+def load_baseline(name: str) -> Baseline:
+    """A baseline by its run directory or its published name; UserError (with the nearest) where there is neither."""
+    path = Path(name)
+    if path.is_dir():
+        if not ((path / "samples.jsonl").is_file() or (path / SAVED_FILE).is_file()):
+            raise UserError(f"baseline {path} has no samples.jsonl; finish it first: run or grade it again")
+        return read_run(path)
+    published = published_baselines()
+    if name not in published:
+        raise UserError(f"baseline {name!r} is neither a run directory nor a published table{nearest(name, published)}")
+    return published[name]
+
+
+def load_base_run(name: str) -> JudgedRun:
+    """A baseline that docs can be paired with; UserError for a published table, which has no docs."""
+    found = load_baseline(name)
+    if isinstance(found, PublishedBaseline):
+        raise UserError(
+            f"{name} is a published table ({found.source}: {found.note}): it can be shown beside a run, never compared "
+            "doc by doc or gated against; name a run directory, or one made by `spot-eval baseline save`"
+        )
+    return found
+
+
+def refuse_incomparable(config: Mapping[str, Any], baseline: Baseline) -> list[str]:
+    """Raises NotComparableError where the runs differ in what decides scores; returns what is only worth a warning."""
+    return [] if isinstance(baseline, PublishedBaseline) else refuse_other_settings(config, baseline)
+
+
+def difference(
+    board: Mapping[str, Any], samples: Iterable[Sample], suite: Mapping[str, Any], baseline: Baseline
+) -> dict[str, Any]:
+    """Candidate minus baseline, for the scoreboard: per task, family and overall, fractions of 1."""
+    if isinstance(baseline, PublishedBaseline):
+        return _published_difference(board, baseline)
+    ours = judged_docs(samples)
+    tasks: dict[str, dict[str, Any]] = {}
+    for name in board["tasks"]:
+        if name in baseline.docs:
+            candidate, base = (
+                {doc.doc_hash: doc.mean for doc in docs.values() if doc.mean is not None}
+                for docs in (ours[name], baseline.docs[name])
+            )
+            clusters = {doc.doc_hash: doc.cluster for doc in baseline.docs[name].values() if doc.cluster is not None}
+            estimate, docs = paired_difference(candidate, base, clusters)
+            tasks[name] = {
+                **estimate._asdict(),
+                "docs": docs,
+                "docs_unpaired": len(candidate.keys() ^ base.keys()),
+            }
+    members = suite["families"]
+    return {
+        "baseline": str(baseline.path),
+        "kind": "run",
+        "tasks": tasks,
+        "families": {family: combined(names, tasks) for family, names in members.items()},
+        "overall": combined([name for names in members.values() for name in names], tasks),
+    }
+
+
+def _published_difference(board: Mapping[str, Any], baseline: PublishedBaseline) -> dict[str, Any]:
+    def minus(entry: Mapping[str, Any], published: float | None) -> dict[str, Any]:
+        known = entry["mean"] is not None and published is not None
+        return {"mean": entry["mean"] - published if known else None, "stderr": None}
+
+    return {
+        "baseline": baseline.name,
+        "kind": "published",
+        "source": baseline.source,
+        "note": baseline.note,
+        "tasks": {n: minus(board["tasks"][n], value) for n, value in baseline.tasks.items() if n in board["tasks"]},
+        "families": {
+            n: minus(board["families"][n], value) for n, value in baseline.families.items() if n in board["families"]
+        },
+        "overall": minus(board["overall"], baseline.overall),
+    }
+
+
+def save_baseline(run: JudgedRun, folder: Path) -> None:
+    """Writes `run` as a small directory to commit: who it was, its scoreboard, every doc's scores, texts by hash.
+
+        baseline.json     manifest (without this machine's paths), graders, cost
+        scoreboard.json   as the run's
+        scores.jsonl      a doc a line: task doc_id doc_hash scores truncated unparsed output_tokens text_hashes cluster
+
+    Raises UserError where `folder` holds something else.
+    """
+    if folder.exists() and not (folder / SAVED_FILE).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} exists and is no saved baseline; choose another directory")
+    board = read_json(run.path / "scoreboard.json")
+    board.pop("difference", None)  # against another base, which is not saved with it
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lines = (to_line({"task": task, **_without_cache(doc)}) for task, docs in run.docs.items() for doc in docs.values())
+    write_atomically(folder / SCORES_FILE, lines)
+    write_json(folder / "scoreboard.json", board)
+    head = {"manifest": _portable(run.manifest), "graders": dict(run.graders), "cost": dict(run.cost)}
+    write_json(folder / SAVED_FILE, head)
+
+
+def _without_cache(doc: JudgedDoc) -> dict[str, Any]:
+    row = {field.name: getattr(doc, field.name) for field in fields(doc)}
+    if row["cluster"] is None:
+        del row["cluster"]
+    return row
+
+
+def _portable(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest without paths of the machine it ran on."""
+    kept = {name: value for name, value in manifest.items() if name not in {"model", "data", "engine_args"}}
+    model = {name: value for name, value in manifest.get("model", {}).items() if name != "path"}
+    data = {
+        task: {name: value for name, value in about.items() if name != "origin"}
+        for task, about in manifest.get("data", {}).items()
+    }
+    return {**kept, "model": model, "data": data}

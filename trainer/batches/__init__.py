@@ -1,0 +1,1 @@
+"""From pairs to packed batches of token ids."""

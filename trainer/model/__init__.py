@@ -1,0 +1,1 @@
+"""The policy: token log-probabilities over packed batches."""

@@ -1,0 +1,1 @@
+"""Pairs of a wrong and a corrected answer: read, elicit, rectify, filter."""

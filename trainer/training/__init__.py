@@ -1,0 +1,1 @@
+"""The training run: steps, reference, resume points, export."""
