@@ -24,7 +24,6 @@ import typer
 import spot_eval
 from spot_eval.commands.common import DataDir, DataFile, Json, data_files, print_json
 from spot_eval.core.errors import UserError
-from spot_eval.tasks.catalogue import catalogue
 
 State = Literal["ok", "note", "broken"]
 EXTRAS = {"hf": "runs checkpoints with transformers", "vllm": "runs them with vLLM", "train": "the trainer"}
@@ -47,6 +46,8 @@ def doctor(
     suite: str, data_dirs: Sequence[Path], data_files: Mapping[str, Path], out: Path = Path("runs")
 ) -> list[Finding]:
     """All findings about a run of `suite` whose records would go under `out`. Raises UserError for an unknown suite."""
+    from spot_eval.tasks.catalogue import catalogue
+
     entries = catalogue(suite, data_dirs, data_files)
     return [
         Finding("python", "ok", f"{platform.python_version()} ({sys.executable})"),
@@ -269,7 +270,6 @@ def doctor_command(
     as_json: Json = False,
 ) -> None:
     """What is installed, what is missing, what would fail, and the command that mends it."""
-
     findings = doctor(suite, data_dir or [], data_files(data), out)
     if as_json:
         print_json([one._asdict() for one in findings])

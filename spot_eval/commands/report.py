@@ -9,9 +9,6 @@ from typing import Annotated
 import typer
 
 from spot_eval.commands.common import say
-from spot_eval.report.content import Story
-from spot_eval.report.html import html
-from spot_eval.report.markdown import model_card, pull_request
 
 BUDGET_MB = 20.0
 
@@ -53,6 +50,7 @@ def report_command(
     """One self-contained page: verdict, scores, distributions, lost and gained docs with both transcripts."""
     from spot_eval.core.files import write_atomically
     from spot_eval.report.content import load_story
+    from spot_eval.report.render import render
 
     text = render(load_story(run, bases or [], policy, curve), form.value, int(budget * 1e6))
     if output is None and form is not Format.html:
@@ -61,10 +59,3 @@ def report_command(
     path = output or run / "report.html"
     write_atomically(path, [text.encode()])
     say(f"written: {path} ({len(text) / 1e6:.1f} MB)")
-
-
-def render(story: Story, form: str, budget: int) -> str:
-    """The story as `html`, `md` or `model-card`; `budget` is how many bytes the page's transcripts may take."""
-    if form == "html":
-        return html(story, budget)
-    return pull_request(story) if form == "md" else model_card(story)

@@ -12,14 +12,14 @@ from typing import Any
 
 import yaml
 
-from spot_eval.runs.comparability import refuse_other_settings
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json, write_atomically, write_json, writing
-from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs, read_run
-from spot_eval.core.records import Sample, to_line
 from spot_eval.core.paths import folder
-from spot_eval.metrics.scoreboard import combined
+from spot_eval.core.records import Sample, to_line
 from spot_eval.metrics.estimates import paired_difference
+from spot_eval.metrics.scoreboard import combined
+from spot_eval.runs.comparability import refuse_other_settings
+from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs, read_run
 from spot_eval.tasks.suite import nearest
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spot_eval.core.errors import NotComparableError
-from spot_eval.runs.judged import JudgedRun
 from spot_eval.runs.directory import differing
+from spot_eval.runs.judged import JudgedRun
 
 # What of a task's data decides its scores; the docs themselves are paired by hash.
 TASK_DATA = ("grader", "task_version", "until")

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from spot_eval.runs.record_index import Place, _DOC, _GENERATION, _places
-
-import json
-import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any
 
 from spot_eval.core.errors import UserError
-from spot_eval.runs.judged import JudgedDoc, JudgedRun, read_run
 from spot_eval.core.records import Sample, read_records
 from spot_eval.metrics.scoreboard import docs_of, scoreboard
 from spot_eval.runs.directory import RunDirectory
-
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
-from spot_eval.core.records import Sample
+from spot_eval.runs.judged import JudgedDoc, JudgedRun, read_run
+from spot_eval.runs.record_index import _DOC, _GENERATION, Place, _places
 
 Docs = Mapping[str, Mapping[str, Sequence[Sample]]]
 """Samples by task and doc_hash, repeats in order."""
-
-
-
 
 
 @dataclass(frozen=True)
@@ -117,10 +107,6 @@ def _without_texts(task: str, doc: JudgedDoc, grader: str) -> list[Sample]:
         )
         for repeat, score in enumerate(doc.scores)
     ]
-
-
-
-
 
 
 def mean_score(samples: Sequence[Sample] | None) -> float | None:

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, NamedTuple
-from spot_eval.core.errors import UserError
-from spot_eval.runs.judged import JudgedDoc, JudgedRun, read_run
-from spot_eval.core.records import Sample, read_records
-from spot_eval.metrics.scoreboard import docs_of, scoreboard
-from spot_eval.runs.directory import RunDirectory
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
-from spot_eval.core.records import Sample
-
 
 # The heads of lines as this project writes them; a line written elsewhere is parsed instead.
 _GENERATION = re.compile(rb'\{"key":("[^"\\]{1,200}")')

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from spot_eval.cli import app
-from spot_eval.commands.report import render
 from spot_eval.comparison.compare import compare_one
 from spot_eval.core.errors import NotComparableError, UserError
 from spot_eval.interchange.from_lm_eval import Import, import_logs
 from spot_eval.interchange.to_lm_eval import export_lm_eval
 from spot_eval.report.content import load_story
+from spot_eval.report.render import render
 from spot_eval.runs.finished import load_side
 from spot_eval.runs.judged import read_run
 from spot_eval.tasks.suite import load_suite

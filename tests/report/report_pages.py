@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spot_eval.commands.report import render
 from spot_eval.report.content import load_story
+from spot_eval.report.render import render
 
 BUDGET = 20_000_000
 PATIENCE_MS = 30_000  # a machine may be busy; a page that works takes a tenth of a second

@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from spot_eval.cli import app
-from spot_eval.commands.report import render
 from spot_eval.core.errors import NotComparableError, UserError
 from spot_eval.report.content import load_story
+from spot_eval.report.render import render
 from tests.report.made_up_runs import SAMPLING, write_run
 from tests.report.report_pages import candidate_answer
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from spot_eval.commands.report import render
 from spot_eval.report.content import load_story
 from spot_eval.report.markdown import inert
+from spot_eval.report.render import render
 from tests.report.made_up_runs import write_run
 
 DATA = Path(__file__).parents[1] / "data"

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.metrics.test_scoreboard import SUITE, sample
 
-from spot_eval.runs.baseline import difference, load_baseline, published_baselines, refuse_incomparable, save_baseline
 from spot_eval.core.errors import NotComparableError, UserError
-from spot_eval.runs.judged import JudgedRun, judged_docs
 from spot_eval.core.records import to_line
 from spot_eval.metrics.scoreboard import scoreboard
+from spot_eval.runs.baseline import difference, load_baseline, published_baselines, refuse_incomparable, save_baseline
+from spot_eval.runs.judged import JudgedRun, judged_docs
+from tests.metrics.test_scoreboard import SUITE, sample
 
 SAMPLING = {"temperature": 0.7, "top_p": 0.8, "top_k": 20, "max_new_tokens": 100}
 CONFIG: dict[str, Any] = {

@@ -147,7 +147,7 @@ def test_an_error_while_taking_ends_nothing_by_itself_and_close_does(start: Star
 def test_killing_the_run_leaves_no_engine_behind(tmp_path: Path, number: int) -> None:
     program = f"""
 import os
-from spot_eval.engines.shards import Shard, ask, stream
+from spot_eval.models.vllm.shards import Shard, ask, stream
 shard = Shard({FAKE!r}, environment=os.environ, name="engine")
 ask([shard], {{"parent": os.getpid(), "arguments": {{}}}})
 ask([shard], {{"stop_ids": []}})
