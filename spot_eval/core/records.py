@@ -84,6 +84,31 @@ class Generation:
     output_tokens: int | None
     max_new_tokens: int | None  # the budget in force: the task's, or what the context left of it
 
+    @property
+    def content(self) -> str:
+        """Return the string a grader judges: the text."""
+        return self.text
+
+
+@dataclass(frozen=True)
+class Likelihood(Generation):
+    """Log-likelihoods of the continuations of one doc: a line of `generations.jsonl` with `kind` "likelihood".
+
+    `choices` holds one object per continuation, in the task's order: the summed natural `logprob`, the number of
+    `tokens` (None if the engine does not report it), and `greedy`, true if every token was the most likely one. `text`
+    is the most likely continuation, for a reader; `output_tokens` counts no generated token, so it is 0. `cut` is the
+    largest number of tokens by which a context was shortened from the left to fit the model.
+    """
+
+    choices: list[dict[str, Any]] = field(default_factory=list)
+    cut: int = 0
+    kind: str = "likelihood"
+
+    @property
+    def content(self) -> str:
+        """Return the string a grader judges: the choices as JSON."""
+        return json.dumps(self.choices, separators=(",", ":"), sort_keys=True)
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -136,6 +161,11 @@ def to_line(record: Any) -> bytes:
     return text + b"\n"
 
 
+def generation_class(row: Mapping[str, Any]) -> type[Generation]:
+    """Return the record class of a line of `generations.jsonl`."""
+    return Likelihood if row.get("kind") == "likelihood" else Generation
+
+
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a JSON Lines file, split on newlines only.
 
@@ -162,14 +192,18 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_records(path: Path, kind: type[T]) -> Iterator[T]:
-    """The records of one kind in a JSON Lines file; fields of later versions are passed over.
+    """Yield the records of one kind in a JSON Lines file; fields of later versions are passed over.
 
-    Raises UserError naming file and line where a field is missing.
+    A line of log-likelihoods is read as `Likelihood` if `kind` is `Generation`. Raises UserError naming file and line
+    if a field is missing.
     """
-    names = set(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    classes: tuple[type[Any], ...] = (kind, Likelihood)
+    names_of = {one: set(one.__dataclass_fields__) for one in classes}
     for number, row in enumerate(read_lines(path), start=1):
+        of: type[Any] = generation_class(row) if kind is Generation else kind
+        names = names_of[of]
         try:
-            yield kind(**{name: value for name, value in row.items() if name in names})
+            yield of(**{name: value for name, value in row.items() if name in names})
         except TypeError as problem:
             missing = str(problem).rpartition(": ")[2]
             raise UserError(f"{path}, line {number}: a {kind.__name__} record lacks {missing}") from problem

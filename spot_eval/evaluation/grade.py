@@ -54,7 +54,7 @@ def grade(store: RunDirectory, *, workers: int | None = None, again: bool = Fals
 
     with Pool(workers or os.cpu_count() or 1, preload=sorted(versions)) as pool:
         jobs = [
-            Job(names[task], "judge", (docs[task, doc].row, generations[task, doc, r].text))
+            Job(names[task], "judge", (docs[task, doc].row, generations[task, doc, r].content))
             for task, doc, r in to_judge
         ]
         judged: dict[Place, Verdict] = {}
@@ -86,7 +86,7 @@ def _earlier(path: Path) -> dict[str, Sample]:
 
 
 def _still_holds(sample: Sample | None, one: Generation, grader: str) -> bool:
-    return sample is not None and sample.grader == grader and sample.text_hash == digest(one.text)
+    return sample is not None and sample.grader == grader and sample.text_hash == digest(one.content)
 
 
 def _place(record: Any) -> Place:
@@ -108,7 +108,7 @@ def _sample(one: Generation, verdict: Verdict, grader: str) -> Sample:
         not_judged=verdict.not_judged,
         prompt_tokens=one.prompt_tokens,
         output_tokens=one.output_tokens,
-        text_hash=digest(one.text),
+        text_hash=digest(one.content),
         grader=grader,
         metrics=dict(verdict.metrics),
         weights=dict(verdict.weights),

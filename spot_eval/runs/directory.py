@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import JsonLog, read_json, write_json, writing
-from spot_eval.core.records import Failure, Generation, read_lines, read_records
+from spot_eval.core.records import Failure, Generation, generation_class, read_lines, read_records
 
 SCHEMA = 1  # of the manifest; goes up when an older one could be misread
 
@@ -132,7 +132,7 @@ def reusable_generations(folder: Path, fingerprint: str, wanted: set[str]) -> It
                 continue
             for row in read_lines(manifest.parent / "generations.jsonl"):
                 if row.get("key") in wanted:
-                    yield Generation(**row)
+                    yield generation_class(row)(**row)
         except (UserError, KeyError, TypeError, OSError):
             continue
 
