@@ -57,7 +57,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         done = f"{records['finished']:,} of them finished, {records['to_do']:,} to do"
         beside = f", {records['neighbours']:,} to take over from its neighbours" if records["neighbours"] else ""
         yield f"records: {records['path']}: {done}{beside}"
-    yield from _power_lines(found["power"])
+    if found["power"]:
+        yield from _power_lines(found["power"])
     disk = found["disk"]
     yield f"disk: at most about {size(disk['estimate_bytes'])}, {size(disk['free_bytes'])} free"
 
