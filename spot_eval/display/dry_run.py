@@ -42,7 +42,7 @@ def print_dry_run(found: Mapping[str, Any], console: Console) -> None:
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     if found["capped"]:
-        yield f"{found['capped']:,} requests get a smaller budget: prompt and answer share the context"
+        yield f"{found['capped']:,} requests get a smaller token budget: prompt and answer share the context"
     if found["too_long"]:
         some = ", ".join(f"{one['task']}/{one['doc_id']} ({one['tokens']})" for one in found["too_long"][:20])
         more = f" and {len(found['too_long']) - 20} more" if len(found["too_long"]) > 20 else ""

@@ -143,7 +143,7 @@ def dry_run(options: RunOptions, say: Say, *, may_fetch: bool = True, power: Pow
         "problems": inputs.problems,
         "notes": inputs.notes,
         "records": {"path": place and str(place), **(known or dict.fromkeys(("finished", "neighbours", "to_do")))},
-        "disk": _disk(place or Path("runs"), prepared.docs, totals, inputs.notes),
+        "disk": _disk(place or options.parent, prepared.docs, totals, inputs.notes),
     }
 
 
