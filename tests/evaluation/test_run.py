@@ -262,7 +262,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_so(command: list[str], tmp_path:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "what was finished is kept" in said
+    assert "finished work is kept" in said
     assert "Traceback" not in said
 
 
