@@ -26,7 +26,12 @@ from spot_eval.commands.common import DataDir, DataFile, Json, data_files, print
 from spot_eval.core.errors import UserError
 
 State = Literal["ok", "note", "broken"]
-EXTRAS = {"hf": "runs checkpoints with transformers", "vllm": "runs them with vLLM", "train": "the trainer"}
+EXTRAS = {
+    "hf": "runs checkpoints with transformers",
+    "vllm": "runs them with vLLM",
+    "train": "the trainer",
+    "code": "the sandbox in which programs are judged",
+}
 OURS = ("connect4", "trainer")
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 ROOM = 2**30  # bytes on the disk of the records below which a run is likely to fill it
