@@ -240,8 +240,8 @@ def _remarks(file: Path, suite: Suite, reading: Reading) -> Iterator[str]:
         yield f"{file.name} has no row of {', '.join(absent)}: left out, and their families have no mean"
     if reading.closed and reading.bare:
         yield (
-            f"{reading.closed} answers end a thinking block that their prompt must have opened, and {reading.bare} have "
-            "no thinking: if those were cut inside the block, they are judged by their scratch work. A column "
+            f"{reading.closed} answers end a thinking block that their prompt must have opened, and {reading.bare} "
+            "have no thinking: if those were cut inside the block, they are judged by their scratch work. A column "
             "thinking_open (true or false) says whether the prompt left a block open"
         )
     answered = {place for place in reading.places if place}

@@ -91,7 +91,6 @@ def test_the_letter_is_read(reply):
         ("Option A is not correct.", "no answer line"),
         ("Neither A nor B is correct.", "no answer line"),
         ("It isn't true that A is correct.", "no answer line"),
-        ("Answer: C? No, D", "two letters"),
         ("Answer: X", "no answer line"),
         ("### Answer\nCarbon", "no answer line"),
         ("Answer: Carbon", "no letter"),
