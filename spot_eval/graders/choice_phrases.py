@@ -1,4 +1,4 @@
-r"""The words around a chosen letter: how a reply states, denies, supposes or corrects it, in the common languages.
+r"""The words around a chosen letter: how a reply states or corrects it, in the common languages.
 
 Patterns only; `multiple_choice` says how they are used. They read lines without markup. Every repetition is bounded.
 """
@@ -96,7 +96,6 @@ CHOSEN = re.compile(
     r"|ist (?:richtig|korrekt|die richtige)|é a (?:resposta )?correta|è (?:la )?(?:risposta )?corretta|está correta"
     r"|es correcta|верн[оы]|правильн\w{1,4}|является правильным|正确|是正确|が正解|が正しい|सही है|সঠিক|صحيح|صحیح ہے)"
 )
-OTHER_TURN = r"(?:wait|actually|correction|sorry|oops|hmm|scratch that|i mean|i meant|my mistake|on reflection|no)"
 _FILLER = (
     r"(?:(?:so|it|that|this|the|my|final|correct|right|best|real|true|answer|option|choice|is|was|must|should|would"
     r"|has|to|be|i|think|believe|meant?|made|a|mistake|error|again|wait|actually|no|rather|instead|in|fact|therefore"
@@ -112,35 +111,4 @@ CORRECTED = re.compile(
     r"|\brather,\s|\binstead,\s))"
     rf"(?i:{_FILLER})(?i:(?:the\s)?(?:option|choice|answer|letter)\s(?:is\s)?)?"
     rf"{_UP}(?=\s*(?:[.!,;]|$|\n|\)|(?i:is (?:the )?(?:correct|right|answer|best))|(?i:instead|because|since)\b))"
-)
-
-DENIED_BEFORE = re.compile(
-    r"\b(?:neither|nor|not|none|no|never|whether|cannot|incorrectly|wrongly)\b|n['’]t\b", re.IGNORECASE
-)
-HYPOTHESIS_BEFORE = re.compile(
-    r"\b(?:if|suppose|supposing|assume|assuming|imagine|unless|were)\b(?:\s+that)?(?:\s+(?:the|our|my|option|choice))*\W*$"
-    r"|\b(?:if|suppose|assuming|assume)\b[^,]{0,40}$"
-    r"|\b(?:tempting|tempted|trap|mistaken(?:ly)?|distractor|naively|naive|misconception|at first|initially|first"
-    r"|originally|earlier|previously|one (?:might|may|could)|you (?:might|may|could)|(?:might|may|could|would)"
-    r" (?:think|say|guess|conclude|suggest)|(?:some|many|most) (?:students|people|would)"
-    r"|(?:others|he|she|they|student|someone|book|key|claims?) (?:say|says|claim|claims|think|thinks|said)"
-    r"|i (?:first |had |initially )?thought|it is said)\b"
-    r"[^.;!?]{0,80}$"
-    r"|\b(?:why|how can|could|would|might|may|does|is it)\s(?:the\s)?$"
-    r"|\b(?:si|falls|wenn|se|если|如果|若|假设|もし|만약|यदि|अगर|যদি|إذا|لو|اگر)\b[^,，]{0,30}$|(?:如果|若|假设|もし)[^,，]{0,30}$",
-    re.IGNORECASE,
-)
-CONDITION_BEFORE = re.compile(
-    r"\b(?:if|when|whenever|provided|in case|in the case|had|for)\b[^.;]{0,100},[^.;,]{0,40}$", re.IGNORECASE
-)
-CONDITION_AFTER = re.compile(
-    r"\)?\s*,?\s*(?:only\s)?(?:if|when|unless|provided|in case|for n\b|under|assuming)\b", re.IGNORECASE
-)
-DENIED_AFTER = re.compile(
-    r"[)\s]{0,3}(?:is|are|was|would be|can['’]?t be|cannot be|seems|looks|could be|has been|can be|may be)?\s*"
-    r"(?:definitely |clearly |also |both |therefore |thus )?"
-    r"(?:not\b(?! only)|wrong|incorrect|false|impossible|ruled out|eliminated|excluded|too (?:small|large|big|low|high)"
-    r"|n['’]t\b|isn['’]t|a (?:trap|mistake|distractor)|错|不对|不正确|は(?:誤|間違)|неверн|неправильн|falsch)"
-    r"|\)?\s*\?",
-    re.IGNORECASE,
 )

@@ -25,17 +25,13 @@ from spot_eval.graders.choice_phrases import (
     ALONE,
     ASKED,
     CHOSEN,
-    CONDITION_AFTER,
-    CONDITION_BEFORE,
     CORRECTED,
-    DENIED_AFTER,
-    DENIED_BEFORE,
-    HYPOTHESIS_BEFORE,
     OPEN_END,
     SAID,
     TAG_OR_JSON,
     TEMPLATE,
 )
+from spot_eval.graders.suppositions import DENIED_AFTER, standing
 from spot_eval.graders.turns import first_turn
 
 _MARKUP = re.compile(
@@ -152,20 +148,20 @@ def _statements(lines: list[str]) -> Iterator[Statement]:
     """Yield what the lines state, in order; what is denied or supposed is left out."""
     for i, line in enumerate(lines):
         for said in SAID.finditer(line):
-            status = _status(line, said)
-            if status != "no":
+            status = _standing(line, said)
+            if status != "void":
                 rest = line[said.start("letter") :]
                 letter, place = _settled(rest, "'the answer is'")
-                yield Statement(i, said.end(), letter, place, status == "if")
+                yield Statement(i, said.end(), letter, place, status == "conditional")
     if not lines:
         return
     last = len(lines) - 1
     chosen = {}
     for found in CHOSEN.finditer(lines[-1]):
-        status = _status(lines[-1], found)
+        status = _standing(lines[-1], found)
         letter = next(filter(None, found.groups()))
-        if status != "no" and letter not in chosen:
-            chosen[letter] = Statement(last, found.end(), letter, "the last line", status == "if")
+        if status != "void" and letter not in chosen:
+            chosen[letter] = Statement(last, found.end(), letter, "the last line", status == "conditional")
     firm = {letter: one for letter, one in chosen.items() if not one.conditional} or chosen
     if len(firm) > 1:
         yield Statement(last, _MAX_LINE, None, f"the last line names two letters: {lines[-1][:40]!r}")
@@ -173,16 +169,9 @@ def _statements(lines: list[str]) -> Iterator[Statement]:
         yield from firm.values()
 
 
-def _status(line: str, said: re.Match[str]) -> str:
-    """Return "no" for what is denied, supposed or only tempting, "if" for what has a condition, else "yes"."""
-    start = said.start() + (2 if said[0][0] in ".;,:!" else 0)
-    before = line[max(0, start - 120) : start]
-    sentence = re.split(r"[.!?;]\s|\b(?:but|however|yet)\b", before)[-1]
-    clause = re.split(r"[.!?;:,]", before)[-1]
-    after = line[said.end() : said.end() + 60]
-    if DENIED_BEFORE.search(clause) or HYPOTHESIS_BEFORE.search(sentence) or DENIED_AFTER.match(after):
-        return "no"
-    return "if" if CONDITION_BEFORE.search(sentence) or CONDITION_AFTER.match(after) else "yes"
+def _standing(line: str, said: re.Match[str]) -> str:
+    """Return how a match stands in its line; punctuation that a match begins with ends the sentence before."""
+    return standing(line, said.start() + (2 if said[0][0] in ".;,:!" else 0), said.end())
 
 
 def _box_statements(lines: list[str], boxes: list[str | None], answer: str) -> Iterator[Statement]:
@@ -233,7 +222,7 @@ def _settled(rest: str, place: str) -> tuple[str | None, str]:
     corrected = [one for one in CORRECTED.finditer(rest) if not DENIED_AFTER.match(rest, one.end())]
     if corrected:
         return corrected[-1]["letter"].upper(), place
-    said = [one for one in SAID.finditer(rest) if _status(rest, one) != "no"]
+    said = [one for one in SAID.finditer(rest) if _standing(rest, one) != "void"]
     found = _LETTER.match(rest)
     if found and DENIED_AFTER.match(rest[found.end(1) :].lstrip(") ")):  # "C is wrong, D is correct"
         rest, found = rest[found.end(1) :], None
@@ -263,7 +252,7 @@ def _settled(rest: str, place: str) -> tuple[str | None, str]:
 
 def _chosen_at(rest: str) -> int | None:
     """Return where `rest` begins to name the letter it calls right ("I would say C at first, but D is correct")."""
-    chosen = [one for one in CHOSEN.finditer(rest) if _status(rest, one) != "no"]
+    chosen = [one for one in CHOSEN.finditer(rest) if _standing(rest, one) != "void"]
     if len({next(filter(None, one.groups())) for one in chosen}) != 1:
         return None
     where = re.search(ALONE, rest[chosen[-1].start() :])
