@@ -81,11 +81,16 @@ def run_command(
     fresh: Annotated[
         bool,
         typer.Option(
-            "--fresh", help="Draw new Connect4 boards. A later run with --baseline on this one uses them too."
+            "--fresh",
+            help="Draw new Connect4 boards and generated rows; a later run with --baseline uses them.",
         ),
     ] = False,
     connect4_seed: Annotated[
         int | None, typer.Option(min=0, metavar="S", help="Seed of the Connect4 boards. [default: the task's]")
+    ] = None,
+    fresh_seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**31 - 1, metavar="S", help="Seed of generated rows. [default: the suite's]"),
     ] = None,
     baseline: BaselineOption = None,
     out: Annotated[
@@ -140,6 +145,7 @@ def run_command(
         seed=seed,
         fresh=fresh,
         connect4_seed=connect4_seed,
+        fresh_seed=fresh_seed,
         baseline=baseline,
         out=out,
         chat_template=chat_template,

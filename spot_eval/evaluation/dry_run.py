@@ -121,7 +121,11 @@ def _load(options: RunOptions, suite: Suite, found: Findings, may_fetch: bool) -
     """The docs of every task whose rows are at hand; for the others, what a run would do about them."""
     data_directories(options.data_dirs)
     loader = TaskLoader(
-        suite, data_dirs=options.data_dirs, data_files=options.data_files, connect4_seed=options.connect4_seed
+        suite,
+        data_dirs=options.data_dirs,
+        data_files=options.data_files,
+        connect4_seed=options.connect4_seed,
+        fresh_seed=options.fresh_seed,
     )
     for task in suite.tasks:
         source = ALL_SOURCES.get(task)

@@ -43,6 +43,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
         data_files=options.data_files,
         limit=options.limit,
         connect4_seed=options.connect4_seed,
+        fresh_seed=options.fresh_seed,
     )
     preflight((doc for task in tasks for doc in task.docs if task.grader == "ifeval"), {task.grader for task in tasks})
     for name, reason in left_out.items():

@@ -2,8 +2,8 @@
 
     doc: {"generator": "shortest_path", "question": "…", "answer": "up right", "metadata": {…}, "config": {}}
 
-The answer is what stands in the last `<answer>…</answer>` after the thinking; a reply without one is unparsed. Score 1 if
-the verifier accepts it whole. Its partial credit is kept as the metric `partial`.
+The answer stands in the last `<answer>…</answer>` after the thinking; a reply without one is unparsed. Score 1 if the
+verifier accepts it whole. Its partial credit is kept as the metric `partial`.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.paths import folder
 from spot_eval.core.records import Doc, digest, doc_hash
 from spot_eval.graders import GRADER_FIELDS
-from spot_eval.tasks.data.sources import ALL_SOURCES, MissingData
 from spot_eval.tasks.data.reasoning_gym import draw
+from spot_eval.tasks.data.sources import ALL_SOURCES, MissingData
 from spot_eval.tasks.suite import Fresh, Suite, nearest
 from spot_eval.tasks.user_code import RunawayError, guarded, one_line, own_place
 
@@ -76,7 +76,9 @@ def load_tasks(
     Returns (tasks, left_out): a gated data set that is not at hand is left out with the reason, so that the rest can
     run; its family then has no mean. Any other missing or malformed data raises UserError.
     """
-    loader = TaskLoader(suite, data_dirs=data_dirs, data_files=data_files, connect4_seed=connect4_seed, fresh_seed=fresh_seed)
+    loader = TaskLoader(
+        suite, data_dirs=data_dirs, data_files=data_files, connect4_seed=connect4_seed, fresh_seed=fresh_seed
+    )
     loaded, left_out = [], {}
     for name in suite.tasks:
         try:

@@ -1,21 +1,23 @@
 """Rows of a procedural task, drawn from a seed by a generator of reasoning-gym; nobody can have trained on them.
 
     drawn = draw(Fresh(generator="shortest_path", seed=7, n=100))
-    drawn.rows[0]   # {"generator": "shortest_path", "question": "…", "answer": "up right", "metadata": {…}, "config": {}}
+    drawn.rows[0]   # {"generator": "shortest_path", "question": "…", "answer": "up right", "metadata": {…}, …}
 
-The generator's own verifier judges answers (`graders.reasoning_gym`). It sees hostile text, so a generator is refused if
-its module evaluates text as code; so is one that gives no answer of its own, whose verifier refuses its answer, or that
-draws other rows from the same seed.
+The generator's own verifier judges answers (`graders.reasoning_gym`). It sees hostile text, so a generator is refused
+if its module evaluates text as code; so is one that gives no answer of its own, whose verifier refuses its answer, or
+that draws other rows from the same seed.
 """
 
 from __future__ import annotations
 
 import ast
-import importlib.util
+import contextlib
 import inspect
+import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from typing import Any, NamedTuple
 
 from spot_eval.core.errors import UserError
@@ -67,10 +69,9 @@ def draw(fresh: Fresh, seed: int | None = None) -> DrawnRows:
 
 def check_generator(name: str) -> str:
     """Return reasoning-gym's version; raise UserError if there is no such generator, or it may not be used."""
-    if importlib.util.find_spec("reasoning_gym") is None:
+    version = installed_version()
+    if version is None:
         raise UserError("fresh tasks need reasoning-gym, not installed here; pip install 'spot-eval[fresh]'")
-    from importlib.metadata import version
-
     from reasoning_gym.factory import DATASETS
 
     if name not in DATASETS:
@@ -79,7 +80,15 @@ def check_generator(name: str) -> str:
         raise UserError(
             f"generator {name!r} is not used: its module calls {found[0]}, and answers are hostile text; take another"
         )
-    return version("reasoning-gym")
+    return version
+
+
+def installed_version() -> str | None:
+    """Return the version of reasoning-gym here, None if it is not installed."""
+    try:
+        return metadata.version("reasoning-gym")
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def best_constant(rows: Sequence[Mapping[str, Any]]) -> float:
@@ -88,7 +97,8 @@ def best_constant(rows: Sequence[Mapping[str, Any]]) -> float:
     Tried are the most frequent right answers of these very rows, so the figure is an upper end.
     """
     answers = [answer for answer, _ in Counter(str(row["answer"]) for row in rows).most_common(CONSTANTS)]
-    return max(sum(verify(row, answer) >= 1 for row in rows) / len(rows) for answer in answers)
+    with contextlib.redirect_stdout(io.StringIO()):  # some verifiers print what they think of an answer
+        return max(sum(verify(row, answer) >= 1 for row in rows) / len(rows) for answer in answers)
 
 
 def _rows(fresh: Fresh, seed: int) -> list[dict[str, Any]]:
