@@ -129,6 +129,9 @@ def test_a_fresh_run_and_the_next_checkpoint_s_answer_the_same_boards(tiny: Path
 
 
 def test_generated_rows_are_drawn_anew_and_taken_over(tiny: Path, tmp_path: Path) -> None:
+    from spot_eval.evaluation.run import run
+    from spot_eval.runs.directory import read_manifest
+
     path = tmp_path / "suite.yaml"
     path.write_text(
         "name: drawn\nversion: 1\nsampling: {max_new_tokens: 4}\n"
