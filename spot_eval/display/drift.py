@@ -19,17 +19,17 @@ def print_drift(found: Mapping[str, Any], console: Console) -> None:
     title = f"drift of {found['candidate']} from {found['base']} (on the base's own answers)"
     table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("", no_wrap=True)
-    for name in ("KL x 1000", "z", "log-prob x 1000", "gold log-prob", "docs", "tokens"):
+    for name in ("KL", "z", "log-prob", "gold", "docs"):
         table.add_column(name, justify="right", no_wrap=True)
     families = dict.fromkeys(task["family"] for task in found["tasks"].values())
     for family in families:
         if whole := found["families"].get(family):
-            table.add_row(safe(family_title(family)), *_cells(whole), "", "", style="bold")
+            table.add_row(safe(family_title(family)), *_cells(whole), "", style="bold")
         for name, task in found["tasks"].items():
             if task["family"] == family:
-                table.add_row(f"  {safe(name)}", *_cells(task), str(task["docs"]), f"{task['tokens']:,}")
+                table.add_row(f"  {safe(name)}", *_cells(task), str(task["docs"]))
     table.add_section()
-    table.add_row("overall", *_cells(found["overall"]), "", "", style="bold")
+    table.add_row("overall", *_cells(found["overall"]), "", style="bold")
     console.print(table)
     for line in lines(found):
         console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
@@ -38,8 +38,8 @@ def print_drift(found: Mapping[str, Any], console: Console) -> None:
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """Yield what stands under the table: units, floor, where it moved, which answers, and what broke."""
     yield (
-        "KL(base || candidate) and change of the log-prob of the base's tokens: thousandths of a nat per token; "
-        "gold: nats per right reply. z says that the model moved, never that it was harmed."
+        "KL: KL(base || candidate), log-prob: change for the base's tokens, thousandths of a nat per token; gold: change "
+        "for a reply of the bare gold, nats. z says that the model moved, never that it was harmed."
     )
     floor = found["floor"]
     yield (
@@ -78,5 +78,6 @@ def _cells(one: Mapping[str, Any]) -> list[str]:
 def _number(one: Mapping[str, Any], scale: int, *, sign: bool = False) -> str:
     if one["mean"] is None:
         return "-"
-    mean = f"{scale * one['mean']:{'+' if sign else ''}.2f}"
-    return mean if one["stderr"] is None else f"{mean} ± {scale * one['stderr']:.2f}"
+    digits = 2 if abs(scale * one["mean"]) < 99.9 else 1
+    mean = f"{scale * one['mean']:{'+' if sign else ''}.{digits}f}"
+    return mean if one["stderr"] is None else f"{mean} ± {scale * one['stderr']:.{digits}f}"

@@ -67,7 +67,7 @@ def test_a_moved_model_is_seen_killed_and_resumed(base: Path, moved: Path, tmp_p
 
 
 def test_on_the_command_line(base: Path, moved: Path, tmp_path: Path) -> None:
-    arguments = ("drift", moved, "--baseline", base, "--tasks", "mini_bags", "-o", tmp_path / "d")
+    arguments = ("drift", moved, "--baseline", base, "--tasks", "mini_bags,mini_instructions", "-o", tmp_path / "d")
     done = spot_eval(*arguments, COLUMNS="80")
     assert done.returncode == 0, done.stderr
     assert "mini_bags" in done.stdout
