@@ -38,8 +38,8 @@ def print_drift(found: Mapping[str, Any], console: Console) -> None:
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """Yield what stands under the table: units, floor, where it moved, which answers, and what broke."""
     yield (
-        "KL: KL(base || candidate), log-prob: change for the base's tokens, thousandths of a nat per token; gold: change "
-        "for a reply of the bare gold, nats. z says that the model moved, never that it was harmed."
+        "KL: KL(base || candidate), log-prob: change for the base's tokens, thousandths of a nat per token; gold: "
+        "change for a reply of the bare gold, nats. z says that the model moved, never that it was harmed."
     )
     floor = found["floor"]
     yield (
