@@ -135,8 +135,7 @@ def test_lighteval_cases_but_for_other_formats(mirror):
     differ = {
         "(C) Cecile": "the gold is text in which only a later word is the letter",
         "\nC Cecile": "likewise",
-        "réponse": "French",
-        "不是": "Chinese",
+        "不是": "a letter with a Chinese denial right behind it",
     }
     agree = 0
     for row in map(json.loads, path.read_text(encoding="utf-8").strip().split("\n")):
@@ -145,7 +144,7 @@ def test_lighteval_cases_but_for_other_formats(mirror):
             agree += 1
         else:
             assert any(mark in row["gold"] + row["prediction"] for mark in differ), row
-    assert agree == 4
+    assert agree == 5
 
 
 @pytest.mark.parametrize(

@@ -63,16 +63,18 @@ def _of_turn(text: str) -> str | None:
     said = stated.stated_answer(text) or stated.bold_line(text)
     if said:
         return _read_prose(said) or said
-    if "boxed" in text:
-        return None
+    return None if "boxed" in text else _unstated(text)
+
+
+def _unstated(text: str) -> str | None:
+    """Return the answer of a text that neither boxes nor states one."""
     last = text.rstrip().rpartition("\n")[2].strip()
     if last != text.strip() and stated.is_value(last):
         return stated.bare(last)
     if stated.is_expression(text) or normalize.plain(text).lstrip("-").isdigit():
         return stated.bare(text)
-    if group := stated.last_group(text):
-        return group
-    return _read_prose(text) or (stated.bare(text) if _is_few_words(text) else None) or None
+    in_words = stated.bare(text) if _is_few_words(text) else None
+    return stated.last_group(text) or _read_prose(text) or in_words or None
 
 
 def _is_few_words(text: str) -> bool:

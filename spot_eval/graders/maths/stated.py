@@ -78,8 +78,8 @@ _CONTRAST = re.compile(  # the 3 of "2 (and not 3)", "2 rather than 3"
     re.IGNORECASE,
 )
 _REVISED = re.compile(  # a value that takes back the one before it
-    r"(?:(?<![\w’'])(?:wait|actually|correction|sorry|oops|hmm|scratch that|i meant?|my mistake|i made (?:a|an) \w{1,12}"
-    r"|that['’]?s (?:wrong|not right|incorrect)|that (?:is|was) (?:wrong|not right|incorrect)"
+    r"(?:(?<![\w’'])(?:wait|actually|correction|sorry|oops|hmm|scratch that|i meant?|my mistake|i made an? \w{1,12}"
+    r"|that(?:['’]?s| is| was) (?:wrong|not right|incorrect)"
     r"|on (?:second thoughts?|(?:further )?reflection)|i (?:now )?(?:see|think)(?: that)?)\b[\s,:;.!—–-]{1,4}"
     r"|(?<![\w’'])no[,.;:!—–-]{1,2}\s{0,2}|(?:->|→|=>)\s?no[,.]?\s"
     r"|\bbut\s(?:actually\s)?(?=it\s(?:is|should|must)))"
@@ -213,14 +213,15 @@ def _value_after(text: str, mark: re.Match[str]) -> str | None:
         return None
     if is_expression(sentence):
         return bare(sentence)
-    if any(c.isdigit() for c in sentence):
-        return sentence
-    introduced = mark["strong"] or mark[0].rstrip("*_ ").endswith(":")
+    introduced = bool(mark["strong"]) or mark[0].rstrip("*_ ").endswith(":")
+    return sentence if any(c.isdigit() for c in sentence) or _is_in_words(sentence, introduced=introduced) else None
+
+
+def _is_in_words(sentence: str, *, introduced: bool) -> bool:
+    """Return True if a sentence without digits may be an answer: a few words after a heading, or a name."""
     if introduced and 0 < len(sentence) <= 40 and sentence.count(" ") < 4:
-        return sentence  # an answer in words
-    if _NAME.fullmatch(sentence) and not _REMARK.fullmatch(sentence.lower()):
-        return sentence
-    return None
+        return True
+    return bool(_NAME.fullmatch(sentence) and not _REMARK.fullmatch(sentence.lower()))
 
 
 def _sentence(tail: str) -> str:
