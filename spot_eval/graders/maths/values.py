@@ -234,7 +234,7 @@ def _context() -> Any:
 class _Numbers:
     """Evaluate formulas at one point, to `precision` bits."""
 
-    def __init__(self, precision: int, point: dict[str, Fraction], reading: Reading) -> None:
+    def __init__(self, precision: int, point: dict[str, Any], reading: Reading) -> None:
         self.mp = _context()
         self.mp.prec = precision
         self.point, self.reading, self.words = point, reading, 1 + precision // 64
@@ -316,7 +316,8 @@ class _Numbers:
             return +self.mp.e
         if name == "i" and not self.reading.variable_i:
             return self.mp.mpc(0, 1)
-        return self._fraction(self.point[name])
+        value = self.point[name]
+        return self._fraction(value) if isinstance(value, Fraction) else value
 
     def _is_real(self, value: Any) -> bool:
         return not hasattr(value, "imag") or abs(value.imag) <= abs(value.real) * self.mp.mpf(2) ** (-self.mp.prec // 2)
@@ -579,7 +580,7 @@ def precision(*nodes: Node) -> int:
     return int(size * 2) + 128
 
 
-def number(node: Node, reading: Reading, precise: int | None = None, point: dict[str, Fraction] | None = None) -> Any:
+def number(node: Node, reading: Reading, precise: int | None = None, point: dict[str, Any] | None = None) -> Any:
     """Return the value of a formula as an mpmath number; raise UndefinedError, TooLargeError."""
     numbers = _Numbers(precise or precision(node), point or {}, reading)
     try:
@@ -630,6 +631,52 @@ def identical(first: Node, second: Node, reading: Reading) -> bool:
         return False
     points = [{n: _whole(n, k) for n in names} for k in range(_WHOLE_POINTS)]
     return bool(_agree_at(first, second, reading, precise, points, False))
+
+
+def proportional(first: Node, second: Node, reading: Reading) -> float:
+    """Return the constant factor between two formulas that never vanish together with it, 0.0 if there is none."""
+    names = variables(first, reading) | variables(second, reading)
+    precise = precision(first, second)
+    ratio: Any = None
+    defined = 0
+    for k in range(_REAL_POINTS):
+        point = {n: _drawn(n, k) for n in names}
+        try:
+            a, b = (number(node, reading, precise, point) for node in (first, second))
+        except UndefinedError:
+            continue
+        if abs(a) < 1e-15 or abs(b) < 1e-15:
+            if abs(a) < 1e-15 and abs(b) < 1e-15:
+                continue
+            return 0.0
+        if ratio is not None and not agree(a / b, ratio, precise):
+            return 0.0
+        ratio = a / b
+        defined += 1
+    return float(getattr(ratio, "real", ratio)) if defined >= 3 else 0.0
+
+
+def solves(equation: Node, name: str, solution: Node, reading: Reading) -> bool:
+    """Return True if `equation` (a formula that is to vanish) is linear in `name` and `solution` is where it vanishes."""
+    names = variables(equation, reading) | variables(solution, reading)
+    precise = precision(equation, solution)
+    defined = 0
+    for k in range(_REAL_POINTS):
+        point = {n: _drawn(n, k) for n in names}
+        try:
+            at = number(solution, reading, precise, point)
+            if getattr(at, "imag", 0) != 0:
+                continue
+            rooted = number(equation, reading, precise, point | {name: at})
+            line = [number(equation, reading, precise, point | {name: Fraction(v)}) for v in (7, 8, 9)]
+        except UndefinedError:
+            continue
+        if not agree(rooted, 0, precise) or not agree(line[2] - line[1], line[1] - line[0], precise):
+            return False
+        if agree(line[1], line[0], precise):
+            return False
+        defined += 1
+    return defined >= 3
 
 
 def _has_i(node: Node) -> bool:
