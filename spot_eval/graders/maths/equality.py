@@ -35,6 +35,7 @@ _OPTION = re.compile(
 )
 _OF_CLOCK = re.compile(r"([0-9]{1,2}):([0-5][0-9])")
 _GROUPS = re.compile(r"[0-9],[0-9]{3}|[0-9],[0-9]{2},")
+_ONE_NUMBER = re.compile(r"[0-9],0[0-9]{2}(?![0-9])")  # 12,034 is no list of 12 and 034
 _SCIENTIFIC = re.compile(r"[0-9][eE][+-]?[0-9]")
 _MEANINGS = (
     (("set", ()), "no solution|no solutions|no real solution|no real solutions|none|empty set|the empty set|no such "
@@ -76,7 +77,7 @@ def equal(gold: str, answer: str, *, tolerance: float | None = None, precision: 
     if normalize.plain(gold) == normalize.plain(answer):
         return True
     times = _OF_CLOCK.fullmatch(normalize.plain(gold)), _OF_CLOCK.fullmatch(normalize.plain(answer))
-    if times[0] and times[1] and "0" in (times[0][1][0], times[1][1][0], times[0][2][0], times[1][2][0]):
+    if times[0] and times[1]:
         return (int(times[0][1]), times[0][2]) == (int(times[1][1]), times[1][2])
     gold, answer = _of_option(gold, answer)
     by_digits = _equal_decimals(gold, answer)
@@ -179,7 +180,7 @@ class _Judge:
             return
         text = normalize.tidy(text)
         seen = set()
-        for grouped in (True, False) if _GROUPS.search(text) else (None,):
+        for grouped in _groupings(text):
             for scientific in (True, False) if _SCIENTIFIC.search(text) else (None,):
                 for bare_units in bare:
                     try:
@@ -204,6 +205,12 @@ class _Judge:
             except (UndefinedError, RecursionError):
                 pass
         return False
+
+
+def _groupings(text: str) -> Sequence[bool | None]:
+    if not _GROUPS.search(text):
+        return (None,)
+    return (True,) if _ONE_NUMBER.search(text) else (True, False)
 
 
 def is_plain(node: Node) -> bool:
@@ -271,7 +278,7 @@ class _Comparison:
             return self._both(gold, answer)
         if "pieces" in kinds:
             return kinds[0] == kinds[1] and self._pieces(gold, answer)
-        if "matrix" in kinds:
+        if values.contains(gold, _MATRIX) or values.contains(answer, _MATRIX):
             return self._matrices(gold, answer)
         if "ratio" in kinds:
             return self._ratios(gold, answer)
@@ -433,8 +440,8 @@ class _Comparison:
             difference = min(abs(reals[0] - reals[1]), abs(reals[0] - reals[1] * factor))
             places = [p for p in (_decimals(self._value(first)), _decimals(self._value(second))) if p]
             room = Fraction(1, 2 * 10 ** min(places)) if places else Fraction(0)
-            if relation == "~" and not places and any(value.denominator != 1 for value in reals):
-                room = Fraction(1, 2)
+            if relation == "~" and any(self._value(node)[0] != "num" for node in (first, second)):
+                room = max(room, abs(reals[0]) / 100)
             if difference <= max(room, abs(reals[0]) / 10**30):
                 return True
         return False
@@ -469,7 +476,8 @@ class _Comparison:
         if gold[0] != "rel" and kinds[1] and not sets.describes(gold):
             return any(self.same(gold, value) for value in self._answers(answer, gold))
         if kinds[0] and answer[0] != "rel" and not sets.describes(answer):
-            return _is_name(gold[1][0]) and any(self.same(value, answer) for value in self._answers(gold, answer))
+            named = _is_name(gold[1][0]) or (len(gold[1]) == 2 and _is_name(gold[1][1]))
+            return named and any(self.same(value, answer) for value in self._answers(gold, answer))
         if kinds[0] and answer[0] == "rel":  # x = 2 against x in {2}
             return self._named_set(answer, gold[1][0]) and _is_name(gold[1][0]) and self.same(gold[1][-1], answer[1][-1])
         found = self._real_sets(gold, answer)
@@ -559,6 +567,8 @@ class _Comparison:
             return False
         if values.proportional(first, second, reading):
             return True
+        if values.identical(first, _ZERO, reading):  # an identity: its sides are what it says
+            return all(self._try_same(a, b) for a, b in zip(gold, answer, strict=True))
         for solved, other in ((gold, second), (answer, first)):
             if solved[0][0] == "sym" and solved[0][1] not in values.variables(solved[1], reading):
                 return values.solves(other, solved[0][1], solved[1], reading)
@@ -598,15 +608,15 @@ class _Comparison:
 
     def _matrices(self, gold: Node, answer: Node) -> bool:
         rows = []
-        for node in (gold, answer):
-            if node[0] == "matrix":
-                rows.append(node[1])
-            elif node[0] == "tuple":
-                other = answer if node is gold else gold
-                column = all(len(row) == 1 for row in other[1])
-                rows.append(tuple((item,) for item in node[3]) if column else (node[3],))
-            else:
+        for node, other in ((gold, answer), (answer, gold)):
+            found = _matrix(node)
+            if found is None and node[0] == "tuple":
+                others = _matrix(other) or ((),)
+                column = all(len(row) == 1 for row in others)
+                found = tuple((item,) for item in node[3]) if column else (node[3],)
+            if found is None:
                 return False
+            rows.append(found)
         if len(rows[0]) != len(rows[1]) or len(rows[0][0]) != len(rows[1][0]):
             return False
         pairs = zip(rows[0], rows[1], strict=True)
@@ -646,7 +656,7 @@ class _Comparison:
             return len(items) == len(answer[3]) and all(self.same(a, b) for a, b in zip(items, answer[3], strict=True))
         if kinds[0] in ("list", "set") and kinds[1] in ("list", "set"):
             first, second = self._spread(gold), self._spread(answer)
-            if kinds[0] == "set" or gold[0] == "list" and gold[2] == "or" and _has_sign(gold):
+            if kinds[0] == "set" or all(item[0] == "tuple" for item in (*first, *second)):
                 first, second = self._distinct(first), self._distinct(second)
             if self._matched(first, second):
                 return True
@@ -706,7 +716,46 @@ class _Comparison:
         return True
 
 
+def _matrix(node: Node) -> tuple[tuple[Node, ...], ...] | None:
+    """Return the rows of a matrix, or of a sum, product or multiple of matrices; None for anything else."""
+    kind = node[0]
+    if kind == "matrix":
+        return node[1]  # type: ignore[no-any-return]
+    if kind == "neg":
+        inner = _matrix(node[1])
+        return inner and tuple(tuple(("neg", entry) for entry in row) for row in inner)
+    if kind not in ("add", "sub", "mul", "div"):
+        return None
+    first, second = _matrix(node[1]), _matrix(node[2])
+    if kind in ("add", "sub"):
+        if first is None or second is None or (len(first), len(first[0])) != (len(second), len(second[0])):
+            return None
+        pairs = zip(first, second, strict=True)
+        return tuple(tuple((kind, a, b) for a, b in zip(one, other, strict=True)) for one, other in pairs)
+    if first is None and second is None:
+        return None
+    if kind == "mul" and first is not None and second is not None:
+        if len(first[0]) != len(second) or len(first) * len(second) * len(second[0]) > 1_000:
+            return None
+        columns = list(zip(*second, strict=True))
+        return tuple(tuple(_sum_of_products(row, column) for column in columns) for row in first)
+    if first is not None:
+        return tuple(tuple((kind, entry, node[2]) for entry in row) for row in first)
+    if kind == "div" or second is None:
+        return None
+    return tuple(tuple(("mul", node[1], entry) for entry in row) for row in second)
+
+
+def _sum_of_products(row: Sequence[Node], column: Sequence[Node]) -> Node:
+    total: Node = _ZERO
+    for a, b in zip(row, column, strict=True):
+        total = ("add", total, ("mul", a, b))
+    return total
+
+
+_MATRIX = frozenset({"matrix"})
 _PERCENT = frozenset({"pct"})
+_ZERO: Node = ("num", Fraction(0), 0)
 
 
 def _undefined(node: Node) -> bool:

@@ -85,7 +85,7 @@ _COLOUR = re.compile(r"\\(?:color|textcolor)\s?\{[^{}]*\}")
 
 
 def tidy(text: str) -> str:
-    """Return `text` without markdown marks around it, colours, and a sentence's full stop.
+    r"""Return `text` without markdown marks around it, colours, and a sentence's full stop.
 
     >>> tidy(r"`42`."), tidy(r"**7**"), tidy(r"\color{red}{13}")
     ('42', '7', '{13}')

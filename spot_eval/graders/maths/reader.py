@@ -49,6 +49,7 @@ _LEAD = frozenset(
 )
 _QUALIFIERS = frozenset("for where with such given because since assuming whenever as".split())
 _HEDGES = frozenset("or and maybe perhaps possibly either but if when unless".split())
+_REMARKS = frozenset("base mod modulo but not units approximately approx about exactly rounded since because".split())
 _ONES = {
     word: number
     for number, word in enumerate(
@@ -204,6 +205,8 @@ def _without_bracketed_remark(tokens: list[Token]) -> list[Token]:
         if not depth:
             inner = tokens[i + 1 : -1]
             first = next((t for t in inner if t.kind in ("word", "letters", "join")), None)
+            if first and first.kind == "letters" and first.text.lower() not in _REMARKS:
+                return tokens
             if first and first.text.lower() == "base" and inner[-1].kind == "number":
                 return [*tokens[:i], Token("_", "_"), inner[-1]]
             if first and first is inner[0] and first.text.lower() in ("mod", "modulo"):
@@ -258,6 +261,10 @@ def _list(tokens: list[Token], bare_units: bool) -> Node:
         if len(_split(inner, frozenset({",", ";"}))) > 1:
             return ("set", tuple(_items(inner, bare_units, frozenset({",", ";", "join"}))[0]))
         return _list(inner, bare_units) if inner else ("set", ())
+    if tokens[0].kind == "(" and tokens[-1].kind == ")" and _closes(tokens):
+        inner = tokens[1:-1]
+        if len(_split(inner, frozenset({"relation"}))) > 1 and len(_split(inner, frozenset({",", ";"}))) == 1:
+            return _list(inner, bare_units)
     outer = [part for part, _ in _split(tokens, frozenset({";", "\\\\"}))]
     if len(outer) > 1 and all(outer) and any(len(_split(p, frozenset({","}))) > 1 for p in outer):
         return ("list", tuple(_list(part, bare_units) for part in outer), ",")
@@ -667,12 +674,9 @@ class _Parser:
         after = self.peek()
         whole = token.decimals == 0 and token.value is not None
         if whole and after.kind == "command" and after.text == "frac":
-            start = self.at
-            self.take()
-            top, bottom = self.argument(), self.argument()
-            if _is_whole(top) and _is_whole(bottom) and top[1] < bottom[1] and self.peek().kind != "^":
-                return ("num", token.value + Fraction(top[1], bottom[1]), None)
-            self.at = start
+            mixed = self.mixed(token)
+            if mixed:
+                return mixed
         if (whole and after.kind == "number" and after.gap and self.peek(1).kind == "/" and self.peek(2).kind == "number"
                 and _is_literal(after) and _is_literal(self.peek(2)) and after.value < self.peek(2).value  # type: ignore[operator]
                 and self.peek(3).kind not in ("^", "!")):  # fmt: skip
@@ -680,6 +684,20 @@ class _Parser:
             self.at += 3
             return ("num", token.value + top_value / bottom_value, None)  # type: ignore[operator]
         return node
+
+    def mixed(self, whole: Token) -> Node | None:
+        r"""A mixed number, ``1\frac{2}{3}``, or None (and nothing taken) if the fraction is no proper one of whole numbers."""
+        ahead = _Parser(list(self.tokens[self.at : self.at + 8]), False)
+        ahead.take()
+        try:
+            top, bottom = ahead.argument(), ahead.argument()
+        except UnreadableError:
+            return None
+        if not (_is_whole(top) and _is_whole(bottom) and top[1] < bottom[1]) or ahead.peek().kind == "^":
+            return None
+        self.tokens[self.at : self.at + 8] = ahead.tokens
+        self.at += ahead.at
+        return ("num", whole.value + Fraction(top[1], bottom[1]), None)
 
     def name(self, name: str) -> Node:
         name += self.subscript()
@@ -716,13 +734,10 @@ class _Parser:
                 inside.append(token.text)
 
     def letters(self, token: Token) -> Node:
-        node: Node | None = None
-        run = token.text
-        for i, c in enumerate(run):
-            part = self.name(c) if i == len(run) - 1 else ("sym", c)
-            node = part if node is None else ("mul", node, part)
-        assert node is not None
-        return node
+        """The first of several letters in a row; the others stay to be read, as further factors."""
+        rest = token.text[1:]
+        self.tokens.insert(self.at, Token("name" if len(rest) == 1 else "letters", rest))
+        return self.name(token.text[0])
 
     def bracketed(self, opening: Token) -> Node:
         bars, self.bars = self.bars, 0
@@ -774,7 +789,7 @@ class _Parser:
             matrix = tuple(tuple(_Parser(list(cell), False).whole() for cell in row) for row in cells)
             if len({len(row) for row in matrix}) != 1:
                 raise UnreadableError("a matrix of uneven rows")
-            return ("det" if name == "vmatrix" else "matrix", matrix)
+            return _determinant(matrix) if name == "vmatrix" else ("matrix", matrix)
         if name in _SYSTEMS and all(len(row) == 2 for row in cells):
             return ("pieces", tuple((_list(_trim(row[0]), False), _condition(row[1])) for row in cells))
         raise UnreadableError(f"the environment {name}")
@@ -950,6 +965,18 @@ class _Parser:
             self.take()
             node = ("div", node, self.power())
         return (node,)
+
+
+def _determinant(rows: tuple[tuple[Node, ...], ...]) -> Node:
+    if len(rows) != len(rows[0]) or len(rows) > 4:
+        raise UnreadableError("a determinant that is not evaluated")
+    if len(rows) == 1:
+        return rows[0][0]
+    total: Node = ZERO
+    for i, factor in enumerate(rows[0]):
+        minor = _determinant(tuple(row[:i] + row[i + 1 :] for row in rows[1:]))
+        total = ("sub" if i % 2 else "add", total, ("mul", factor, minor))
+    return total
 
 
 def _is_angle(node: Node) -> bool:

@@ -63,7 +63,7 @@ def variables(node: Node, reading: Reading) -> frozenset[str]:
     if kind in ("sum", "prod"):
         bounds = variables(node[2], reading) | variables(node[3], reading)
         return bounds | (variables(node[4], reading) - {node[1]})
-    out: frozenset[str] = frozenset()
+    out: frozenset[str] = frozenset({f"{node[1]}()"}) if kind == "app" else frozenset()
     for part in parts(node):
         out |= variables(part, reading)
     return out
@@ -231,6 +231,9 @@ def _context() -> Any:
     return MPContext()  # type: ignore[no-untyped-call]
 
 
+_FORMULAS = frozenset("neg abs floor ceil fact fact2 add sub mul div mod binom".split())
+
+
 class _Numbers:
     """Evaluate formulas at one point, to `precision` bits."""
 
@@ -267,6 +270,8 @@ class _Numbers:
             return mp.mpf(int(node[1], node[2]))
         if kind == "pow":
             return self._power(node, angle)
+        if kind not in _FORMULAS:
+            raise UndefinedError(f"{kind} is no formula")
         a = self.of(node[1], angle)
         if kind == "neg":
             return -a
@@ -301,7 +306,7 @@ class _Numbers:
             return a - b * mp.floor(a / b)
         if kind == "binom":
             return self._divide(self._gamma(a + 1), self._gamma(b + 1) * self._gamma(a - b + 1))
-        raise UndefinedError(f"{kind} is no formula")
+        raise AssertionError(kind)
 
     def _fraction(self, value: Fraction) -> Any:
         return self.mp.mpf(value.numerator) / value.denominator if value.denominator != 1 else self.mp.mpf(
