@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,8 @@ def run_config(options: RunOptions, suite: Suite, model: Model, tasks: Sequence[
 
 
 def run_folder(options: RunOptions, suite: Suite, model: Model, config: Mapping[str, Any]) -> Path:
-    """Where a run lies unless `--out` says otherwise: runs/<model>-<suite>-<config hash>."""
-    return options.out or Path("runs") / f"{model.name}-{suite.name}-{digest(config)[:8]}"
+    """Return the run directory: `--out`, or runs/<model>-<suite>-<config hash>."""
+    return options.out or options.parent / f"{model.name}-{suite.name}-{digest(config)[:8]}"
 
 
 def _changes(options: RunOptions, tasks: Sequence[LoadedTask]) -> dict[str, Any]:
@@ -49,9 +49,14 @@ def _changes(options: RunOptions, tasks: Sequence[LoadedTask]) -> dict[str, Any]
         "limit": options.limit,
         "repeats": options.repeats,
         "max_new_tokens": options.max_new_tokens,
-        "connect4_seed": next((task.drawn["seed"] for task in tasks if task.drawn and task.drawn["fresh"]), None),
+        "connect4_seed": _fresh_seed(task for task in tasks if task.grader == "connect4"),
+        "fresh_seed": _fresh_seed(task for task in tasks if task.grader == "reasoning_gym"),
     }
     return {name: value for name, value in given.items() if value}
+
+
+def _fresh_seed(tasks: Iterable[LoadedTask]) -> int | None:
+    return next((task.drawn["seed"] for task in tasks if task.drawn and task.drawn["fresh"]), None)
 
 
 def build_manifest(
