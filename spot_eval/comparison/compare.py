@@ -11,7 +11,7 @@
          "candidate", "base": means over the paired docs,
          "mean": candidate - base, "stderr", "df",
          "lower", "upper": bounds, each one-sided at 1 - alpha; "interval": [low, high], two-sided,
-         "bounds": "t" | "exact" | "identity" | "none",
+         "bounds": "likelihood" | "exact" | "identity" | "none",
          "test": "mcnemar" | "sign-flip" | "identity" | "none",
          "p_harm", "p_gain": one-sided; "p": two-sided; "p_harm_holm", "p_gain_holm", "p_holm": over the tasks,
          "docs": paired, "docs_unpaired": of one run only, "docs_not_judged": of both, but in one run without a verdict,
@@ -26,6 +26,7 @@
        "flips": [{"task", "doc_id", "doc_hash", "outcome": "gained" | "lost", "candidate", "base": doc means,
                   "mean": difference, "repeats": {…}, "crossed": from mostly right to mostly wrong, or back}],
                  lost before gained, the largest difference first
+       "slices": one per `--by`, as comparison/slices.py has it; empty otherwise,
        "time": {"wall_time_s" | "output_tokens" | "tokens_per_s": {"candidate", "base"}}}],
      "curves": [{"training_run": "run7", "points": [{"step": 500, "comparison": 0}, …]}],
      "pairs": of more than two runs, as comparison/all_pairs.py has it; absent otherwise}
