@@ -16,6 +16,7 @@ from spot_eval.evaluation.connect4_seed import with_boards
 from spot_eval.evaluation.generate import generate_missing, make_plan, refuse_too_long
 from spot_eval.evaluation.grade import grade
 from spot_eval.evaluation.score import score
+from spot_eval.evaluation.waves import Monitor, asked_so_far, base_of, note_whole, run_in_waves
 from spot_eval.models.model import find_model
 from spot_eval.models.registry import check_engine
 from spot_eval.runs.baseline import load_baseline
@@ -25,7 +26,7 @@ from spot_eval.tasks.data.sources import data_directories
 from spot_eval.tasks.loader import LoadedTask, load_tasks
 
 
-def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
+def run(options: RunOptions, say: Say, monitor: Monitor | None = None) -> tuple[Path, dict[str, Any]]:
     """Generates what is missing, grades, scores; returns (run directory, scoreboard).
 
     `say` receives the sentences a user should read while it works. Raises UserError for bad input, before anything is
@@ -35,6 +36,7 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     suite = chosen_suite(options)
     data_directories(options.data_dirs)  # a folder that is none is said at once
     baseline = load_baseline(options.baseline) if options.baseline else None
+    base = base_of(baseline, options.baseline) if monitor is not None else None
     options = with_boards(options, suite, baseline, say)
     model = find_model(options, suite, say)
     tasks, left_out = load_tasks(
@@ -70,8 +72,12 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     store = RunDirectory.create(out, manifest)
     try:
         _write_docs(store, tasks)
-        generate_missing(store, plan, model, say)
-        samples = grade(store, workers=options.workers)
+        if monitor is not None and base is not None:
+            samples = run_in_waves(store, plan, model, base, monitor, workers=options.workers, say=say)
+        else:
+            generate_missing(store, plan, model, say)
+            samples = grade(store, workers=options.workers)
+            note_whole(store)
         return out, score(store, samples, baseline)
     except UserError:
         if fresh and not (store.generations.path.exists() or store.read_sessions()):
@@ -91,7 +97,7 @@ def grade_again(path: Path, baseline_name: str | None, workers: int | None, say:
     store.lock()
     try:
         store.generations.repair()
-        return score(store, grade(store, workers=workers, again=True), baseline)
+        return score(store, grade(store, workers=workers, again=True, asked=asked_so_far(store)), baseline)
     finally:
         store.close()
 

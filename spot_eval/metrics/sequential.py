@@ -11,6 +11,7 @@ Gauss-Legendre nodes. Knows numbers only; docs/sequential.md has the derivation.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def boundaries(fractions: Sequence[float], alpha: float, spending: str = "power"
         alpha: the chance that Z crosses at any look where its mean is 0.
         spending: "power" or "obrien-fleming".
     """
-    if any(b < a for a, b in zip(fractions, fractions[1:], strict=False)):
+    if any(b < a for a, b in itertools.pairwise(fractions)):
         raise ValueError(f"information fractions must not fall: {', '.join(f'{t:g}' for t in fractions)}")
     return _boundaries(tuple(round(float(t), 12) for t in fractions), float(alpha), spending)
 
@@ -77,7 +78,7 @@ def _boundaries(fractions: tuple[float, ...], alpha: float, spending: str) -> tu
             before -= max(0.0, wanted)  # what this look may not spend is there for the next
             found.append(math.inf)
             continue
-        z = float(optimize.brentq(lambda z, t=fraction, p=wanted: state.above(z, t) - p, -FAR, FAR, xtol=1e-10))
+        z = float(optimize.brentq(lambda z, s=state, t=fraction, p=wanted: s.above(z, t) - p, -FAR, FAR, xtol=1e-10))
         found.append(z)
         state = state.after(-math.inf, z, fraction)
     return tuple(found)
