@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spot_eval.comparison.compare import compare
+from spot_eval.comparison.compare import outline
 from spot_eval.comparison.pairing import DocPair, as_pairs, paired_docs
 from spot_eval.gating.limits import judge_limits
 from spot_eval.gating.look_plan import family_fractions
@@ -137,14 +137,14 @@ States = dict[str, FamilyState]
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look sees: an entry of comparison.json, and the paired docs by task."""
+    """What a look sees: members and means (`compare.outline`), and the paired docs by task."""
 
     entry: Mapping[str, Any]
     pairs: Mapping[str, Sequence[DocPair]]
 
 
-def judge_look(states: States, candidate: JudgedRun, base: JudgedRun, rules: Rules, look: int) -> dict[str, Any]:
-    """Bring `states` up to `look`; return comparison.json of what is in by then.
+def judge_look(states: States, candidate: JudgedRun, base: JudgedRun, rules: Rules, look: int) -> None:
+    """Bring `states` up to `look`.
 
     Args:
         states: what earlier looks said; changed in place.
@@ -153,8 +153,8 @@ def judge_look(states: States, candidate: JudgedRun, base: JudgedRun, rules: Rul
         rules: the rules of all looks.
         look: the number of the look, 1 for the first.
     """
-    comparison = compare([candidate], base, rules.policy.alpha)
-    seen = Seen(comparison["comparisons"][0], paired_docs(candidate, base))
+    pairs = paired_docs(candidate, base)
+    seen = Seen(outline(candidate, base, pairs), pairs)
     going = [family for family, state in states.items() if not state.closed and rules.planned(family)]
     judge_open_families(states, going, seen, rules, look)
     for family in going:
@@ -165,7 +165,6 @@ def judge_look(states: States, candidate: JudgedRun, base: JudgedRun, rules: Rul
     for state in states.values():
         if not state.closed and (look == rules.looks or (state.verdict != INCONCLUSIVE and not state.in_doubt)):
             state.closed = look
-    return comparison
 
 
 def judge_open_families(

@@ -12,6 +12,7 @@ from typing import Any
 
 from scipy import stats
 
+from spot_eval.comparison.compare import compare
 from spot_eval.gating.look_plan import plan_looks
 from spot_eval.gating.policy import PASS, Policy
 from spot_eval.gating.rules import assemble
@@ -37,7 +38,7 @@ class UntilVerdict:
         number, asked = looks.taken + 1, looks.open_tasks
         suite = candidate.config["suite"]
         rules = Rules.of(self.policy, looks.tasks, suite)
-        states, _ = replay(candidate, base, looks, rules, {**looks.last_looks(), **dict.fromkeys(asked, number)})
+        states = replay(candidate, base, looks, rules, {**looks.last_looks(), **dict.fromkeys(asked, number)})
         still = {task for family, state in states.items() if not state.closed for task in rules.planned(family)}
         return {
             "kind": "look",
@@ -58,10 +59,8 @@ class UntilVerdict:
         }
 
 
-def replay(
-    candidate: JudgedRun, base: JudgedRun, looks: Looks, rules: Rules, upto: Mapping[str, int]
-) -> tuple[States, dict[str, Any]]:
-    """Take the looks again; return the families' states and the comparison of all that is in.
+def replay(candidate: JudgedRun, base: JudgedRun, looks: Looks, rules: Rules, upto: Mapping[str, int]) -> States:
+    """Take the looks again; return the families' states.
 
     Args:
         candidate: the run, with the samples of all its waves.
@@ -71,14 +70,13 @@ def replay(
         upto: the last look for which each task was asked.
     """
     states = {family: FamilyState() for family in rules.margins}
-    comparison: dict[str, Any] = {}
     for look in range(1, max(upto.values()) + 1):
         for family, state in states.items():  # a family that was asked no more has learnt nothing new
             if not state.closed and any(upto[task] < look for task in rules.planned(family)):
                 state.closed = look - 1
         view = at_look(candidate, looks, {task: min(look, last) for task, last in upto.items()})
-        comparison = judge_look(states, view, base, rules, look)
-    return states, comparison
+        judge_look(states, view, base, rules, look)
+    return states
 
 
 def gate_stopped(
@@ -96,7 +94,8 @@ def gate_stopped(
     assert looks is not None
     rules = Rules.of(policy, looks.tasks, candidate.config["suite"])
     upto = looks.last_looks()
-    states, comparison = replay(candidate, base, looks, rules, upto)
+    comparison = compare([at_look(candidate, looks, upto)], base, policy.alpha)
+    states = replay(candidate, base, looks, rules, upto)
     (entry,) = comparison["comparisons"]
     families = {}
     for family, state in states.items():
