@@ -11,7 +11,7 @@
          "candidate", "base": means over the paired docs,
          "mean": candidate - base, "stderr", "df",
          "lower", "upper": bounds, each one-sided at 1 - alpha; "interval": [low, high], two-sided,
-         "bounds": "t" | "exact" | "identity" | "none",
+         "bounds": "likelihood" | "exact" | "identity" | "none",
          "test": "mcnemar" | "sign-flip" | "identity" | "none",
          "p_harm", "p_gain": one-sided; "p": two-sided; "p_harm_holm", "p_gain_holm", "p_holm": over the tasks,
          "docs": paired, "docs_unpaired": of one run only, "docs_not_judged": of both, but in one run without a verdict,
