@@ -76,6 +76,11 @@ def compare(candidates: Sequence[JudgedRun], base: JudgedRun, alpha: float = ALP
 def compare_one(candidate: JudgedRun, base: JudgedRun, alpha: float = ALPHA) -> dict[str, Any]:
     """One entry of `comparisons`."""
     warnings = refuse_incomparable_runs(candidate, base)
+    if candidate.looks is not None and candidate.looks.stopped_early:
+        warnings.append(
+            "the candidate stopped early at a look: differences, bounds and p values here are naive ones, as if its "
+            "end had been fixed; `spot-eval gate` allows for stopping"
+        )
     pairs = paired_docs(candidate, base)
     families = candidate.config["suite"]["families"]
     by_task = {task: as_pairs(found) for task, found in pairs.items()}
