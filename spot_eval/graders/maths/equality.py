@@ -12,6 +12,7 @@ is a number.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -51,8 +52,36 @@ _MEANINGS = (
 _SYNONYMS: dict[str, Node] = {word: node for node, words in _MEANINGS for word in words.split("|")}
 _SIGNS = frozenset({"pm", "mp"})
 _FORMULAS = frozenset(
-    "num sym inf add sub mul div neg pow fact fact2 binom abs floor ceil deg pct call log app sum prod mod base pm mp "
-    "unit det".split()
+    [
+        "num",
+        "sym",
+        "inf",
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "neg",
+        "pow",
+        "fact",
+        "fact2",
+        "binom",
+        "abs",
+        "floor",
+        "ceil",
+        "deg",
+        "pct",
+        "call",
+        "log",
+        "app",
+        "sum",
+        "prod",
+        "mod",
+        "base",
+        "pm",
+        "mp",
+        "unit",
+        "det",
+    ]
 )
 _EQUALITIES = frozenset({"=", "~", "~~"})
 _MAX_ITEMS = 200
@@ -399,8 +428,8 @@ class _Comparison:
         if difference <= scale * Fraction(1, 2 * 10**15) and max(_digits(gold), _digits(answer)) >= 15:
             return True
         exact = first if decimal[0] is None or decimal[1] is not None else second
-        if (exact * 10**self.precision).denominator == 1 and not (decimal[0] is not None and decimal[1] is not None and (
-                second * 10**self.precision).denominator == 1 and (first * 10**self.precision).denominator != 1):  # fmt: skip
+        fits = [(value * 10**self.precision).denominator == 1 for value in (first, second, exact)]
+        if fits[2] and not (decimal[0] is not None and decimal[1] is not None and fits[1] and not fits[0]):
             return False
         if difference <= scale * RELATIVE:
             return True
@@ -419,7 +448,7 @@ class _Comparison:
                 continue
             if value[0] in _FORMULAS and not _has_sign(value) and not values.variables(value, self.reading):
                 numbers.append((side, chain[2][i - 1] if i else ""))
-        for (first, _), (second, relation) in zip(numbers, numbers[1:], strict=False):
+        for (first, _), (second, relation) in itertools.pairwise(numbers):
             if not self._rounds(first, second, relation):
                 return False
         return True
@@ -479,7 +508,9 @@ class _Comparison:
             named = _is_name(gold[1][0]) or (len(gold[1]) == 2 and _is_name(gold[1][1]))
             return named and any(self.same(value, answer) for value in self._answers(gold, answer))
         if kinds[0] and answer[0] == "rel":  # x = 2 against x in {2}
-            return self._named_set(answer, gold[1][0]) and _is_name(gold[1][0]) and self.same(gold[1][-1], answer[1][-1])
+            return (
+                self._named_set(answer, gold[1][0]) and _is_name(gold[1][0]) and self.same(gold[1][-1], answer[1][-1])
+            )
         found = self._real_sets(gold, answer)
         if found is not None:
             return found
@@ -489,12 +520,12 @@ class _Comparison:
             return _is_name(gold[1][0]) and self.same(gold[1][-1], answer)
         for one, other in ((gold, answer), (answer, gold)):
             if one[0] == "rel" and one[2] == ("in",):
-                inner = one[1][1]
+                inner, outer = one[1][1], other
                 if other[0] == "rel" and other[2] in (("in",), ("=",)):
                     if not self._named_set(other, one[1][0]):
                         return False
-                    other = other[1][-1]
-                return self.same(inner, other) if one is gold else self.same(other, inner)
+                    outer = other[1][-1]
+                return self.same(inner, outer) if one is gold else self.same(outer, inner)
         if gold[0] == "rel" and answer[0] == "rel":
             return self._orders(gold, answer)
         if gold[0] == "list" and answer[0] == "list":
@@ -554,7 +585,7 @@ class _Comparison:
         function = {"app"}
         forms = gold[0] in function or _applied(gold), answer[0] in function or _applied(answer)
         dependent = [_is_y(gold), _is_y(answer)]
-        if forms[0] and dependent[1] or forms[1] and dependent[0]:
+        if (forms[0] and dependent[1]) or (forms[1] and dependent[0]):
             return True
         return gold[0] == answer[0] == "tuple" and gold == answer
 
@@ -584,7 +615,7 @@ class _Comparison:
             if relations == gold[2] and all(self._try_same(a, b) for a, b in zip(gold[1], sides, strict=True)):
                 return True
         if len(gold[1]) == len(answer[1]) == 2 and all(s[0] in _FORMULAS for s in (*gold[1], *answer[1])):
-            if gold[2][0] in flipped and answer[2][0] in flipped or gold[2] == answer[2] == ("!=",):
+            if (gold[2][0] in flipped and answer[2][0] in flipped) or gold[2] == answer[2] == ("!=",):
                 first, second = ("sub", *gold[1]), ("sub", *answer[1])
                 factor = values.proportional(first, second, self.reading)
                 if not factor:
@@ -628,9 +659,7 @@ class _Comparison:
             if sizes[0] is None or sizes[1] is None or len(sizes[0]) != len(sizes[1]):
                 return False
             pairs = list(zip(sizes[0], sizes[1], strict=True))
-            return all(
-                self.formulas(("mul", a, pairs[0][1]), ("mul", pairs[0][0], b)) for a, b in pairs[1:]
-            )
+            return all(self.formulas(("mul", a, pairs[0][1]), ("mul", pairs[0][0], b)) for a, b in pairs[1:])
         first, second = (("div", *node[1]) if node[0] == "ratio" else node for node in (gold, answer))
         return first[0] in _FORMULAS and second[0] in _FORMULAS and self._formulas_of(first, second)
 
@@ -720,7 +749,7 @@ def _matrix(node: Node) -> tuple[tuple[Node, ...], ...] | None:
     """Return the rows of a matrix, or of a sum, product or multiple of matrices; None for anything else."""
     kind = node[0]
     if kind == "matrix":
-        return node[1]  # type: ignore[no-any-return]
+        return node[1]
     if kind == "neg":
         inner = _matrix(node[1])
         return inner and tuple(tuple(("neg", entry) for entry in row) for row in inner)
@@ -830,5 +859,10 @@ def _decimals(node: Node) -> int | None:
 
 
 def _digits(node: Node) -> int:
-    return len(str(abs(node[1].numerator))) if node[0] == "num" and node[2] else _digits(node[1]) if node[0] == "neg" else 0
-
+    return (
+        len(str(abs(node[1].numerator)))
+        if node[0] == "num" and node[2]
+        else _digits(node[1])
+        if node[0] == "neg"
+        else 0
+    )

@@ -35,30 +35,106 @@ KINDS = {
     "pieces": "(pairs of value and condition,)",
 }
 
-_OPEN = frozenset("( [ { \\{ langle lfloor lceil begin".split())
-_CLOSE = frozenset(") ] } \\} rangle rfloor rceil end".split())
-_MATRICES = frozenset("matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix array".split())
-_SYSTEMS = frozenset("cases aligned align gathered gather split equation dcases rcases eqnarray".split())
-_APPLIED = frozenset("f g F G varphi phi psi Phi Psi delta u".split())
-_UNEVALUATED = frozenset("int iint iiint oint lim limsup liminf sup inf det max min arg".split()) - FUNCTIONS
+_OPEN = frozenset(["(", "[", "{", "\\{", "langle", "lfloor", "lceil", "begin"])
+_CLOSE = frozenset([")", "]", "}", "\\}", "rangle", "rfloor", "rceil", "end"])
+_MATRICES = frozenset(["matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "Vmatrix", "smallmatrix", "array"])
+_SYSTEMS = frozenset(
+    ["cases", "aligned", "align", "gathered", "gather", "split", "equation", "dcases", "rcases", "eqnarray"]
+)
+_APPLIED = frozenset(["f", "g", "F", "G", "varphi", "phi", "psi", "Phi", "Psi", "delta", "u"])
+_UNEVALUATED = (
+    frozenset(["int", "iint", "iiint", "oint", "lim", "limsup", "liminf", "sup", "inf", "det", "max", "min", "arg"])
+    - FUNCTIONS
+)
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc"}
 _SAME_FUNCTION = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log10"}
 _LEAD = frozenset(
-    "the answer is are value of equals equal to be approximately about approx exactly roughly around therefore so thus "
-    "hence simply final result total both either all real numbers solution solutions only we get have".split()
+    [
+        "the",
+        "answer",
+        "is",
+        "are",
+        "value",
+        "of",
+        "equals",
+        "equal",
+        "to",
+        "be",
+        "approximately",
+        "about",
+        "approx",
+        "exactly",
+        "roughly",
+        "around",
+        "therefore",
+        "so",
+        "thus",
+        "hence",
+        "simply",
+        "final",
+        "result",
+        "total",
+        "both",
+        "either",
+        "all",
+        "real",
+        "numbers",
+        "solution",
+        "solutions",
+        "only",
+        "we",
+        "get",
+        "have",
+    ]
 )
-_QUALIFIERS = frozenset("for where with such given because since assuming whenever as".split())
-_HEDGES = frozenset("or and maybe perhaps possibly either but if when unless".split())
-_REMARKS = frozenset("base mod modulo but not units approximately approx about exactly rounded since because".split())
+_QUALIFIERS = frozenset(["for", "where", "with", "such", "given", "because", "since", "assuming", "whenever", "as"])
+_HEDGES = frozenset(["or", "and", "maybe", "perhaps", "possibly", "either", "but", "if", "when", "unless"])
+_REMARKS = frozenset(
+    [
+        "base",
+        "mod",
+        "modulo",
+        "but",
+        "not",
+        "units",
+        "approximately",
+        "approx",
+        "about",
+        "exactly",
+        "rounded",
+        "since",
+        "because",
+    ]
+)
 _ONES = {
     word: number
     for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
 } | {
     word: 10 * number
-    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+    for number, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
 }
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -181,7 +257,7 @@ def _without_remarks(tokens: list[Token]) -> list[Token]:
             tokens = tokens[:i]
             break
     tokens = _without_bracketed_remark(tokens)
-    while tokens and tokens[-1].kind in (",", ";", ":", "\\\\", "&") or (
+    while (tokens and tokens[-1].kind in (",", ";", ":", "\\\\", "&")) or (
         tokens and tokens[-1].kind == "join" and len(tokens) > 1
     ):
         tokens = tokens[:-1]
@@ -299,7 +375,7 @@ def _items(tokens: list[Token], bare_units: bool, separators: frozenset[str]) ->
             join = separator.text
         if not part:
             if separator is None or separator.kind != "join":
-                if len(items) and separator is None:
+                if items and separator is None:
                     continue
                 raise UnreadableError("an empty item")
             continue
@@ -352,7 +428,7 @@ def _item(tokens: list[Token], bare_units: bool) -> Node:
 def _without_modulus(tokens: list[Token]) -> list[Token]:
     for i, token in enumerate(tokens):
         if i and token.kind == "command" and token.text in ("pmod", "mod", "bmod", "pod"):
-            if token.text == "pmod" or any(t.text in ("=",) for t in tokens[:i]) or token.text == "pod":
+            if token.text in ("pmod", "pod") or any(t.text == "=" for t in tokens[:i]):
                 return tokens[:i]
     return tokens
 
@@ -394,7 +470,9 @@ class _Parser:
     def currency(self) -> str:
         sign = self.peek().kind == "-" and self.peek(1).kind in "$€£¥₹"
         token = self.peek(1) if sign else self.peek()
-        if token.kind in ("$", "€", "£", "¥", "₹") or (token.kind == "word" and token.text in ("USD", "EUR", "GBP", "Rs")):
+        if token.kind in ("$", "€", "£", "¥", "₹") or (
+            token.kind == "word" and token.text in ("USD", "EUR", "GBP", "Rs")
+        ):
             del self.tokens[self.at + sign]
             return units.of_currency(token.text)
         return ""
@@ -488,7 +566,20 @@ class _Parser:
         return ("mul", node, right)
 
     def starts_operand(self, token: Token) -> bool:
-        if token.kind in ("number", "name", "letters", "pi", "(", "[", "{", "lfloor", "lceil", "langle", "\\{", "begin"):
+        if token.kind in (
+            "number",
+            "name",
+            "letters",
+            "pi",
+            "(",
+            "[",
+            "{",
+            "lfloor",
+            "lceil",
+            "langle",
+            "\\{",
+            "begin",
+        ):
             return True
         if token.kind == "infty":
             return False
@@ -542,10 +633,9 @@ class _Parser:
                         self.take("}")
                 else:
                     node = self.raised(node)
-            elif token.kind == "circ":
-                self.take()
-                node = ("deg", node)
-            elif token.kind == "word" and token.text.lower() in ("degree", "degrees", "deg") and _is_value(node):
+            elif token.kind == "circ" or (
+                token.kind == "word" and token.text.lower() in ("degree", "degrees", "deg") and _is_value(node)
+            ):
                 self.take()
                 node = ("deg", node)
             else:
@@ -677,16 +767,17 @@ class _Parser:
             mixed = self.mixed(token)
             if mixed:
                 return mixed
-        if (whole and after.kind == "number" and after.gap and self.peek(1).kind == "/" and self.peek(2).kind == "number"
-                and _is_literal(after) and _is_literal(self.peek(2)) and after.value < self.peek(2).value  # type: ignore[operator]
-                and self.peek(3).kind not in ("^", "!")):  # fmt: skip
-            top_value, bottom_value = after.value, self.peek(2).value
+        below = self.peek(2)
+        slash = after.kind == below.kind == "number" and after.gap and self.peek(1).kind == "/"
+        if (whole and slash and _is_literal(after) and _is_literal(below) and self.peek(3).kind not in ("^", "!")
+                and token.value is not None and after.value is not None and below.value is not None
+                and after.value < below.value):  # fmt: skip
             self.at += 3
-            return ("num", token.value + top_value / bottom_value, None)  # type: ignore[operator]
+            return ("num", token.value + after.value / below.value, None)
         return node
 
     def mixed(self, whole: Token) -> Node | None:
-        r"""A mixed number, ``1\frac{2}{3}``, or None (and nothing taken) if the fraction is no proper one of whole numbers."""
+        r"""A mixed number, ``1\frac{2}{3}``; None (and nothing taken) if it is not one."""
         ahead = _Parser(list(self.tokens[self.at : self.at + 8]), False)
         ahead.take()
         try:
@@ -697,7 +788,7 @@ class _Parser:
             return None
         self.tokens[self.at : self.at + 8] = ahead.tokens
         self.at += ahead.at
-        return ("num", whole.value + Fraction(top[1], bottom[1]), None)
+        return ("num", (whole.value or 0) + Fraction(top[1], bottom[1]), None)
 
     def name(self, name: str) -> Node:
         name += self.subscript()
@@ -722,7 +813,8 @@ class _Parser:
             if token.kind == "command" and token.text in ("max", "min"):
                 return "_" + token.text
             return "_" + token.text
-        depth, inside = 0, []
+        depth = 0
+        inside: list[str] = []
         while True:
             token = self.take()
             if token.kind == "end of text":

@@ -1,14 +1,14 @@
 r"""Sets of real numbers, however they are written: intervals, unions, inequalities, ``x \ne 0``, set-builder notation.
 
-A worked example: ``x < -2 \text{ or } x > 2`` and ``(-\infty,-2) \cup (2,\infty)`` are one set of two pieces. End points
-with variables are kept as they stand, in the order of the text. Comparing end points is `equality`'s.
+A worked example: ``x < -2 \text{ or } x > 2`` and ``(-\infty,-2) \cup (2,\infty)`` are one set of two pieces. End
+points with variables are kept as they stand, in the order of the text. Comparing end points is `equality`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from spot_eval.graders.maths.reader import ZERO, Node
 from spot_eval.graders.maths.values import Reading, real, variables
@@ -105,7 +105,7 @@ def _numbers(name: str) -> tuple[Piece, ...]:
 
 def is_infinite(node: Node) -> bool:
     """Return True for plus or minus infinity."""
-    return node == _INFINITY or node == _NEGATIVE_INFINITY
+    return node in (_INFINITY, _NEGATIVE_INFINITY)
 
 
 def _interval(node: Node, reading: Reading) -> RealSet:
@@ -146,9 +146,7 @@ def _joined(node: Node, reading: Reading) -> RealSet:
     for item in items[1:]:
         every = _intersection(every, item.pieces, reading)
     unequal = all(part[0] == "rel" and set(part[2]) <= {"!=", "in"} for part in node[1])
-    if node[2] == "or" or (node[2] == "," and not every and not unequal):
-        every = _union([piece for item in items for piece in item.pieces], reading)
-    elif node[2] == "and" and not every:
+    if node[2] == "or" or (node[2] == "," and not every and not unequal) or (node[2] == "and" and not every):
         every = _union([piece for item in items for piece in item.pieces], reading)
     return RealSet(names.pop(), every)
 
@@ -248,8 +246,15 @@ def _solved(left: Node, right: Node, relation: str, reading: Reading) -> tuple[s
 def _replaced(node: Node, name: str, value: Node) -> Node:
     if node == ("sym", name):
         return value
-    return tuple(_replaced(part, name, value) if isinstance(part, tuple) and part and isinstance(part[0], str) else (
-        tuple(_replaced(p, name, value) for p in part) if isinstance(part, tuple) else part) for part in node)  # fmt: skip
+
+    def inside(part: Any) -> Any:
+        if not isinstance(part, tuple):
+            return part
+        if part and isinstance(part[0], str):
+            return _replaced(part, name, value)
+        return tuple(_replaced(one, name, value) for one in part)
+
+    return tuple(inside(part) for part in node)
 
 
 replaced = _replaced
@@ -274,7 +279,7 @@ def _sorted(pieces: list[Piece], reading: Reading) -> list[tuple[Fraction | floa
 
 
 def _union(pieces: list[Piece], reading: Reading) -> tuple[Piece, ...]:
-    """The union, in order and as few pieces as there can be; in the order of the text where end points have variables."""
+    """The union, in order, of as few pieces as can be; in the order of the text if end points have variables."""
     placed = _sorted(pieces, reading)
     if placed is None:
         return tuple(pieces)
@@ -302,9 +307,11 @@ def _intersection(first: tuple[Piece, ...], second: tuple[Piece, ...], reading: 
         return joined
     out = []
     for low, high, piece in left:
-        for other_low, other_high, other in right:
-            start = max((low, not piece.closed_low, piece.low), (other_low, not other.closed_low, other.low), key=_key)
-            end = min((high, piece.closed_high, piece.high), (other_high, other.closed_high, other.high), key=_key)
+        for other_low, other_high, theirs in right:
+            start = max(
+                (low, not piece.closed_low, piece.low), (other_low, not theirs.closed_low, theirs.low), key=_key
+            )
+            end = min((high, piece.closed_high, piece.high), (other_high, theirs.closed_high, theirs.high), key=_key)
             closed_low, closed_high = not start[1], end[1]
             if start[0] < end[0] or (start[0] == end[0] and closed_low and closed_high):
                 out.append(Piece(start[2], closed_low, end[2], closed_high))

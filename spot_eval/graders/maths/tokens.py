@@ -21,9 +21,9 @@ class UnreadableError(Exception):
 class Token(NamedTuple):
     r"""One token. `gap` is true if white space precedes it, `prose` if it stands in ``\text{}`` or the like.
 
-    `kind` is one of number, name (a variable or a label), letters (several letters in a row), word, command, join ("or",
-    "and"), relation, or the character itself. `value` is the exact value of a number and `decimals` its digits after
-    the point (None if it is no plain decimal).
+    `kind` is one of number, name (a variable or a label), letters (several letters in a row), word, command, join
+    ("or", "and"), relation, or the character itself. `value` is the exact value of a number and `decimals` its digits
+    after the point (None if it is no plain decimal).
     """
 
     kind: str
@@ -57,8 +57,43 @@ GREEK = frozenset(_GREEK.values()) | {
     "partial", "nabla", "odot", "oplus", "star", "mho", "wp",
 }  # fmt: skip
 FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc sinh cosh tanh coth arcsin arccos arctan arccot arcsec arccsc asin acos atan ln log lg exp "
-    "sqrt gcd lcm min max cis Re Im abs floor ceil sgn".split()
+    [
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "sinh",
+        "cosh",
+        "tanh",
+        "coth",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "arccot",
+        "arcsec",
+        "arccsc",
+        "asin",
+        "acos",
+        "atan",
+        "ln",
+        "log",
+        "lg",
+        "exp",
+        "sqrt",
+        "gcd",
+        "lcm",
+        "min",
+        "max",
+        "cis",
+        "Re",
+        "Im",
+        "abs",
+        "floor",
+        "ceil",
+        "sgn",
+    ]
 )
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-")
@@ -78,21 +113,56 @@ _NUMBER = re.compile(f"{_SEPARATED}|{_PLAIN}")
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,5})(?![0-9.]|\s?[/^])")
 _DOTS = re.compile(r"\s?(?:\.{2,4}|\\(?:ldots|dots|cdots|dotsc)(?![A-Za-z]))")
 _BAR = re.compile(r"\\(?:overline|bar|overset\{\\_\})\s?(?:\{\s?([0-9]+)\s?\}|([0-9]))")
-_DOTTED = re.compile(
-    r"\\dot\s?(?:\{\s?([0-9]+)\s?\}|([0-9]))(?:([0-9]*)\\dot\s?(?:\{\s?([0-9])\s?\}|([0-9])))?"
-)
+_DOTTED = re.compile(r"\\dot\s?(?:\{\s?([0-9]+)\s?\}|([0-9]))(?:([0-9]*)\\dot\s?(?:\{\s?([0-9])\s?\}|([0-9])))?")
 _PARENTHESES = re.compile(r"\(([0-9]{1,12})\)(?![0-9a-z])")
 _SPACED = re.compile(r"\s*([-+]?\s?\\?\$?)([0-9]{1,3}(?: [0-9]{3})+)((?:\.[0-9]+)?)\s*")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _PROSE_WORD = re.compile(r"[^\W\d_]+(?:['’.-](?=[^\W\d_])[^\W\d_]+)*")
 _STYLE = frozenset(
-    "mathbf boldsymbol bm mathcal mathsf mathtt mathit mathfrak mathscr underline boxed fbox framebox ensuremath emph "
-    "phantom hphantom uline mathstrut overbrace underbrace".split()
+    [
+        "mathbf",
+        "boldsymbol",
+        "bm",
+        "mathcal",
+        "mathsf",
+        "mathtt",
+        "mathit",
+        "mathfrak",
+        "mathscr",
+        "underline",
+        "boxed",
+        "fbox",
+        "framebox",
+        "ensuremath",
+        "emph",
+        "phantom",
+        "hphantom",
+        "uline",
+        "mathstrut",
+        "overbrace",
+        "underbrace",
+    ]
 )
-_PROSE = frozenset("text mbox mathrm textbf textit textrm textsf texttt hbox textnormal operatorname".split())
+_PROSE = frozenset(
+    ["text", "mbox", "mathrm", "textbf", "textit", "textrm", "textsf", "texttt", "hbox", "textnormal", "operatorname"]
+)
 _ACCENTS = frozenset(
-    "vec hat overrightarrow overline bar tilde widehat widetilde overleftarrow dot ddot angle triangle".split()
+    [
+        "vec",
+        "hat",
+        "overrightarrow",
+        "overline",
+        "bar",
+        "tilde",
+        "widehat",
+        "widetilde",
+        "overleftarrow",
+        "dot",
+        "ddot",
+        "angle",
+        "triangle",
+    ]
 )
 _RELATIONS = {
     "=": "=", "<": "<", ">": ">", "le": "<=", "leq": "<=", "leqslant": "<=", "leqq": "<=", "ge": ">=", "geq": ">=",
@@ -293,7 +363,7 @@ class _Scanner:
         if name in ("mathbf", "boldsymbol", "bm") and inner in ("i", "j", "k"):
             out.append(Token("name", f"unit vector {inner}", gap))
             return end + 1
-        prose = name == "framebox" or name == "fbox"
+        prose = name in {"framebox", "fbox"}
         out.extend(_with_gap(self.scan(inner, prose=prose), gap))
         return end + 1
 
@@ -302,8 +372,11 @@ class _Scanner:
             start, end = _group(text, at)
             inner, at = text[start:end], end + 1
         else:
-            letters = re.compile(r"\s*(\\[A-Za-z]+|[A-Za-z]+|[0-9])" if name in ("angle", "triangle") else
-                                 r"\s*(\\[A-Za-z]+|[A-Za-z0-9])").match(text, at)
+            letters = re.compile(
+                r"\s*(\\[A-Za-z]+|[A-Za-z]+|[0-9])"
+                if name in ("angle", "triangle")
+                else r"\s*(\\[A-Za-z]+|[A-Za-z0-9])"
+            ).match(text, at)
             if not letters:
                 raise UnreadableError(f"a bare \\{name}")
             inner, at = letters[1], letters.end()
@@ -336,8 +409,14 @@ class _Scanner:
     def _character(self, text: str, at: int, gap: bool, prose: bool, out: list[Token]) -> int:
         c = text[at]
         for spelled, meaning in (("<=", "<="), (">=", ">="), ("!=", "!="), ("=<", "<="), ("==", "="), ("->", "=")):
-            if text.startswith(spelled, at) and not (spelled == "!=" and gap is False and out and _ends_value(out[-1])
-                                                     and text[at + 2 : at + 3].isspace() and not text[at - 1 : at].isspace()):
+            if text.startswith(spelled, at) and not (
+                spelled == "!="
+                and gap is False
+                and out
+                and _ends_value(out[-1])
+                and text[at + 2 : at + 3].isspace()
+                and not text[at - 1 : at].isspace()
+            ):
                 out.append(Token("relation", meaning, gap, prose))
                 return at + 2
         if text.startswith("**", at):

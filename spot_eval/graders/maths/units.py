@@ -49,8 +49,11 @@ _BASE: dict[str, tuple[str, str, str]] = {
     "yen": ("1 yen jpy ¥", "", ""),
     "rupee": ("1 rupee rupees inr rs ₹", "", ""),
     "yuan": ("1 yuan rmb", "", ""),
-    "volume": ("1 L l liter liters litre litres", "1/1000 mL ml milliliter milliliters millilitre millilitres",
-               "3785411784/1000000000 gallon gallons"),
+    "volume": (
+        "1 L l liter liters litre litres",
+        "1/1000 mL ml milliliter milliliters millilitre millilitres",
+        "3785411784/1000000000 gallon gallons",
+    ),
     "angle": ("1 degree degrees deg", "", ""),
     "radian": ("1 rad rads radian radians", "", ""),
     "current": ("1 A amp amps ampere amperes", "1/1000 mA milliamp milliamps", ""),
@@ -74,13 +77,14 @@ _BASE: dict[str, tuple[str, str, str]] = {
 _CURRENCIES = {"$": "dollar", "USD": "dollar", "€": "euro", "EUR": "euro", "£": "sterling", "GBP": "sterling",
                "¥": "yen", "₹": "rupee", "Rs": "rupee"}  # fmt: skip
 _MULTIPLIERS = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12, "hundred": 100}
-_REFUSED = frozenset(
-    "if or and when less more most least than fewer greater smaller larger not otherwise at below above half unless "
-    "while but between from to out over i plus minus mod modulo both either no nor except excluding cos sin tan log ln "
-    "remainder base choose maximum minimum max min up down as is are was factorial squared cubed undefined none"
-    .split()
-)  # fmt: skip
-_FILLERS = frozenset("per of the a an in each every".split())
+_REFUSED = frozenset((
+    "if", "or", "and", "when", "less", "more", "most", "least", "than", "fewer", "greater", "smaller", "larger",
+    "not", "otherwise", "at", "below", "above", "half", "unless", "while", "but", "between", "from", "to",
+    "out", "over", "i", "plus", "minus", "mod", "modulo", "both", "either", "no", "nor", "except", "excluding",
+    "cos", "sin", "tan", "log", "ln", "remainder", "base", "choose", "maximum", "minimum", "max", "min", "up",
+    "down", "as", "is", "are", "was", "factorial", "squared", "cubed", "undefined", "none",
+))  # fmt: skip
+_FILLERS = frozenset(["per", "of", "the", "a", "an", "in", "each", "every"])
 _VOWEL = re.compile("[aeiouy]")
 _MAX_TOKENS = 16
 
@@ -99,7 +103,7 @@ def _table() -> dict[str, Unit]:
 
 
 _TABLE = _table()
-_SINGLE = frozenset("m s g h V A W J N K C F L l T M".split())
+_SINGLE = frozenset(["m", "s", "g", "h", "V", "A", "W", "J", "N", "K", "C", "F", "L", "l", "T", "M"])
 
 
 def of_currency(sign: str) -> str:
@@ -128,7 +132,7 @@ def phrase(tokens: Sequence[Token], at: int, bare: bool) -> tuple[str, int]:
             word = token.text
             known = word in _TABLE or word.lower() in _TABLE or word in _FILLERS or word in _MULTIPLIERS
             noun = bare and len(word) >= 4 and word.islower() and _VOWEL.search(word) and (token.gap or i > at)
-            if word.lower() in _REFUSED or not (known and (bare or len(word) > 2) or noun):
+            if word.lower() in _REFUSED or not ((known and (bare or len(word) > 2)) or noun):
                 return "", at
             parts.append(word)
         elif kind == "name":
@@ -152,7 +156,7 @@ def phrase(tokens: Sequence[Token], at: int, bare: bool) -> tuple[str, int]:
             pass
         elif kind == "command" and token.text == "frac":
             parts.append("frac")
-        elif kind == "%" or kind == "'":
+        elif kind in {"%", "'"}:
             return "", at
         else:
             return "", at
@@ -185,11 +189,12 @@ def known(unit: str) -> Unit | None:
     >>> known("km / h") == known("kph"), known("square cm") == known("cm ^ 2"), known("apples")
     (True, True, None)
     """
-    size, powers, sign, scale = Fraction(1), {}, 1, 1
+    size, sign, scale = Fraction(1), 1, 1
+    powers: dict[str, int] = {}
     words = re.findall(r"[^\W\d_]+|€|£|¥|₹|\^-?\s*-?\s*[0-9]+|/|\*", unit.replace("^ -", "^-"))
     last: tuple[Unit, int] | None = None
     for word in words:
-        if word == "/" or word == "per":
+        if word in {"/", "per"}:
             sign, last = -1, None
             continue
         if word == "*" or word in _FILLERS:

@@ -39,7 +39,7 @@ class UndefinedError(Exception):
 
 @dataclass
 class Reading:
-    """How to read what is ambiguous: the base of a bare ``\\log``, what a percent sign does, whether i is a variable."""
+    """How to read what is ambiguous: the base of a bare ``\\log``, a percent sign, whether i is a variable."""
 
     common_log: bool = False
     percent: bool = False  # 50% is 0.5, else 50
@@ -88,7 +88,10 @@ def contains(node: Node, kinds: frozenset[str]) -> bool:
 
 
 def exact(node: Node, reading: Reading, bound: dict[str, int] | None = None) -> Fraction | None:
-    """Return the value of a formula that is rational by its form, None if it is not; raise TooLargeError, UndefinedError."""
+    """Return the value of a formula that is rational by its form, None if it is not.
+
+    Raises TooLargeError or UndefinedError.
+    """
     kind = node[0]
     if kind == "num":
         return node[1]
@@ -228,10 +231,10 @@ del _EXACT["ratio"]
 
 @cache
 def _context() -> Any:
-    return MPContext()  # type: ignore[no-untyped-call]
+    return MPContext()
 
 
-_FORMULAS = frozenset("neg abs floor ceil fact fact2 add sub mul div mod binom".split())
+_FORMULAS = frozenset(["neg", "abs", "floor", "ceil", "fact", "fact2", "add", "sub", "mul", "div", "mod", "binom"])
 
 
 class _Numbers:
@@ -460,7 +463,13 @@ class _Numbers:
         return total
 
 
-_QUOTIENTS = {"tan": ("sin", "cos"), "cot": ("cos", "sin"), "sec": ("", "cos"), "csc": ("", "sin"), "coth": ("cosh", "sinh")}
+_QUOTIENTS = {
+    "tan": ("sin", "cos"),
+    "cot": ("cos", "sin"),
+    "sec": ("", "cos"),
+    "csc": ("", "sin"),
+    "coth": ("cosh", "sinh"),
+}
 
 
 def _drawn(name: str, point: int) -> Fraction:
@@ -511,7 +520,7 @@ def bits(node: Node) -> float:
 
 
 def magnitude(node: Node) -> float:
-    """Return about how large the absolute value of a formula is at the points where it is evaluated; may be infinite."""
+    """Return about how large a formula is, absolutely, at the points where it is evaluated; may be infinite."""
     kind = node[0]
     if kind in ("num", "base"):
         return _plain(node) or 0.0
@@ -598,7 +607,7 @@ def number(node: Node, reading: Reading, precise: int | None = None, point: dict
 
 
 def real(node: Node, reading: Reading) -> Fraction | None:
-    """Return the value of a real constant as a fraction, to 100 bits if it is not rational; None if it is no real one."""
+    """Return a real constant as a fraction, to 100 bits if it is not rational; None if it is not real."""
     try:
         value = exact(node, reading)
         if value is not None:
@@ -628,14 +637,14 @@ def identical(first: Node, second: Node, reading: Reading) -> bool:
     names = variables(first, reading) | variables(second, reading)
     precise = precision(first, second)
     imaginary = not reading.variable_i and (_has_i(first) or _has_i(second))
-    real = _agree_at(first, second, reading, precise, [{n: _drawn(n, k) for n in names} for k in range(_REAL_POINTS)],
-                     not imaginary)  # fmt: skip
+    points = [{n: _drawn(n, k) for n in names} for k in range(_REAL_POINTS)]
+    real = _agree_at(first, second, reading, precise, points=points, real_only=not imaginary)
     if real is not None and real:
         return True
     if real is False and not (_wants_whole(first, reading) or _wants_whole(second, reading)):
         return False
     points = [{n: _whole(n, k) for n in names} for k in range(_WHOLE_POINTS)]
-    return bool(_agree_at(first, second, reading, precise, points, False))
+    return bool(_agree_at(first, second, reading, precise, points=points, real_only=False))
 
 
 def proportional(first: Node, second: Node, reading: Reading) -> float:
@@ -662,7 +671,7 @@ def proportional(first: Node, second: Node, reading: Reading) -> float:
 
 
 def solves(equation: Node, name: str, solution: Node, reading: Reading) -> bool:
-    """Return True if `equation` (a formula that is to vanish) is linear in `name` and `solution` is where it vanishes."""
+    """Return True if `equation` (a formula that is to vanish) is linear in `name` and vanishes at `solution`."""
     names = variables(equation, reading) | variables(solution, reading)
     precise = precision(equation, solution)
     defined = 0
@@ -689,7 +698,7 @@ def _has_i(node: Node) -> bool:
 
 
 def _agree_at(
-    first: Node, second: Node, reading: Reading, precise: int, points: list[dict[str, Fraction]], real_only: bool
+    first: Node, second: Node, reading: Reading, precise: int, *, points: list[dict[str, Fraction]], real_only: bool
 ) -> bool | None:
     """None if fewer than three points define both formulas."""
     defined = 0
@@ -702,9 +711,7 @@ def _agree_at(
                 values.append(None)
         if values[0] is None or values[1] is None:
             continue
-        if real_only and any(v < 0 for v in point.values()) and any(
-            getattr(v, "imag", 0) != 0 for v in values
-        ):
+        if real_only and any(v < 0 for v in point.values()) and any(getattr(v, "imag", 0) != 0 for v in values):
             continue
         if not agree(values[0], values[1], precise):
             return False
