@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,20 @@ Place = tuple[str, int, int]
 """(task, doc_id, repeat): the position of a sample in its run."""
 
 
-def grade(store: RunDirectory, *, workers: int | None = None, again: bool = False) -> list[Sample]:
+Asked = Mapping[str, Mapping[str, int]]
+"""Task to doc_hash to how many repeats were asked."""
+
+
+def grade(
+    store: RunDirectory, *, workers: int | None = None, again: bool = False, asked: Asked | None = None
+) -> list[Sample]:
     """Judge the run's generations, write samples.jsonl, and return the samples in task, doc, repeat order.
 
     Args:
         store: the run, which holds docs and generations.
-        workers: grading processes; None for one per core.
+        workers: number of grading processes; one per core if None.
         again: judge every text again. Otherwise verdicts of the same grader version are kept.
+        asked: what a run that stopped at a look has asked; None for all of the protocol.
     """
     config = store.manifest["config"]
     docs = {(doc.task, doc.doc_id): doc for doc in read_records(store.path / "docs.jsonl", Doc)}
@@ -48,7 +55,11 @@ def grade(store: RunDirectory, *, workers: int | None = None, again: bool = Fals
     kept = {} if again else earlier
 
     wanted = [
-        (task, doc_id, repeat) for task, doc_id in docs for repeat in range(config["suite"]["tasks"][task]["repeats"])
+        (task, doc_id, repeat)
+        for (task, doc_id), doc in docs.items()
+        for repeat in range(
+            config["suite"]["tasks"][task]["repeats"] if asked is None else asked.get(task, {}).get(doc.doc_hash, 0)
+        )
     ]
     to_judge = [
         place
