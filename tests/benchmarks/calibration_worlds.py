@@ -7,6 +7,8 @@ always or never solves, c = 0 leaves only those (greedy decoding). A harm lowers
     whole     some docs, drawn at random, are lost altogether
     solved    docs that were nearly always right are lost altogether
     noise     every chance p also moves by p (1 - p) up or down, doc by doc
+
+A negative drop is a gain: every doc's chance to be wrong falls by the same share.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ class Task:
         if self.pool is not None:
             return np.asarray(self.pool)
         if not self.concentration:
-            return (QUANTILES < self.mean).astype(float)
+            return (self.mean > QUANTILES).astype(float)
         c = self.concentration
         return stats.beta.ppf(QUANTILES, self.mean * c, (1 - self.mean) * c)
 
@@ -104,6 +106,8 @@ def after_harm(p: np.ndarray, kind: str, drop: float) -> list[tuple[np.ndarray, 
         return [(np.clip(up * kept, 0, 1), 0.5), (down * kept, 0.5)]
     if not drop:
         return [(p, 1.0)]
+    if drop < 0:  # a gain: every doc's chance to be wrong falls by the same share
+        return [(1 - (1 - p) * (1 + drop / (1 - p).mean()), 1.0)]
     if kind == "shrink":
         return [(p * (1 - drop / p.mean()), 1.0)]
     may = p > 0.9 if kind == "solved" and drop < float((p * (p > 0.9)).mean()) else p >= 0
