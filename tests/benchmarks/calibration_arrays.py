@@ -17,6 +17,8 @@ from scipy import special, stats
 from spot_eval.metrics.bounds import FEW_GAINS, FEW_UNITS, PSEUDO_UNIT
 
 TINY = 1e-9
+BLOCK = 2000
+"""Simulations worked on at once; more of them fill the memory and save no time."""
 
 
 class Drawn(NamedTuple):
@@ -40,6 +42,14 @@ class Drawn(NamedTuple):
 
 def lower(parts: Sequence[Drawn], tail: float) -> np.ndarray:
     """Return each simulation's lower bound of the unweighted mean of the parts, as `paired.lower_bound`."""
+    blocks = [
+        [part._replace(counts=part.counts[at : at + BLOCK]) for part in parts]
+        for at in range(0, len(parts[0].counts), BLOCK)
+    ]
+    return np.concatenate([_lower(block, tail) for block in blocks])
+
+
+def _lower(parts: Sequence[Drawn], tail: float) -> np.ndarray:
     few = sum(1 / part.docs for part in parts) / len(parts) ** 2 * FEW_UNITS > 1
     mean = sum(part.mean for part in parts)
     squares = sum((part.mean - _task_lower(part, tail, few)) ** 2 for part in parts)

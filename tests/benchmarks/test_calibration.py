@@ -72,4 +72,4 @@ def test_bounds_and_tests_of_many_are_those_of_one(names: tuple[str, ...], repea
         assert bound[simulation] == pytest.approx(paired.lower_bound(real, 0.05), abs=1e-6)
         exact = paired.effect(real, 0.05).p_harm
         assert exact is not None
-        assert p[simulation] == pytest.approx(exact, abs=0.012)
+        assert p[simulation] == pytest.approx(exact, abs=0.004 + 0.1 * exact)  # it matters below 0.05
