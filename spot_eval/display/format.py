@@ -112,6 +112,13 @@ def signed(value: float | None, stderr: float | None = None) -> str:
     return f"{100 * value:+.1f}" + ("" if stderr is None else f" ± {100 * stderr:.1f}")
 
 
+def kl(one: Mapping[str, Any] | None) -> str:
+    """Return a KL per token in thousandths of a nat, as `14.4 ± 2.2`."""
+    if one is None or one["mean"] is None:
+        return "-"
+    return f"{1000 * one['mean']:.3g}" + ("" if one["stderr"] is None else f" ± {1000 * one['stderr']:.2g}")
+
+
 def p_value(p: float) -> str:
     """`.031`, `<.001` or `1`: three digits, and never a zero."""
     return "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 0.9995 else "1"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 from spot_eval.core.records import Sample
-from spot_eval.metrics.scoreboard import scoreboard
+from spot_eval.metrics.scoreboard import scoreboard, task_scores
 
 SUITE: dict[str, Any] = {
     "name": "s",
@@ -123,7 +124,7 @@ def test_docs_that_all_score_the_same_have_exact_bounds_instead_of_an_error_of_0
 
 
 def test_clusters_that_are_all_right_count_as_units() -> None:
-    whole = task_scores([sample("a", d, 0, 1.0) for d in range(40)], {f"h{d}": f"c{d // 4}" for d in range(40)})
+    whole = task_scores([sample("a", d, 0, 1.0) for d in range(40)], {f"a{d}": f"c{d // 4}" for d in range(40)})
     assert whole["bounds"][0] == pytest.approx(0.05 ** (1 / 10))
 
 
