@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 MINUS = "−"
-EXACT = "≥ and ≤: exact 95 % bound, since all docs score the same"
+EXACT = "≥ and ≤: exact 95 % bound, used if all docs of a task score the same"
 TITLES = {"in_domain": "in-domain", "ood": "out-of-domain", "general": "general"}
 
 
@@ -27,7 +27,7 @@ class NumberText(NamedTuple):
 
 
 def score(mean: float | None, stderr: float | None = None, bounds: Sequence[float] | None = None) -> NumberText | None:
-    """Return `45.5`, `± 3.5`: percent; `100.0`, `≥98.5` if there are exact bounds instead of a standard error."""
+    """Return `45.5`, `± 3.5`: percent; `100.0`, `(≥98.5)` if there are exact bounds instead of a standard error."""
     if mean is None:
         return None
     return NumberText(f"{100 * mean:.1f}", _error(stderr, bounds))
@@ -46,8 +46,8 @@ def _error(stderr: float | None, bounds: Sequence[float] | None) -> str:
         return "" if stderr is None else f"± {100 * stderr:.1f}"
     low, high = (100 * one for one in bounds)
     if high >= 100:
-        return f"≥{low:.1f}"
-    return f"≤{high:.1f}" if low <= 0 else f"{low:.1f}–{high:.1f}"
+        return f"(≥{low:.1f})"
+    return f"(≤{high:.1f})" if low <= 0 else f"({low:.1f}–{high:.1f})"
 
 
 def difference(mean: float | None, stderr: float | None = None) -> NumberText | None:
@@ -132,7 +132,7 @@ def p_phrase(p: float | None) -> str:
 
 
 def percent(value: float | None, stderr: float | None = None, bounds: Sequence[float] | None = None) -> str:
-    """Return `31.2 ± 6.0` in percent, `100.0 ≥98.5` with exact bounds, or a dash if there is no value."""
+    """Return `31.2 ± 6.0` in percent, `100.0 (≥98.5)` with exact bounds, or a dash if there is no value."""
     return str(score(value, stderr, bounds) or "-")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -79,7 +80,9 @@ def _facts(entry: Entry) -> Iterator[str]:
 def _score(score: Mapping[str, Any] | None) -> str:
     if score is None:
         return ""
-    return "partial" if score["partial"] else percent(score["mean"], score["stderr"], score["bounds"])
+    if score["partial"]:
+        return "partial"
+    return re.sub("[()]", "", percent(score["mean"], score["stderr"], score["bounds"]))  # columns are narrow
 
 
 def _short(family: str) -> str:

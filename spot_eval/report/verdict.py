@@ -63,9 +63,8 @@ def alone(board: Mapping[str, Any]) -> Verdict:
                 "sentence": f"{tasks}, {docs}. Without {missing} there is no overall mean."}  # fmt: skip
     score = format.score(overall["mean"], overall["stderr"], overall.get("bounds"))
     assert score is not None
-    said = (
-        f", {score.error} {'(exact 95 % bound)' if overall.get('bounds') else 'standard error'}" if score.error else ""
-    )
+    kind = "exact 95 % bound" if overall.get("bounds") else "standard error"
+    said = f", {score.error.strip('()')} {kind}" if score.error else ""
     return {
         "tone": "plain",
         "mark": "",

@@ -2,7 +2,8 @@
 
 A simulated task is a histogram: `counts[s, j]` docs of simulation s differ by `values[j]`. The bounds are those of
 spot_eval/metrics/bounds.py; the p of the sign-flip test is a saddlepoint approximation (Lugannani and Rice 1980)
-instead of 19,999 draws. tests/benchmarks/test_calibration.py holds both against the real functions.
+instead of 19,999 draws. Sums of a few dozen docs come in coarse steps: there it is nearer to the mid-p, which finds
+harm a little more often. tests/benchmarks/test_calibration.py holds both against the real functions.
 """
 
 from __future__ import annotations

@@ -60,7 +60,9 @@ def _as_pairs(one: Drawn, simulation: int) -> Pairs:
     return Pairs(np.repeat(one.values, one.counts[simulation].astype(int)), binary=one.single)
 
 
-@pytest.mark.parametrize("names", [("math500",), ("aime24", "amc23"), ("gpqa_diamond", "connect4"), ("ifeval",)])
+@pytest.mark.parametrize(
+    "names", [("math500",), ("aime24", "amc23", "minerva"), ("gpqa_diamond", "connect4"), ("ifeval",)]
+)
 @pytest.mark.parametrize("repeats", [1, 5])
 def test_bounds_and_tests_of_many_are_those_of_one(names: tuple[str, ...], repeats: int) -> None:
     rng = np.random.default_rng(5)
