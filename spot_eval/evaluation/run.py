@@ -16,6 +16,7 @@ from spot_eval.evaluation.connect4_seed import with_boards
 from spot_eval.evaluation.generate import generate_missing, make_plan, refuse_too_long
 from spot_eval.evaluation.grade import grade
 from spot_eval.evaluation.score import score
+from spot_eval.models.held import Held
 from spot_eval.models.model import find_model
 from spot_eval.models.registry import check_engine
 from spot_eval.runs.baseline import load_baseline
@@ -25,18 +26,22 @@ from spot_eval.tasks.data.sources import data_directories
 from spot_eval.tasks.loader import LoadedTask, load_tasks
 
 
-def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
-    """Generates what is missing, grades, scores; returns (run directory, scoreboard).
+def run(options: RunOptions, say: Say, held: Held | None = None) -> tuple[Path, dict[str, Any]]:
+    """Generate what is missing, grade, score; return (run directory, scoreboard).
 
-    `say` receives the sentences a user should read while it works. Raises UserError for bad input, before anything is
-    generated.
+    Args:
+        options: what to run.
+        say: receives the sentences a user should read while it works.
+        held: keeps the engine for the next run of the same base.
+
+    Raises UserError for bad input, before anything is generated.
     """
     check_engine(options.engine)
     suite = chosen_suite(options)
     data_directories(options.data_dirs)  # a folder that is none is said at once
     baseline = load_baseline(options.baseline) if options.baseline else None
     options = with_boards(options, suite, baseline, say)
-    model = find_model(options, suite, say)
+    model = find_model(options, suite, say, held)
     tasks, left_out = load_tasks(
         suite,
         data_dirs=options.data_dirs,
