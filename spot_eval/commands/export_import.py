@@ -1,4 +1,4 @@
-"""`spot-eval export` and `spot-eval import`: runs for other programs, and runs made by them."""
+"""`spot-eval export` and `spot-eval import`: exchange runs with other programs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import typer
 
 from spot_eval.commands.common import BoardJson, assignments, say, show_board
 
+EXPORT_EXAMPLES = ("spot-eval export runs/new --to inspect",)
+IMPORT_EXAMPLES = ("spot-eval import samples_gsm8k.jsonl --family gsm8k=in_domain --metric exact_match",)
+
 
 class Target(StrEnum):
-    """Whom a run is exported to."""
+    """Formats a run can be exported to."""
 
     lm_eval = "lm-eval"
     inspect = "inspect"
@@ -21,13 +24,13 @@ class Target(StrEnum):
 
 def export_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
-    to: Annotated[Target, typer.Option("--to", help="Whose format.")],
-    output: Annotated[
+    to: Annotated[Target, typer.Option("--to", help="The format to write.")],
+    out: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR|FILE", help="[default: RUN/export/…]"),
+        typer.Option("-o", "--out", metavar="DIR|FILE", help="Where to write it. [default: RUN/export/…]"),
     ] = None,
 ) -> None:
-    """A run as lm-eval's results and sample logs, Inspect's logs, or a model card's evaluation metadata."""
+    """Export a run for lm-eval, Inspect or a model card."""
     from spot_eval.core.errors import UserError
     from spot_eval.core.files import writing
     from spot_eval.interchange.to_card import export_card
@@ -35,7 +38,7 @@ def export_command(
     from spot_eval.interchange.to_lm_eval import export_lm_eval
 
     exporters = {Target.lm_eval: export_lm_eval, Target.inspect: export_inspect, Target.model_card: export_card}
-    place = output or run / "export" / ("model-card.md" if to is Target.model_card else to.value)
+    place = out or run / "export" / ("model-card.md" if to is Target.model_card else to.value)
     if to is not Target.model_card and place.is_file():
         raise UserError(f"-o {place} is a file; --to {to.value} writes several, into a folder")
     if to is Target.model_card and place.is_dir():
@@ -49,22 +52,31 @@ def export_command(
 def import_command(
     *,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="lm-eval's samples_….jsonl, or the folder they are in.")
+        list[Path], typer.Argument(metavar="FILE…", help="lm-eval's samples_….jsonl files, or their folder.")
     ],
     results: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The results_….json. [default: the one beside the logs]")
+        Path | None, typer.Option(metavar="FILE", help="lm-eval's results_….json. [default: the one beside the logs]")
     ] = None,
-    suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="Says which family a task is in.")] = "spot",
+    suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="Suite that gives each task its family.")] = "spot",
     family: Annotated[
-        list[str] | None, typer.Option("--family", metavar="TASK=FAMILY", help="Instead of the suite; repeatable.")
+        list[str] | None,
+        typer.Option("--family", metavar="TASK=FAMILY", help="Family of TASK, instead of the suite's. Repeatable."),
     ] = None,
-    metric: Annotated[str | None, typer.Option(metavar="NAME", help="The metric that is the score.")] = None,
-    log_filter: Annotated[str | None, typer.Option("--filter", metavar="NAME", help="Whose answers count.")] = None,
-    model_id: Annotated[str | None, typer.Option(metavar="NAME", help="[default: as the results say]")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="[default: runs/<model>-lm-eval-…]")] = None,
+    metric: Annotated[str | None, typer.Option(metavar="NAME", help="Metric to use as the score.")] = None,
+    log_filter: Annotated[
+        str | None, typer.Option("--filter", metavar="NAME", help="lm-eval filter whose answers to use.")
+    ] = None,
+    model_id: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the model. [default: the one in the results]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Run directory. [default: runs/<model>-lm-eval-…]")
+    ] = None,
     as_json: BoardJson = False,
 ) -> None:
-    """A run made by lm-eval, from its sample logs, so that it can be compared, gated and reported."""
+    """Import a run made by lm-eval, from its sample logs.
+
+    It can then be compared, gated and reported."""
     from spot_eval.interchange.from_lm_eval import Import, import_logs
     from spot_eval.tasks.suite import load_suite
 

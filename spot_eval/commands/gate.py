@@ -1,4 +1,4 @@
-"""`spot-eval gate`: did this checkpoint get worse? An exit code for CI."""
+"""`spot-eval gate`: decide whether a checkpoint got worse, with an exit code for CI."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ import typer
 
 from spot_eval.commands.common import print_json
 
+EXAMPLES = ("spot-eval gate runs/new --baseline runs/base",)
+
 
 def gate_command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The candidate: a run directory or a saved baseline.")],
     baseline: Annotated[
-        str | None, typer.Option("--baseline", metavar="RUN", help="The base: a run, or `baseline save`'s directory.")
+        str | None, typer.Option("--baseline", metavar="RUN", help="The base run, or a saved baseline.")
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(metavar="gate.toml", help="Margins and limits. [default: the one in reports/]")
+        Path | None, typer.Option(metavar="gate.toml", help="Margins and limits. [default: the built-in policy]")
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the files go. [default: RUN]")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where to write the files. [default: RUN]")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print gate.json instead of the verdict.")] = False,
 ) -> None:
-    """Pass (exit 0), fail (3) or inconclusive (4) against a base run; 5 where the two are not comparable."""
+    """Decide whether a run got worse than its base.
+
+    Exit codes: 0 pass, 3 fail, 4 inconclusive, 5 not comparable.
+    """
     from spot_eval.core.errors import UserError
     from spot_eval.gating.files import write_gate
     from spot_eval.gating.policy import load_policy
@@ -29,11 +36,11 @@ def gate_command(
     from spot_eval.runs.baseline import load_base_run
 
     if baseline is None:
-        raise UserError("gate needs a base to compare with: --baseline RUN, the checkpoint you started from")
+        raise UserError("gate needs a base run: add --baseline RUN, the run of the checkpoint you started from")
     rules, source = load_policy(policy)
     candidate, base = load_base_run(run), load_base_run(baseline)
     if out is None and candidate.saved:
-        raise UserError(f"{run} is a saved baseline; say with --out where the gate's files should go")
+        raise UserError(f"{run} is a saved baseline; choose with --out where to write the gate's files")
     verdict, comparison = gate(candidate, base, rules, source)
     place = out or candidate.path
     write_gate(place, verdict, comparison, candidate, base)

@@ -1,4 +1,4 @@
-"""`spot-eval grade`: stored generations judged again, or generations made elsewhere."""
+"""`spot-eval grade`: judge stored generations again, or generations made elsewhere."""
 
 from __future__ import annotations
 
@@ -17,39 +17,54 @@ from spot_eval.commands.common import (
     names,
     say,
     show_board,
+    suite_completions,
 )
 from spot_eval.core.errors import UserError
+
+EXAMPLES = ("spot-eval grade runs/new", "spot-eval grade answers.jsonl --suite spot-quick --model-id org/name")
 
 
 def grade_command(
     *,
     run: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run directory, or a .jsonl of generations.")],
     suite: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="FILE's suite; see `tasks list`. [default: spot]")
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Suite that FILE answers; see `tasks list`. [default: spot]",
+            autocompletion=suite_completions,
+        ),
     ] = None,
-    tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks of FILE.")] = None,
+    tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Use only these tasks of FILE.")] = None,
     data_dir: DataDir = None,
     data: DataFile = None,
     model_id: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Whose answers FILE holds. [default: its column model, its name]")
+        str | None,
+        typer.Option(metavar="NAME", help="Model that wrote FILE. [default: FILE's column model, or its name]"),
     ] = None,
     sampling: Annotated[
         str | None,
-        typer.Option(metavar="suite|K=V,…", help="How FILE was sampled: as the suite says, or temperature=0.7,…"),
+        typer.Option(
+            metavar="suite|K=V,…", help="How FILE was sampled: `suite` for the suite's settings, or temperature=0.7,…"
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="FILE's run directory. [default: runs/…]")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Run directory for FILE. [default: runs/…]")
+    ] = None,
     baseline: BaselineOption = None,
     workers: Workers = None,
     as_json: BoardJson = False,
 ) -> None:
-    """Judge stored generations again, or a file of generations made elsewhere; no model is needed."""
+    """Judge stored generations again, or a file of them.
+
+    No model is needed."""
     if run.is_dir() or not (run.exists() or run.suffix in {".jsonl", ".gz"}):
         of_file = {
             "--suite": suite, "--tasks": tasks, "--data-dir": data_dir, "--data": data, "--model-id": model_id,
             "--sampling": sampling, "--out": out,
         }  # fmt: skip
         if given := [name for name, value in of_file.items() if value]:
-            raise UserError(f"{given[0]} is for a FILE of generations; the run at {run} has its own")
+            raise UserError(f"{given[0]} applies to a FILE of generations only; the run at {run} has its own settings")
         from spot_eval.evaluation.run import grade_again
 
         show_board(run, grade_again(run, baseline, workers, say), as_json)

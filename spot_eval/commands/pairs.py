@@ -1,4 +1,4 @@
-"""`spot-eval pairs`: from a model's errors to pairs it can be trained on."""
+"""`spot-eval pairs`: turn a model's errors into pairs to train it on."""
 
 from __future__ import annotations
 
@@ -7,67 +7,98 @@ from typing import Annotated
 
 import typer
 
-from spot_eval.commands.common import DataDir, DataFile, Json, assignments, data_files, print_json, say
+from spot_eval.commands.common import (
+    DataDir,
+    DataFile,
+    Json,
+    assignments,
+    data_files,
+    engine_completions,
+    group,
+    print_json,
+    say,
+    suite_completions,
+    verb,
+)
 
-app = typer.Typer(help="Pairs of a wrong and a right answer, to train on.", no_args_is_help=True)
+ELICIT_EXAMPLE = "spot-eval pairs elicit runs/answers -o errors.jsonl"
+app = group("Make training pairs of a wrong and a right answer.", ELICIT_EXAMPLE)
 
-PairsFile = Annotated[Path, typer.Argument(metavar="PAIRS", help="Pairs, one JSON object a line.")]
-Out = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where the rows go.")]
-Tokenizer = Annotated[str, typer.Option("--tokenizer", metavar="PATH|HUB", help="The policy, whose tokens count.")]
+PairsFile = Annotated[Path, typer.Argument(metavar="PAIRS", help="File of pairs, one JSON object per line.")]
+Out = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="File to write.")]
+Tokenizer = Annotated[
+    str, typer.Option("--tokenizer", metavar="PATH|HUB", help="Tokenizer to count with: the policy's.")
+]
 
 
-@app.command("elicit")
+@verb(app, "elicit", ELICIT_EXAMPLE)
 def elicit_command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run on training problems.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run on training problems.")],
     out: Out,
     *,
-    right: Annotated[bool, typer.Option("--right", help="The right answers instead: RFT's data.")] = False,
-    per_doc: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N answers of one problem.")] = None,
-    keep_truncated: Annotated[bool, typer.Option("--keep-truncated", help="Answers the budget cut off, too.")] = False,
+    right: Annotated[bool, typer.Option("--right", help="Collect the right answers instead (data for RFT).")] = False,
+    per_doc: Annotated[int | None, typer.Option(min=1, metavar="N", help="Keep at most N answers per problem.")] = None,
+    keep_truncated: Annotated[
+        bool, typer.Option("--keep-truncated", help="Also collect answers cut off by the token budget.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """The model's wrong answers in a run, as rejected ones."""
+    """Collect a model's wrong answers in a run.
+
+    They become the rejected side of pairs."""
     from spot_eval.posttrain.pair_files import elicit_run
 
     counts = elicit_run(run, out, right=right, per_doc=per_doc, keep_truncated=keep_truncated)
     _report(out, counts, as_json)
 
 
-@app.command("rectify")
+@verb(app, "rectify", "spot-eval pairs rectify errors.jsonl -o corrected.jsonl --oracle miniature")
 def rectify_command(
-    file: Annotated[Path, typer.Argument(metavar="ERRORS", help="Rows of `pairs elicit`.")],
+    file: Annotated[Path, typer.Argument(metavar="ERRORS", help="File written by `pairs elicit`.")],
     out: Out,
     oracle: Annotated[
         str,
         typer.Option(
             metavar="MODEL|FILE|miniature",
-            help="Who mends them: a model as in `run` (folder, hub id, URL), a file of corrections (id, chosen), or "
-            "the embedded world's oracle.",
+            help="Source of corrections: a model as in `run` (folder, hub id, URL), a file with id and chosen, or the "
+            "miniature's own oracle.",
         ),
     ],
     *,
     direct: Annotated[
-        bool, typer.Option("--direct", help="An answer of its own, without seeing the wrong one: SFT's data.")
+        bool, typer.Option("--direct", help="Ask for a new answer, without showing the wrong one (data for SFT).")
     ] = False,
-    hint: Annotated[bool, typer.Option("--hint", help="Tell the oracle the right final answer.")] = False,
+    hint: Annotated[bool, typer.Option("--hint", help="Show the oracle the right final answer.")] = False,
     prompt: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Your wording; it may name {question}, {answer} and {hint}.")
+        Path | None, typer.Option(metavar="FILE", help="Prompt template; it may use {question}, {answer} and {hint}.")
     ] = None,
     verifier: Annotated[
         str | None,
-        typer.Option(metavar="GRADER|MODULE:FUNCTION", help="Who says what is right. [default: the rows' own grader]"),
+        typer.Option(
+            metavar="GRADER|MODULE:FUNCTION", help="Grader that verifies corrections. [default: the one of each row]"
+        ),
     ] = None,
-    attempts: Annotated[int, typer.Option(min=1, metavar="N", help="Replies a row; the first right one counts.")] = 1,
-    temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.7,
-    top_p: Annotated[float, typer.Option(min=0, max=1)] = 0.95,
-    max_new_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Token budget of a reply.")] = 32768,
-    thinking: Annotated[bool, typer.Option("--thinking/--no-thinking", help="May the oracle think first?")] = True,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="What runs a model: see `run`.")] = "hf",
-    engine_arg: Annotated[list[str] | None, typer.Option(metavar="K=V", help="For the engine.")] = None,
-    seed: Annotated[int, typer.Option(metavar="S", help="Another seed draws other replies.")] = 0,
+    attempts: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Replies per row; the first verified one is kept.")
+    ] = 1,
+    temperature: Annotated[float, typer.Option(min=0, help="Sampling temperature; 0 is greedy.")] = 0.7,
+    top_p: Annotated[float, typer.Option(min=0, max=1, help="Nucleus sampling: share of probability kept.")] = 0.95,
+    max_new_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Most new tokens per reply.")] = 32768,
+    thinking: Annotated[
+        bool, typer.Option("--thinking/--no-thinking", help="Let the oracle think before it replies.")
+    ] = True,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="Engine for a model; see `run`.", autocompletion=engine_completions)
+    ] = "hf",
+    engine_arg: Annotated[
+        list[str] | None, typer.Option(metavar="K=V", help="Setting of the engine. Repeatable.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the sampling.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Have an oracle mend wrong answers; only verified ones are kept. The same command again resumes."""
+    """Have an oracle correct wrong answers.
+
+    Only verified corrections are kept. Run the same command again to resume."""
     from spot_eval.core.options import RunOptions
     from spot_eval.posttrain.oracles import Asking
     from spot_eval.posttrain.rectify import read_wording, rectify
@@ -84,47 +115,54 @@ def rectify_command(
     _report(out, rectify(file, out, oracle, asking, verifier=verifier, say=say), as_json)
 
 
-@app.command("filter")
+@verb(app, "filter", "spot-eval pairs filter corrected.jsonl -o pairs.jsonl --tokenizer miniature")
 def filter_command(
     file: PairsFile,
     out: Out,
     tokenizer: Tokenizer,
     *,
-    gamma: Annotated[float, typer.Option(min=0, max=1, help="The largest change ratio that stays.")] = 0.6,
+    gamma: Annotated[float, typer.Option(min=0, max=1, help="Largest change ratio to keep.")] = 0.6,
     as_json: Json = False,
 ) -> None:
-    """Keep small edits: 1 - LCS / max(length) on tokens, at most gamma."""
+    """Keep pairs whose correction is a small edit.
+
+    The change ratio is 1 - LCS / max(length), on tokens."""
     from spot_eval.posttrain.pair_files import filter_pairs
 
     _report(out, filter_pairs(file, out, tokenizer, gamma), as_json)
 
 
-@app.command("stats")
+@verb(app, "stats", "spot-eval pairs stats pairs.jsonl --tokenizer miniature")
 def stats_command(file: PairsFile, tokenizer: Tokenizer, *, as_json: Json = False) -> None:
-    """Change ratios and lengths, with a histogram."""
+    """Show change ratios and lengths of pairs."""
     from spot_eval.posttrain.pair_files import pair_stats, print_stats
 
     found = pair_stats(file, tokenizer)
     print_json(found) if as_json else print_stats(found)
 
 
-@app.command("check")
+@verb(app, "check", "spot-eval pairs check pairs.jsonl --suite spot -o clean.jsonl")
 def check_command(
     file: PairsFile,
     *,
-    suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="The benchmarks to look in.")] = "spot",
-    n: Annotated[int, typer.Option("-n", min=2, metavar="N", help="Words of an n-gram.")] = 13,
+    suite: Annotated[
+        str,
+        typer.Option(metavar="NAME|FILE", help="Suite of benchmarks to look in.", autocompletion=suite_completions),
+    ] = "spot",
+    n: Annotated[int, typer.Option("-n", min=2, metavar="N", help="Words per n-gram.")] = 13,
     share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of a benchmark doc's n-grams from which a pair overlaps.")
+        float, typer.Option(min=0, max=1, help="A pair overlaps if it has at least this share of a doc's n-grams.")
     ] = 0.5,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="FILE", help="The pairs that do not overlap.")
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="File for the pairs that do not overlap.")
     ] = None,
     data_dir: DataDir = None,
     data: DataFile = None,
     as_json: Json = False,
 ) -> None:
-    """Do the pairs ask what a benchmark asks? Exit 3 where one does and no -o takes the others."""
+    """Look for benchmark docs among the pairs.
+
+    Exit 3 if pairs overlap with docs and no -o is given."""
     from spot_eval.posttrain.overlap import check_pairs, print_overlap
 
     found = check_pairs(file, suite, n=n, share=share, out=out, data_dirs=data_dir or [], data_files=data_files(data))

@@ -1,4 +1,4 @@
-"""`spot-eval report`: what a reader decides by, in one file."""
+"""`spot-eval report`: one file that shows the verdict and the numbers behind it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import typer
 
 from spot_eval.commands.common import say
 
+EXAMPLES = (
+    "spot-eval report runs/new --baseline runs/base -o report.html",
+    "spot-eval report runs/new --baseline runs/base --format md",
+)
 BUDGET_MB = 20.0
 
 
 class Format(StrEnum):
-    """What is written."""
+    """Formats of a report."""
 
     html = "html"
     md = "md"
@@ -26,36 +30,53 @@ def report_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     bases: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[BASE…]", help="Runs, saved baselines or published tables to set it beside."),
+        typer.Argument(metavar="BASE…", help="Base runs, as --baseline gives them."),
     ] = None,
-    output: Annotated[
+    baselines: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--baseline",
+            metavar="RUN|NAME",
+            help="Base run, saved baseline or published table to show beside RUN. Repeatable.",
+        ),
+    ] = None,
+    out: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="[default: report.html in RUN; md, model-card: stdout]"),
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="FILE",
+            help="File to write. [default: RUN/report.html; stdout for md and model-card]",
+        ),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="A page, a pull request's comment, a card's section.")] = (
-        Format.html
-    ),
+    form: Annotated[
+        Format, typer.Option("--format", help="An HTML page, a pull request comment, or a model card section.")
+    ] = (Format.html),
     policy: Annotated[
         Path | None,
-        typer.Option(metavar="gate.toml", help="[default: that of RUN's last gate, or the one in reports/]"),
+        typer.Option(
+            metavar="gate.toml", help="Gate policy. [default: the one of RUN's last gate, else the built-in one]"
+        ),
     ] = None,
     curve: Annotated[
         Path | None,
-        typer.Option(metavar="comparison.json", help="Checkpoints of a training run, to draw by step (page only)."),
+        typer.Option(metavar="comparison.json", help="Draw the checkpoints of a training run by step (page only)."),
     ] = None,
     budget: Annotated[
-        float, typer.Option("--budget", min=0, metavar="MB", help="Room for transcripts in the page.")
+        float, typer.Option("--budget", min=0, metavar="MB", help="Most megabytes of transcripts in the page.")
     ] = BUDGET_MB,
 ) -> None:
-    """One self-contained page: verdict, scores, distributions, lost and gained docs with both transcripts."""
+    """Write a report: verdict, scores, lost and gained docs.
+
+    The page is one file that needs no network, with both runs' transcripts of the docs that changed."""
     from spot_eval.core.files import write_atomically
     from spot_eval.report.content import load_story
     from spot_eval.report.render import render
 
-    text = render(load_story(run, bases or [], policy, curve), form.value, int(budget * 1e6))
-    if output is None and form is not Format.html:
+    text = render(load_story(run, [*(bases or []), *(baselines or [])], policy, curve), form.value, int(budget * 1e6))
+    if out is None and form is not Format.html:
         print(text, end="")  # noqa: T201
         return
-    path = output or run / "report.html"
+    path = out or run / "report.html"
     write_atomically(path, [text.encode()])
     say(f"written: {path} ({len(text) / 1e6:.1f} MB)")

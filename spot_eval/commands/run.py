@@ -1,8 +1,11 @@
-"""`spot-eval run`: from a checkpoint to a scoreboard."""
+"""`spot-eval run`: evaluate checkpoints."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,86 +17,120 @@ from spot_eval.commands.common import (
     DataFile,
     Limit,
     Repeats,
-    RunDir,
     Tasks,
     Workers,
     assignments,
     data_files,
+    engine_completions,
     names,
     print_json,
     say,
     show_board,
+    suite_completions,
 )
 
 if TYPE_CHECKING:
     from spot_eval.core.options import RunOptions
 
+EXAMPLES = (
+    "spot-eval run --model ckpt/ --suite spot-quick --baseline runs/base",
+    "spot-eval run --model step-100/ --model step-200/ --suite spot-quick",
+)
+
 
 def run_command(
     *,
     model: Annotated[
-        str | None,
-        typer.Option(metavar="PATH|HUB|URL", help="Checkpoint, hub id or endpoint. [default: the embedded miniature]"),
+        list[str] | None,
+        typer.Option(
+            metavar="PATH|HUB|URL",
+            help="Checkpoint, hub id or endpoint. Repeat it to evaluate several. [default: the embedded miniature]",
+        ),
     ] = None,
     model_id: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What a URL serves, such as org/name: nobody can see it from here."),
+        typer.Option(metavar="NAME", help="Name of the model behind a URL, such as org/name."),
     ] = None,
     suite: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE", help="See `tasks list`. [default: spot; without a model: miniature]"),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Suite; see `tasks list`. [default: spot; without --model: miniature]",
+            autocompletion=suite_completions,
+        ),
     ] = None,
     tasks: Tasks = None,
     engine: Annotated[
-        str | None, typer.Option(metavar="NAME", help="hf, vllm, api or lm_eval:CLASS. [default: hf; api for a URL]")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="hf, vllm, api or lm_eval:CLASS. [default: hf; api for a URL]",
+            autocompletion=engine_completions,
+        ),
     ] = None,
     engine_arg: Annotated[
         list[str] | None,
-        typer.Option(metavar="K=V", help="Settings of the engine; see docs/engines.md."),
+        typer.Option(metavar="K=V", help="Setting of the engine; see docs/engines.md. Repeatable."),
     ] = None,
     data_dir: DataDir = None,
     data: DataFile = None,
     limit: Limit = None,
     repeats: Repeats = None,
-    max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Token budget of every answer.")
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="S", help="Another seed draws other samples.")] = 0,
+    max_new_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most new tokens per answer.")] = None,
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the sampling.")] = 0,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Draw new Connect4 boards; --baseline of this run takes them over.")
+        bool,
+        typer.Option(
+            "--fresh", help="Draw new Connect4 boards. A later run with --baseline on this one uses them too."
+        ),
     ] = False,
     connect4_seed: Annotated[
-        int | None, typer.Option(min=0, metavar="S", help="Connect4 boards of this seed. [default: the task's]")
+        int | None, typer.Option(min=0, metavar="S", help="Seed of the Connect4 boards. [default: the task's]")
     ] = None,
     baseline: BaselineOption = None,
-    out: RunDir = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="DIR",
+            help="Run directory; with several models, the folder of their run directories. [default: runs/<model>-…]",
+        ),
+    ] = None,
     chat_template: Annotated[
         str | None,
-        typer.Option(metavar="FILE|none", help="Instead of the checkpoint's; none: plain text prompts."),
+        typer.Option(
+            metavar="FILE|none", help="Chat template to use instead of the checkpoint's. none: plain text prompts."
+        ),
     ] = None,
     skip_too_long: Annotated[
-        bool, typer.Option("--skip-too-long", help="Record prompts beyond the context as not judged.")
+        bool, typer.Option("--skip-too-long", help="Record prompts that exceed the context as not judged.")
     ] = False,
     trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run Python code that comes with the checkpoint.")
+        bool, typer.Option("--trust-remote-code", help="Allow Python code that comes with the checkpoint.")
     ] = False,
     workers: Workers = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be asked and needed; load and write nothing.")
+        bool, typer.Option("--dry-run", help="Show requests, cost and problems; load and write nothing.")
     ] = False,
     as_json: BoardJson = False,
 ) -> None:
-    """Evaluate a checkpoint; the same command again resumes."""
+    """Evaluate a checkpoint, or several.
+
+    Run the same command again to resume.
+    """
     from spot_eval.core.options import RunOptions
     from spot_eval.evaluation.run import run
+    from spot_eval.evaluation.several import options_of_each
     from spot_eval.miniature import BASE
 
+    models = model or [str(BASE)]
     options = RunOptions(
-        model=model or str(BASE),
+        model=models[0],
         model_id=model_id,
         suite=suite or ("spot" if model else "miniature"),
         tasks=names(tasks),
-        engine=engine or ("api" if "://" in (model or "") else "hf"),
+        engine=engine or "hf",
         engine_args=assignments("--engine-arg", engine_arg),
         data_dirs=data_dir or [],
         data_files=data_files(data),
@@ -110,27 +147,57 @@ def run_command(
         trust_remote_code=trust_remote_code,
         workers=workers,
     )
+    several = len(set(models)) > 1
+    each = options_of_each(options, models, say) if several else [options]
+    if engine is None:
+        each = [replace(one, engine="api") if "://" in one.model else one for one in each]
     if dry_run:
-        _dry_run(options, as_json)
-        return
-    path, board = run(options, say)
-    show_board(path, board, as_json)
+        _dry_run(each, as_json)
+    elif several:
+        _run_several(each, as_json)
+    else:
+        path, board = run(each[0], say)
+        show_board(path, board, as_json)
 
 
-def _dry_run(options: RunOptions, as_json: bool) -> None:
-    """Exit 2 where the run would refuse to start."""
+def _run_several(each: Sequence[RunOptions], as_json: bool) -> None:
+    """Run each model, print one table, and exit with the code of the first failure."""
+    from spot_eval.evaluation.several import run_each
+    from spot_eval.runs.leaderboard import read_entry, sorted_entries
+
+    outcomes = run_each(each, say)
+    entries = [entry.as_json() for entry in sorted_entries([read_entry(one.path) for one in outcomes if one.path])]
+    failed = [one for one in outcomes if one.path is None]
+    if as_json:
+        print_json({"runs": entries, "failed": [{"model": one.model, "exit_code": one.exit_code} for one in failed]})
+    elif entries:
+        from rich.console import Console
+
+        from spot_eval.display.leaderboard import print_leaderboard
+
+        print_leaderboard(
+            entries, Console(), ["percent ± standard error. To see which differ: spot-eval compare RUN… BASE"]
+        )
+    if failed:
+        say(f"{len(failed)} of {len(outcomes)} models failed: {', '.join(one.model for one in failed)}")
+        raise typer.Exit(failed[0].exit_code)
+
+
+def _dry_run(each: Sequence[RunOptions], as_json: bool) -> None:
+    """Print what each run would do. Exit 2 if one would refuse to start."""
     may_fetch = os.environ.get("HF_HUB_OFFLINE", "").upper() not in {"1", "ON", "YES", "TRUE"}
-    os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is fetched; read by a library that is loaded now
+    os.environ["HF_HUB_OFFLINE"] = "1"  # so that nothing is fetched; huggingface_hub reads it when it is imported
     from rich.console import Console
 
     from spot_eval.display.dry_run import print_dry_run
     from spot_eval.evaluation.dry_run import dry_run
     from spot_eval.gating.power import power_of_rows
 
-    found = dry_run(options, say, may_fetch=may_fetch, power=power_of_rows)
+    found = [dry_run(options, say, may_fetch=may_fetch, power=power_of_rows) for options in each]
     if as_json:
-        print_json(found)
+        print_json(found[0] if len(found) == 1 else found)
     else:
-        print_dry_run(found, Console())
-    if found["problems"]:
+        for one in found:
+            print_dry_run(one, Console())
+    if any(one["problems"] for one in found):
         raise typer.Exit(2)

@@ -1,4 +1,4 @@
-"""`spot-eval tasks`: what there is to run."""
+"""`spot-eval tasks`: list, check and print tasks."""
 
 from __future__ import annotations
 
@@ -8,19 +8,34 @@ from typing import Annotated
 
 import typer
 
-from spot_eval.commands.common import DataDir, DataFile, Json, Tasks, data_files, names, print_json, say
+from spot_eval.commands.common import (
+    DataDir,
+    DataFile,
+    Json,
+    Tasks,
+    data_files,
+    group,
+    names,
+    print_json,
+    say,
+    suite_completions,
+    verb,
+)
 
-app = typer.Typer(help="The tasks and suites there are.", no_args_is_help=True)
+app = group("List, check and print tasks.", "spot-eval tasks list --suite spot")
 
 
-@app.command("list")
+@verb(app, "list", "spot-eval tasks list --suite spot")
 def tasks_list(
-    suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="The suite whose tasks to list.")] = "spot",
+    suite: Annotated[
+        str,
+        typer.Option(metavar="NAME|FILE", help="The suite whose tasks to list.", autocompletion=suite_completions),
+    ] = "spot",
     data_dir: DataDir = None,
     data: DataFile = None,
     as_json: Json = False,
 ) -> None:
-    """Task, family, docs, repeats, source, and whether its data is at hand."""
+    """List a suite's tasks and where their data is."""
     from spot_eval.tasks.catalogue import catalogue, print_catalogue
 
     entries = catalogue(suite, data_dir or [], data_files(data))
@@ -30,14 +45,16 @@ def tasks_list(
         print_catalogue(suite, entries)
 
 
-@app.command("check")
+@verb(app, "check", "spot-eval tasks check my_tasks/")
 def tasks_check(
     what: Annotated[str, typer.Argument(metavar="DIR|SUITE", help="A folder of task files, or a suite.")],
     data_dir: DataDir = None,
     data: DataFile = None,
     as_json: Json = False,
 ) -> None:
-    """Would your own tasks run: settings, imports, ten docs, and each gold against itself."""
+    """Check task files of your own.
+
+    Checks settings and imports, renders ten docs per task, and grades each gold answer against itself."""
     from spot_eval.tasks.check import check_tasks, print_checked
 
     checked = check_tasks(what, data_dir or [], data_files(data))
@@ -49,14 +66,19 @@ def tasks_check(
         raise typer.Exit(2)
 
 
-@app.command("docs")
+@verb(app, "docs", "spot-eval tasks docs --suite spot-quick --tasks aime24,ifeval > docs.jsonl")
 def tasks_docs(
-    suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="The suite whose docs to print.")] = "spot",
+    suite: Annotated[
+        str,
+        typer.Option(metavar="NAME|FILE", help="The suite whose docs to print.", autocompletion=suite_completions),
+    ] = "spot",
     tasks: Tasks = None,
     data_dir: DataDir = None,
     data: DataFile = None,
 ) -> None:
-    """Every doc a suite asks, a JSON object a line, to be answered elsewhere; see `grade FILE`."""
+    """Print the docs of a suite, to answer them elsewhere.
+
+    One JSON object per line. Judge the answers with `spot-eval grade FILE`."""
     from spot_eval.core.records import to_line
     from spot_eval.tasks.loader import load_tasks
     from spot_eval.tasks.suite import load_suite
@@ -66,7 +88,7 @@ def tasks_docs(
     loaded, left_out = load_tasks(whole.narrowed(tasks=names(tasks)), data_dirs=data_dir or [], data_files=files)
     for task, reason in left_out.items():
         say(f"{task} is left out: {reason}")
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as for any program in front of `head`
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so that `| head` ends it quietly
     for doc in (doc for task in loaded for doc in task.docs):
         asked = {"task": doc.task, "doc_id": doc.doc_id, "doc_hash": doc.doc_hash, "messages": doc.messages}
         sys.stdout.buffer.write(to_line(asked))

@@ -1,4 +1,4 @@
-"""`spot-eval train`: from pairs and a checkpoint to a better checkpoint."""
+"""`spot-eval train`: train a checkpoint on pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spot_eval.commands.common import names, print_json, say
+from spot_eval.commands.common import engine_completions, names, print_json, say, suite_completions
 from spot_eval.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,63 +20,108 @@ if TYPE_CHECKING:
     from trainer.training.loop import Job
 
 
+OBJECTIVES = ("sft", "rft", "sft+", "dft", "reward-sft", "dpo", "spot-bce", "spot-bco")
+EXAMPLES = (
+    "spot-eval train --objective spot-bce --model miniature --pairs pairs.jsonl -o better",
+    "spot-eval train --model ckpt/ --pairs pairs.jsonl -o ckpt-spot --dry-run",
+)
+
+
+def objective_completions(incomplete: str) -> list[str]:
+    """Return the objectives whose names begin with `incomplete`, for shell completion."""
+    return [name for name in OBJECTIVES if name.startswith(incomplete)]
+
+
 def train_command(
     *,
     objective: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="sft, rft, sft+, dft, reward-sft, dpo, spot-bce, spot-bco, or a mixture: 'spot-bce + 0.1*sft+'. "
-            "[default: the recipe's, or spot-bco]",
+            autocompletion=objective_completions,
+            help="sft, rft, sft+, dft, reward-sft, dpo, spot-bce, spot-bco, or a mixture such as "
+            "'spot-bce + 0.1*sft+'. [default: the recipe's, or spot-bco]",
         ),
     ] = None,
-    model: Annotated[str, typer.Option(metavar="PATH|HUB", help="The checkpoint to start from.")],
-    pairs: Annotated[Path, typer.Option(metavar="FILE", help="JSON Lines of prompt, rejected, chosen.")],
-    out: Annotated[Path, typer.Option(metavar="CKPT", help="Where the new checkpoint goes.")],
+    model: Annotated[str, typer.Option(metavar="PATH|HUB", help="Checkpoint to start from.")],
+    pairs: Annotated[Path, typer.Option(metavar="FILE", help="Pairs: JSON Lines with prompt, rejected and chosen.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="CKPT", help="Folder for the new checkpoint.")],
     recipe: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|FILE", help="Settings from a file. [default: the objective's, for 8B or the miniature]"
+            metavar="NAME|FILE",
+            help="Recipe to take settings from. [default: the objective's, for 8B or the miniature]",
         ),
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", "--lr", metavar="X")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", "--lr", metavar="X", help="Peak learning rate.")
+    ] = None,
     beta: Annotated[float | None, typer.Option(metavar="X", help="Reward per nat of log-ratio.")] = None,
-    shift: Annotated[str | None, typer.Option(metavar="paper|trl020", help="What d of spot-bco is.")] = None,
-    epochs: Annotated[float | None, typer.Option(metavar="X")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Instead of epochs.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, metavar="N", help="Pairs a step, all processes.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=2, metavar="N", help="Longer pairs are dropped.")] = None,
-    token_budget: Annotated[int | None, typer.Option(min=1, metavar="N", help="Tokens a forward pass.")] = None,
-    dtype: Annotated[str | None, typer.Option(metavar="bfloat16|float32", help="What is computed in.")] = None,
-    layout: Annotated[str | None, typer.Option(metavar="shared|packed|separate")] = None,
+    shift: Annotated[
+        str | None, typer.Option(metavar="paper|trl020", help="How the shift of spot-bco is computed.")
+    ] = None,
+    epochs: Annotated[float | None, typer.Option(metavar="X", help="Passes over the pairs.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Optimizer steps, instead of epochs.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Pairs per step, over all processes.")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=2, metavar="N", help="Drop pairs longer than this.")] = None,
+    token_budget: Annotated[int | None, typer.Option(min=1, metavar="N", help="Tokens per forward pass.")] = None,
+    dtype: Annotated[
+        str | None, typer.Option(metavar="bfloat16|float32", help="Number format of the computation.")
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(metavar="shared|packed|separate", help="How pairs lie in a row: shared prefix, packed, separate."),
+    ] = None,
     gradient_checkpointing: Annotated[
-        bool | None, typer.Option("--gradient-checkpointing/--no-gradient-checkpointing", help="Less memory, slower.")
+        bool | None,
+        typer.Option("--gradient-checkpointing/--no-gradient-checkpointing", help="Use less memory, and run slower."),
     ] = None,
     lora_rank: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Adapters of this rank (alpha is twice it), merged at the end."),
+        typer.Option(min=1, metavar="N", help="Train LoRA adapters of rank N (alpha 2N), merged at the end."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="S")] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Prompts as plain text, no chat template.")] = False,
-    save_minutes: Annotated[float, typer.Option(metavar="X", help="Minutes between saves to resume from.")] = 10.0,
-    save_every: Annotated[int | None, typer.Option(min=1, metavar="N", help="Steps between saves, besides.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="S", help="Seed of the order of pairs.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Use prompts as plain text, without a chat template.")] = False,
+    save_minutes: Annotated[float, typer.Option(metavar="X", help="Minutes between resume points.")] = 10.0,
+    save_every: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Also save a resume point every N steps.")
+    ] = None,
     score_suite: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE", help="Score checkpoints on this suite, beside the base, while training."),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Score checkpoints on this suite while training, beside the base.",
+            autocompletion=suite_completions,
+        ),
     ] = None,
     score_every: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Steps between them. [default: a tenth of the run]")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Steps between scored checkpoints. [default: a tenth of the run]"),
     ] = None,
-    score_engine: Annotated[str, typer.Option(metavar="NAME", help="What generates for it: see `run`.")] = "hf",
-    score_engine_arg: Annotated[list[str] | None, typer.Option(metavar="K=V", help="For that engine.")] = None,
-    track: Annotated[str | None, typer.Option(metavar="A,B", help="tensorboard, wandb, trackio.")] = None,
-    device: Annotated[str | None, typer.Option(metavar="cpu|cuda", help="[default: a GPU where there is one]")] = None,
+    score_engine: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Engine for --score-suite; see `run`.", autocompletion=engine_completions),
+    ] = "hf",
+    score_engine_arg: Annotated[
+        list[str] | None, typer.Option(metavar="K=V", help="Setting of that engine. Repeatable.")
+    ] = None,
+    track: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Also log metrics to tensorboard, wandb or trackio.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="cpu|cuda", help="Device to train on. [default: a GPU if there is one]")
+    ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Pairs kept and dropped, steps, memory and time; no training.")
+        bool, typer.Option("--dry-run", help="Show pairs, steps, memory and time; do not train.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result for a script.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Train on pairs; the same command again resumes. Several GPUs: torchrun --nproc-per-node N -m spot_eval train …"""
+    """Train a checkpoint on pairs.
+
+    Run the same command again to resume. On several GPUs: torchrun --nproc-per-node N -m spot_eval train …
+    """
     from spot_eval.core.packages import check_own
 
     check_own("trainer")
@@ -122,7 +167,7 @@ def train_command(
             say=say,
         )
         if score_every and not curve:
-            raise UserError("--score-every says when to score; --score-suite must say on what")
+            raise UserError("--score-every needs --score-suite, the suite to score checkpoints on")
         if curve:
             every = score_every or max(1, _plan(job)[2] // 10)
             job = replace(job, checkpoint_every=every, on_checkpoint=curve.score)
@@ -130,7 +175,7 @@ def train_command(
                 curve.score_base()
         found = _rehearse(job) if dry_run else run_training(job)
     except TrainError as problem:
-        if not first:  # one process speaks for all
+        if not first:  # only the first process prints
             raise typer.Exit(2) from problem
         raise UserError(str(problem)) from problem
     if not first:
@@ -155,7 +200,7 @@ def _curve(suite: str | None, base: Path, out: Path, engine: str, engine_args: l
 
 
 def _print_curve(curve: Curve, out: Path) -> None:
-    """The scored checkpoints as a table; comparison.json beside the metrics."""
+    """Print the scored checkpoints as a table, and write comparison.json beside the metrics."""
     from rich.console import Console
 
     from spot_eval.core.files import write_json
@@ -170,14 +215,14 @@ def _print_curve(curve: Curve, out: Path) -> None:
 
 
 def _quiet() -> None:
-    """transformers' own bars are not ours to show."""
+    """Turn off the progress bars of transformers."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
 
 
 def _plan(job: Job) -> tuple[Examples, Plan, int]:
-    """(examples, plan, optimizer steps) of a job, without its model."""
+    """Return (examples, plan, optimizer steps) of a job, without loading its model."""
     from trainer.batches.packing import Kind
     from trainer.objectives import Objective
     from trainer.training.loop import load_tokenizer, plan_for, read_examples, steps_of
@@ -188,7 +233,7 @@ def _plan(job: Job) -> tuple[Examples, Plan, int]:
 
 
 def _rehearse(job: Job) -> dict[str, Any]:
-    """What would happen, without loading the model."""
+    """Return the plan of a job and its estimated cost, without loading the model."""
     import torch
 
     from trainer.objectives import Objective
@@ -217,12 +262,12 @@ def _print_rehearsal(found: dict[str, Any], settings: Settings) -> None:
         ("pairs", f"{found['pairs']:,} kept"),
         *(("", f"{count:,} dropped: {reason}") for reason, count in found["dropped"].items()),
         ("steps", f"{found['steps']:,} of {settings.batch_size} pairs"),
-        ("tokens", f"{about['tokens_an_epoch']:,} an epoch, at most {about['longest_batch']:,} a forward pass"),
+        ("tokens", f"{about['tokens_an_epoch']:,} per epoch, at most {about['longest_batch']:,} per forward pass"),
         ("parameters", f"{about['parameters']:,}, {about['trained']:,} of them trained"),
-        ("memory", f"about {about['bytes'] / 1e9:.1f} GB a process"),
+        ("memory", f"about {about['bytes'] / 1e9:.1f} GB per process"),
         (
             "time",
-            f"about {_duration(about['seconds'])} on {found['processes']} x {found['device']}, as fast as it is now",
+            f"about {_duration(about['seconds'])} on {found['processes']} x {found['device']}, at its present speed",
         ),
     ]
     _print_rows(rows)
@@ -248,8 +293,8 @@ def _print_result(found: dict[str, Any], out: Path) -> None:
         rows.append(
             (
                 "rounding",
-                f"{100 * rounding['norm_kept']:.0f} % of the update survives in {rounding['dtype']}, "
-                f"{100 * rounding['weights_moved']:.0f} % of the weights that moved",
+                f"{100 * rounding['norm_kept']:.0f} % of the update survives rounding to {rounding['dtype']}, and "
+                f"{100 * rounding['weights_moved']:.0f} % of the changed weights",
             )
         )
     rows.append(("checkpoint", f"{out}; score it: spot-eval run --model {out}"))

@@ -27,7 +27,8 @@
                   "mean": difference, "repeats": {…}, "crossed": from mostly right to mostly wrong, or back}],
                  lost before gained, the largest difference first
        "time": {"wall_time_s" | "output_tokens" | "tokens_per_s": {"candidate", "base"}}}],
-     "curves": [{"training_run": "run7", "points": [{"step": 500, "comparison": 0}, …]}]}
+     "curves": [{"training_run": "run7", "points": [{"step": 500, "comparison": 0}, …]}],
+     "pairs": of more than two runs, as comparison/all_pairs.py has it; absent otherwise}
 
 Fractions of 1; "bounds" of a family can also be "mixed". The statistics are paired.py's; docs/statistics.md has what
 they mean.

@@ -1,4 +1,4 @@
-"""What the command lines of `spot-eval run` and of `spot-eval grade FILE` say."""
+"""Options of `spot-eval run` and `spot-eval grade FILE`, as frozen records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the command line says; see `spot-eval run --help`."""
+    """Options of `spot-eval run`; see its --help. `parent` holds the run directory if `out` does not name one."""
 
     model: str
     model_id: str | None = None
@@ -31,6 +31,7 @@ class RunOptions:
     connect4_seed: int | None = None
     baseline: str | None = None
     out: Path | None = None
+    parent: Path = Path("runs")
     chat_template: str | None = None
     skip_too_long: bool = False
     trust_remote_code: bool = False
@@ -39,7 +40,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class FileOptions:
-    """Generations made elsewhere; see `spot-eval grade --help`."""
+    """Options of `spot-eval grade FILE`; see its --help."""
 
     file: Path
     suite: str = "spot"

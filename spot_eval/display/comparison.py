@@ -1,4 +1,4 @@
-"""A comparison for a reader: one table a candidate, one for a curve of checkpoints. Knows numbers and layout only."""
+"""Show a comparison: tables of candidates, curves of checkpoints and all pairs. Knows numbers and layout only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHANGED = {"truncated": "truncated", "unparsed": "unparsed", "not_judged": "not 
 
 
 def print_comparison(comparison: Mapping[str, Any], console: Console, notes: Sequence[str] = ()) -> None:
-    """Every candidate's table with what changed beside the score, then the curves."""
+    """Print a table per candidate with what else changed, then the curves and the pairs."""
     base = comparison["base"]
     for entry in comparison["comparisons"]:
         title = f"{entry['candidate']['model']} minus {base['model']} (%)"
@@ -25,6 +25,8 @@ def print_comparison(comparison: Mapping[str, Any], console: Console, notes: Seq
             console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
         console.print()
     print_curves(comparison, console)
+    if "pairs" in comparison:
+        print_pairs(comparison["pairs"], console)
     level = f"{100 * (1 - comparison['alpha']):g} %"
     console.print(
         f"difference ± standard error; interval: two-sided {level}; p: two-sided, adjusted (Holm)",
@@ -35,9 +37,56 @@ def print_comparison(comparison: Mapping[str, Any], console: Console, notes: Seq
 
 
 def print_curves(comparison: Mapping[str, Any], console: Console) -> None:
-    """The curves alone."""
+    """Print a table per curve of checkpoints."""
     for curve in comparison["curves"]:
         console.print(_curve(comparison, curve))
+
+
+def print_pairs(pairs: Mapping[str, Any], console: Console) -> None:
+    """Print the difference of every pair of runs; a star marks those that differ."""
+    names = {number: _letter(number) for number in range(len(pairs["runs"]))}
+    families = list(dict.fromkeys(name for row in pairs["rows"] for name in row["families"]))
+    shown = families[: max(0, (console.width - 8) // 14 - 1)]
+    table = Table(title="every pair (points)", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    table.add_column("", no_wrap=True)
+    for family in [*shown, "overall"]:
+        table.add_column(safe(family_title(family)), justify="right", no_wrap=True)
+    for row in pairs["rows"]:
+        pair = f"{names[row['a']]} - {names[row['b']]}"
+        cells = [*(row["families"].get(family) for family in shown), row["overall"]]
+        table.add_row(pair, *(_pair_cell(one) for one in cells))
+    console.print(table)
+    differing = [f"{names[row['a']]}-{names[row['b']]}" for row in pairs["rows"] if _differs(row)]
+    lines = [f"{names[number]}: {run['model']}, {run['path']}" for number, run in enumerate(pairs["runs"])]
+    lines += [
+        f"{names[row['a']]} - {names[row['b']]} is not compared: {row['not_comparable']}"
+        for row in pairs["rows"]
+        if row["not_comparable"]
+    ]
+    if hidden := families[len(shown) :]:
+        lines.append(f"not shown at this width: {', '.join(map(family_title, hidden))} (see --json)")
+    lines.append(
+        f"*: differs (two-sided p, adjusted over the {len(pairs['rows'])} pairs by Holm, at most "
+        f"{100 * pairs['alpha']:g} %). No star: no difference was shown"
+    )
+    lines.append(f"pairs that differ: {', '.join(differing) or 'none'}")
+    for line in lines:
+        console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _letter(number: int) -> str:
+    """Return A, B, …, Z, A1, B1, … as a short name of a run."""
+    return chr(ord("A") + number % 26) + (str(number // 26) if number >= 26 else "")
+
+
+def _pair_cell(entry: Mapping[str, Any] | None) -> str:
+    if entry is None or entry["mean"] is None:
+        return "- "
+    return signed(entry["mean"], entry["stderr"]) + ("*" if entry["differ"] else " ")
+
+
+def _differs(row: Mapping[str, Any]) -> bool:
+    return any(entry["differ"] for entry in (row["overall"], *row["families"].values()))
 
 
 def _table(entry: Mapping[str, Any], title: str) -> Table:
@@ -75,7 +124,7 @@ def _cells(found: Mapping[str, Any]) -> list[str]:
 
 
 def remarks(entry: Mapping[str, Any]) -> Iterator[str]:
-    """Warnings, missing tasks, changes of flags and lengths, time, and the docs that lost most."""
+    """Yield warnings, missing tasks, changes of flags and lengths, time, and the docs that lost most."""
     for warning in entry["warnings"]:
         yield f"note: {warning}"
     for side, tasks in entry["missing"].items():
@@ -95,13 +144,13 @@ def remarks(entry: Mapping[str, Any]) -> Iterator[str]:
         if (change := found["changes"]["output_tokens"])["mean"]
     ]
     if lengths:
-        yield f"tokens an answer: {', '.join(lengths)}"
+        yield f"tokens per answer: {', '.join(lengths)}"
     seconds = entry["time"]["wall_time_s"]
     if seconds["base"] and seconds["candidate"]:
         yield f"time: {clock(seconds['base'])} -> {clock(seconds['candidate'])}"
     unpaired = {t: f["docs_not_judged"] for t, f in entry["tasks"].items() if f["docs_not_judged"]}
     if unpaired:
-        yield f"docs not judged in one run or both, left aside: {', '.join(f'{t} {n}' for t, n in unpaired.items())}"
+        yield f"docs not judged in one run or both, left out: {', '.join(f'{t} {n}' for t, n in unpaired.items())}"
     lost = [flip for flip in entry["flips"] if flip["outcome"] == "lost"]
     if lost:
         listed = ", ".join(
@@ -113,12 +162,12 @@ def remarks(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def by_step(comparison: Mapping[str, Any], curve: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
-    """(step, comparison) of a curve's checkpoints."""
+    """Return (step, comparison) of each checkpoint of a curve."""
     return [(point["step"], comparison["comparisons"][point["comparison"]]) for point in curve["points"]]
 
 
 def _curve(comparison: Mapping[str, Any], curve: Mapping[str, Any]) -> Table:
-    """The checkpoints of one training run, a line each, in the order of their steps."""
+    """Return a table of the checkpoints of one training run, a line per step."""
     entries = by_step(comparison, curve)
     families = list(entries[0][1]["families"])
     title = f"{curve['training_run']}, by step: difference to {comparison['base']['model']} (points)"

@@ -113,7 +113,7 @@ def dry_run(options: RunOptions, say: Say, *, may_fetch: bool = True, power: Pow
         "problems": found.problems,
         "notes": found.notes,
         "records": {"path": place and str(place), **(known or dict.fromkeys(("finished", "neighbours", "to_do")))},
-        "disk": _disk(place or Path("runs"), tasks, totals, found.notes),
+        "disk": _disk(place or options.parent, tasks, totals, found.notes),
     }
 
 

@@ -88,9 +88,21 @@ def power_of(
     """
     plans, unknown = plan_tasks(suite, docs, base, difficulty=difficulty, churn=churn)
     found = plan_power(plans, suite["families"], policy, margin)
+    guessed = [task for task, plan in plans.items() if base and plan.source == "assumed"]
+    if guessed:
+        found["warnings"].insert(
+            0, f"the base run has no scores of {', '.join(guessed)}: difficulty {difficulty:g} is assumed"
+        )
     if unknown:
         found["warnings"].insert(0, f"how many docs {', '.join(unknown)} will have is not known: nothing is said of it")
     return found
+
+
+def suite_of_run(base: JudgedRun, repeats: int | None = None) -> tuple[dict[str, Any], dict[str, int | None]]:
+    """Return the resolved suite of `base`, with `repeats` if given, and the number of docs it has of each task."""
+    suite = base.config["suite"]
+    tasks = {task: {**entry, "repeats": repeats or entry["repeats"]} for task, entry in suite["tasks"].items()}
+    return {**suite, "tasks": tasks}, {task: len(base.docs.get(task, ())) or None for task in tasks}
 
 
 def power_of_rows(suite: Suite, rows: Sequence[Mapping[str, Any]], baseline: Any) -> dict[str, Any]:

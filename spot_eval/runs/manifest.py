@@ -38,8 +38,8 @@ def run_config(options: RunOptions, suite: Suite, model: Model, tasks: Sequence[
 
 
 def run_folder(options: RunOptions, suite: Suite, model: Model, config: Mapping[str, Any]) -> Path:
-    """Where a run lies unless `--out` says otherwise: runs/<model>-<suite>-<config hash>."""
-    return options.out or Path("runs") / f"{model.name}-{suite.name}-{digest(config)[:8]}"
+    """Return the run directory: `--out`, or runs/<model>-<suite>-<config hash>."""
+    return options.out or options.parent / f"{model.name}-{suite.name}-{digest(config)[:8]}"
 
 
 def _changes(options: RunOptions, tasks: Sequence[LoadedTask]) -> dict[str, Any]:

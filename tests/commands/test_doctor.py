@@ -55,7 +55,7 @@ def test_without_punkt_ifeval_would_fail_and_other_suites_would_not(
     found = findings(healthy)["punkt_tab"]
     ifeval.preflight.cache_clear()
     assert found.state == "broken"
-    assert found.mend.startswith("python -m nltk.downloader punkt_tab")
+    assert found.fix.startswith("python -m nltk.downloader punkt_tab")
     assert "punkt_tab" not in findings(healthy, "miniature")
 
 
@@ -64,7 +64,7 @@ def test_offline_without_data_is_broken_and_gated_data_never_is(healthy: Path, m
     found = findings(healthy)
     assert found["data sets"].state == "broken"
     assert "gpqa" not in found["data sets"].found
-    assert (found["data gpqa_diamond"].state, found["data gpqa_diamond"].mend[:21]) == ("note", "--data gpqa_diamond=F")
+    assert (found["data gpqa_diamond"].state, found["data gpqa_diamond"].fix[:21]) == ("note", "--data gpqa_diamond=F")
     (healthy / "aime24.jsonl").write_text("")
     monkeypatch.setenv("SPOT_EVAL_DATA", str(healthy))
     assert "aime24," not in findings(healthy)["data sets"].found
@@ -92,7 +92,7 @@ def test_a_package_too_old_or_absent_is_broken_with_the_command_and_an_extra_is_
         "lm_eval", "broken", "0.3.0, but <0.5,>=0.4.13 is required", "pip install 'lm_eval<0.5,>=0.4.13'"
     )
     assert (found["httpx"].state, found["httpx"].found) == ("broken", "not installed")
-    assert (found["extra hf"].state, found["extra hf"].mend) == ("note", "pip install 'spot-eval[hf]'")
+    assert (found["extra hf"].state, found["extra hf"].fix) == ("note", "pip install 'spot-eval[hf]'")
     assert "torch" in found["extra hf"].found
 
 
@@ -100,7 +100,7 @@ def test_an_intruder_under_our_name_is_found(healthy: Path, monkeypatch: pytest.
     monkeypatch.setattr(module.metadata, "packages_distributions", lambda: {"connect4": ["connect-four", "spot-eval"]})
     found = findings(healthy, "miniature")["import connect4"]
     assert found.state == "broken"
-    assert found.mend.startswith("pip uninstall connect-four && ")
+    assert found.fix.startswith("pip uninstall connect-four && ")
 
 
 @pytest.mark.parametrize(
@@ -148,5 +148,5 @@ def test_on_the_command_line_a_token_is_named_and_never_shown(healthy: Path) -> 
     done = run("--json")
     assert done.returncode == 0, done.stdout
     found = {one["what"]: one for one in json.loads(done.stdout)}
-    assert found["hub token"] == {"what": "hub token", "state": "ok", "found": "set (HF_TOKEN)", "mend": ""}
+    assert found["hub token"] == {"what": "hub token", "state": "ok", "found": "set (HF_TOKEN)", "fix": ""}
     assert "nobody_sees" not in done.stdout + done.stderr

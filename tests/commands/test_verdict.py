@@ -112,11 +112,11 @@ def test_what_is_not_comparable_or_no_run_is_one_sentence(call: Call, runs: dict
         (["gate", runs["good"], "--baseline", runs["base"], "--policy", "no.toml"], "no.toml: cannot be read"),
         (["compare", runs["good"]], "compare needs a run and a base"),
         (["compare", runs["good"], "qwen3-8b"], "never compared doc by doc"),
-        (["baseline", "save", "nowhere", "saved"], "nowhere does not exist"),
-        (["baseline", "save", runs["good"], runs["base"]], "exists and is no saved baseline"),
+        (["baseline", "save", "nowhere", "-o", "saved"], "nowhere does not exist"),
+        (["baseline", "save", runs["good"], "-o", runs["base"]], "exists and is no saved baseline"),
         (["power", "--margin", "3"], "three points are 0.03"),
         (["power", "--docs", "aime=3"], "expected a task of suite spot"),
-        (["power", "--base", "nowhere"], "neither a run directory nor"),
+        (["power", "--baseline", "nowhere"], "neither a run directory nor"),
     ):
         code, out, err = call(*verb)
         assert (code, out) == (2, ""), verb
@@ -136,7 +136,7 @@ def test_an_unknown_family_in_the_policy_is_named_and_nothing_written(
 
 
 def test_a_saved_baseline_stands_wherever_a_base_run_does(call: Call, runs: dict[str, Path], tmp_path: Path) -> None:
-    assert call("baseline", "save", runs["base"], "saved")[0] == 0
+    assert call("baseline", "save", runs["base"], "-o", "saved")[0] == 0
     files = {file.name: file.read_text() for file in (tmp_path / "saved").iterdir()}
     assert files.keys() == {"baseline.json", "scoreboard.json", "scores.jsonl"}
     assert not any("/models" in text or "/data" in text for text in files.values())
@@ -151,17 +151,17 @@ def test_a_saved_baseline_stands_wherever_a_base_run_does(call: Call, runs: dict
     assert regression["answers"]["base"] is None
     assert regression["answers"]["candidate"]
     assert call("compare", runs["good"], "saved")[0] == 0
-    assert call("baseline", "save", runs["good"], "saved")[0] == 0  # replaced
+    assert call("baseline", "save", runs["good"], "-o", "saved")[0] == 0  # replaced
     assert json.loads((tmp_path / "saved" / "baseline.json").read_text())["manifest"]["model"] == {
         "name": "run7-checkpoint-10"
     }
     code, _, err = call("gate", "saved", "--baseline", runs["base"])
     assert code == 2
-    assert "say with --out" in err
+    assert "choose with --out" in err
 
 
 def test_a_broken_baseline_names_file_and_line(call: Call, runs: dict[str, Path], tmp_path: Path) -> None:
-    call("baseline", "save", runs["base"], "saved")
+    call("baseline", "save", runs["base"], "-o", "saved")
     scores = tmp_path / "saved" / "scores.jsonl"
     lines = scores.read_text().splitlines()
     scores.write_text("\n".join([lines[0], '{"task": "a", "doc_hash": "x"}', *lines[2:]]) + "\n")

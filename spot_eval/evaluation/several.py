@@ -1,0 +1,114 @@
+"""Evaluate several models one after the other, each in a process of its own.
+
+A process per model frees its memory before the next one starts, and keeps a crash of one from ending the others.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from spot_eval.core.errors import Interrupted, UserError
+from spot_eval.core.options import RunOptions
+from spot_eval.core.progress import Say
+from spot_eval.evaluation.run import run
+from spot_eval.models.vllm.lifetime import die_with_parent
+
+Evaluate = Callable[[RunOptions, Say], tuple[Path, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Result for one model: its run directory, or None and the exit code of what went wrong."""
+
+    model: str
+    path: Path | None
+    exit_code: int = 0
+
+
+def options_of_each(options: RunOptions, models: Sequence[str], say: Say) -> list[RunOptions]:
+    """Return the options of each model's run. All are asked the same Connect4 boards.
+
+    Args:
+        options: options shared by all; its `out` names the folder for the run directories.
+        models: folder, hub id or URL of each model. One that is named twice is run once.
+        say: receives the seed if fresh boards are drawn.
+
+    Raises UserError if an option applies to one model only.
+    """
+    if options.model_id:
+        raise UserError("--model-id names one model; run it alone, or leave --model-id out")
+    if options.out and (options.out / "manifest.json").is_file():
+        raise UserError(
+            f"{options.out} is a run directory; with several --model, --out names a folder for all their runs"
+        )
+    if options.fresh and not options.baseline and options.connect4_seed is None:
+        from connect4.boards.random_stream import drawn_seed
+
+        options = replace(options, fresh=False, connect4_seed=drawn_seed())
+        say(f"--fresh: all models get Connect4 boards of seed {options.connect4_seed}; to resume: --connect4-seed "
+            f"{options.connect4_seed} instead")  # fmt: skip
+    shared = replace(options, out=None, parent=options.out or options.parent)
+    return [replace(shared, model=model) for model in dict.fromkeys(models)]
+
+
+def run_each(each: Sequence[RunOptions], say: Say, evaluate: Evaluate | None = None) -> list[Outcome]:
+    """Evaluate each model in turn and return the outcomes, in the same order. A failure does not stop the others.
+
+    `evaluate` takes the place of `evaluation.run.run`; like `say`, it must be a function of a module.
+    """
+    outcomes = []
+    for number, options in enumerate(each, start=1):
+        say(f"model {number} of {len(each)}: {options.model}")
+        outcomes.append(_run_in_process(options, say, evaluate))
+    return outcomes
+
+
+def _run_in_process(options: RunOptions, say: Say, evaluate: Evaluate | None) -> Outcome:
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "path"
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-c", "from spot_eval.evaluation.several import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=2,  # results are printed by the parent; what a library prints is not one
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [*sys.path, os.environ.get("PYTHONPATH")]))},
+        )
+        try:
+            child.communicate(pickle.dumps((options, say, evaluate, result, os.getpid())))
+        except Interrupted:
+            child.send_signal(signal.SIGINT)
+            child.wait()
+            raise
+        if result.is_file():
+            return Outcome(options.model, Path(result.read_text(encoding="utf-8")))
+    if child.returncode < 0:
+        say(f"error: {options.model}: its process was ended by signal {-child.returncode}")
+    return Outcome(options.model, None, max(1, child.returncode))
+
+
+def main() -> None:
+    """Evaluate the model that stdin describes, write down its run directory, and exit with the code of what failed."""
+    options, say, evaluate, result, parent = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by `_run_in_process`
+    signal.signal(signal.SIGINT, _interrupt_once)
+    die_with_parent(parent)
+    try:
+        path, _ = (evaluate or run)(options, say)
+    except UserError as problem:
+        say(f"error: {options.model}: {problem}")
+        sys.exit(problem.exit_code)
+    except Interrupted as stop:
+        sys.exit(stop.exit_code)
+    result.write_text(str(path), encoding="utf-8")
+
+
+def _interrupt_once(number: int, frame: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal and the parent may both send it
+    raise Interrupted
