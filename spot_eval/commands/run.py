@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "spot-eval run --model ckpt/ --suite spot-quick --baseline runs/base",
     "spot-eval run --model step-100/ --model step-200/ --suite spot-quick",
+    "spot-eval run --model base/ --adapter lora-a/ --adapter lora-b/ --suite spot-quick",
 )
 
 
@@ -45,6 +46,14 @@ def run_command(
         typer.Option(
             metavar="PATH|HUB|URL",
             help="Checkpoint, hub id or endpoint. Repeat it to evaluate several. [default: the embedded miniature]",
+        ),
+    ] = None,
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LORA",
+            help="LoRA adapter to put on the model, unmerged. Repeat it to evaluate several on one base; "
+            "none: the base itself.",
         ),
     ] = None,
     model_id: Annotated[
@@ -147,13 +156,12 @@ def run_command(
         trust_remote_code=trust_remote_code,
         workers=workers,
     )
-    several = len(set(models)) > 1
-    each = options_of_each(options, models, say) if several else [options]
+    each = options_of_each(options, models, say, adapter or ())
     if engine is None:
         each = [replace(one, engine="api") if "://" in one.model else one for one in each]
     if dry_run:
         _dry_run(each, as_json)
-    elif several:
+    elif len(each) > 1:
         _run_several(each, as_json)
     else:
         path, board = run(each[0], say)
@@ -161,11 +169,12 @@ def run_command(
 
 
 def _run_several(each: Sequence[RunOptions], as_json: bool) -> None:
-    """Run each model, print one table, and exit with the code of the first failure."""
-    from spot_eval.evaluation.several import run_each
+    """Run each model or adapter, print one table, and exit with the code of the first failure."""
+    from spot_eval.evaluation.several import run_adapters, run_each
     from spot_eval.runs.leaderboard import read_entry, sorted_entries
 
-    outcomes = run_each(each, say)
+    adapters = each[0].adapter is not None
+    outcomes = run_adapters(each, say) if adapters else run_each(each, say)
     entries = [entry.as_json() for entry in sorted_entries([read_entry(one.path) for one in outcomes if one.path])]
     failed = [one for one in outcomes if one.path is None]
     if as_json:
@@ -179,7 +188,8 @@ def _run_several(each: Sequence[RunOptions], as_json: bool) -> None:
             entries, Console(), ["percent ± standard error. To see which differ: spot-eval compare RUN… BASE"]
         )
     if failed:
-        say(f"{len(failed)} of {len(outcomes)} models failed: {', '.join(one.model for one in failed)}")
+        kind = "adapters" if adapters else "models"
+        say(f"{len(failed)} of {len(outcomes)} {kind} failed: {', '.join(one.model for one in failed)}")
         raise typer.Exit(failed[0].exit_code)
 
 

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,7 @@ def check_adapter(adapter: Adapter, base: Path, *, given: str = "", trust_remote
     return remarks
 
 
+@lru_cache(maxsize=1)
 def _modules(base: Path, trust_remote_code: bool) -> dict[str, tuple[int, ...]]:
     """Return the shape of each module's weight, as transformers names modules; without loading weights."""
     import torch
@@ -103,7 +105,7 @@ def _check_sizes(
     absent = [
         owner
         for name, owner in owners.items()
-        if name not in weights and owner not in modules and f"{owner}.weight" not in weights
+        if _stored(name) not in weights and owner not in modules and f"{owner}.weight" not in weights
     ]
     if absent and len(set(absent)) == len(set(owners.values())):
         raise UserError(
@@ -112,7 +114,7 @@ def _check_sizes(
     if absent:
         raise UserError(f"adapter {adapter.path} has weights for {absent[0]}, which is no module of the base")
     for name, info in adapter.tensors.items():
-        stored = weights.get(name if name in adapter.replaced else f"{owners[name]}.weight")
+        stored = weights.get(_stored(name) if name in adapter.replaced else f"{owners[name]}.weight")
         shape = modules.get(owners[name]) or (stored.shape if stored and not quantized else None)
         if shape is None:
             continue
@@ -138,8 +140,14 @@ def _fits(part: str, matrix: Sequence[int], weight: Sequence[int]) -> bool:
     return not kind.startswith("embedding") or matrix[-1 if kind.endswith("A") else 0] in weight
 
 
+def _stored(name: str) -> str:
+    """Return the base's name for a whole weight of the adapter; under an adapted embedding peft calls it base_layer."""
+    return name.replace(".base_layer.", ".")
+
+
 def _owner(name: str) -> str:
-    return name.partition(".lora_")[0] if is_update(name) else name.rpartition(".")[0]
+    """Return the module that a tensor of the adapter belongs to."""
+    return name.partition(".lora_")[0] if is_update(name) else _stored(name).rpartition(".")[0]
 
 
 def _size(shape: Sequence[int]) -> str:
@@ -181,7 +189,7 @@ def _changes_nothing(adapter: Adapter, weights: Mapping[str, TensorInfo]) -> str
     for name, info in adapter.tensors.items():
         module, _, part = name.partition(".lora_")
         if name in adapter.replaced:
-            same = _equal(info, weights.get(name))
+            same = _equal(info, weights.get(_stored(name)))
         elif part.startswith("magnitude_vector"):
             same = _is_norm(info, weights.get(f"{module}.weight"))
         elif part.split(".")[0] in {"A", "B", "embedding_A", "embedding_B"} and len(info.shape) == 2:

@@ -7,6 +7,7 @@ worth (fp32 on CPU: measured equal; bf16: logits differ between batch sizes, so 
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections import deque
@@ -253,6 +254,8 @@ class HfEngine:
 
 def put_on(model: torch.nn.Module, adapter: Adapter, device: str) -> None:
     """Load `adapter` onto `model` with peft, in place. Raises UserError if not all of it can be loaded."""
+    # peft looks into bitsandbytes if that is installed, which warns of kernels that only a 4-bit model would need
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     from peft import PeftModel, get_peft_model_state_dict
 
     try:
