@@ -15,11 +15,12 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spot-eval needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q $$(grep '^torch==' constraints.txt)
-	$(BIN)/pip install -q -c constraints.txt -e '.[hf,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[hf,code,fresh,dev]'
 	touch $@
 
 demo: $(READY)  ## the embedded miniature, from checkpoint to scoreboard
 	$(BIN)/spot-eval run
+	@echo "next: 'source $(BIN)/activate', then 'spot-eval runs' and 'spot-eval --help' (or type $(BIN)/spot-eval)"
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist worksteal

@@ -27,7 +27,13 @@ from spot_eval.core.errors import UserError
 
 EXAMPLES = ("spot-eval doctor --suite spot-quick",)
 State = Literal["ok", "note", "broken"]
-EXTRAS = {"hf": "runs checkpoints with transformers", "vllm": "runs them with vLLM", "train": "the trainer"}
+EXTRAS = {
+    "hf": "runs checkpoints with transformers",
+    "vllm": "runs them with vLLM",
+    "train": "the trainer",
+    "fresh": "procedural tasks drawn from a seed",
+    "code": "the sandbox in which programs are judged",
+}
 OURS = ("connect4", "trainer")
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 ROOM = 2**30  # bytes of free disk below which a run is likely to fill it

@@ -42,7 +42,7 @@ def print_dry_run(found: Mapping[str, Any], console: Console) -> None:
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     if found["capped"]:
-        yield f"{found['capped']:,} requests get a smaller budget: prompt and answer share the context"
+        yield f"{found['capped']:,} requests get a smaller token budget: prompt and answer share the context"
     if found["too_long"]:
         some = ", ".join(f"{one['task']}/{one['doc_id']} ({one['tokens']})" for one in found["too_long"][:20])
         more = f" and {len(found['too_long']) - 20} more" if len(found["too_long"]) > 20 else ""
@@ -57,7 +57,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         done = f"{records['finished']:,} of them finished, {records['to_do']:,} to do"
         beside = f", {records['neighbours']:,} to take over from its neighbours" if records["neighbours"] else ""
         yield f"records: {records['path']}: {done}{beside}"
-    yield from _power_lines(found["power"])
+    if found["power"]:
+        yield from _power_lines(found["power"])
     disk = found["disk"]
     yield f"disk: at most about {size(disk['estimate_bytes'])}, {size(disk['free_bytes'])} free"
 

@@ -35,3 +35,7 @@ def preflight(ifeval_docs: Iterable[Doc], graders: set[str]) -> None:
         for doc in ifeval_docs:
             if unknown := ifeval.unknown_instruction(doc.row):
                 raise UserError(f"task {doc.task}, doc {doc.doc_id}: lm-eval has no checker for {unknown!r}")
+    if "code" in graders:
+        from spot_eval.graders.code import grader as code
+
+        code.preflight()

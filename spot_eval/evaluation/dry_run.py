@@ -18,7 +18,6 @@ import contextlib
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +25,14 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
 from spot_eval.core.records import read_lines, to_line
-from spot_eval.evaluation.checks import check_baseline, chosen_suite, preflight
-from spot_eval.evaluation.connect4_seed import with_boards
-from spot_eval.evaluation.generate import Plan, Planned, make_plan
+from spot_eval.evaluation.generate import Plan, Planned
+from spot_eval.evaluation.prepare import Prepared, TaskSet, prepare
 from spot_eval.models.checkpoint import weight_files
 from spot_eval.models.model import Model, find_model
 from spot_eval.models.registry import ENGINES, check_engine
-from spot_eval.runs.baseline import Baseline, load_baseline
-from spot_eval.runs.directory import refuse_place, reusable_generations
-from spot_eval.runs.manifest import run_config, run_folder
-from spot_eval.tasks.data.sources import ALL_SOURCES, at_hand, data_directories
+from spot_eval.runs.baseline import Baseline
+from spot_eval.runs.directory import reusable_generations
+from spot_eval.tasks.data.sources import ALL_SOURCES, at_hand
 from spot_eval.tasks.loader import LoadedTask, TaskLoader
 from spot_eval.tasks.suite import Suite
 
@@ -46,16 +43,77 @@ Power = Callable[[Suite, Sequence[Mapping[str, Any]], Baseline | None], dict[str
 RECORD_BYTES, TOKEN_BYTES = 1200, 5
 
 
-@dataclass
-class Findings:
-    """What was gathered on the way; see the module's text."""
+class LocalOnly:
+    """The inputs of a dry run: take what is on this machine, fetch nothing, collect problems and notes."""
 
-    limit: int | None
-    loaded: dict[str, LoadedTask] = field(default_factory=dict)
-    to_fetch: list[str] = field(default_factory=list)
-    left_out: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    def __init__(self, say: Say, *, may_fetch: bool) -> None:
+        self._say, self._may_fetch = say, may_fetch
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+
+    def problem(self, problem: UserError) -> None:
+        """Record a problem that would stop the run."""
+        self.problems.append(str(problem))
+
+    def model(self, options: RunOptions, suite: Suite) -> Model | None:
+        """Return the model, or None if its engine or the checkpoint is not on this machine."""
+        try:
+            is_served = bool(check_engine(options.engine).model)
+        except UserError as problem:
+            if options.engine.partition(":")[0] not in ENGINES:
+                raise
+            self.problem(problem)
+            return None
+        if not is_served and _looks_like_hub_id(options.model) and not _in_hub_cache(options.model):
+            absent = f"{options.model} is not a local folder"
+            if self._may_fetch:
+                self.notes.append(f"{absent}; the run would fetch it from the hub as a hub id")
+            else:
+                self.problems.append(f"{absent}, and the hub is off (HF_HUB_OFFLINE)")
+            return None
+        try:
+            return find_model(options, suite, self._say)
+        except UserError as problem:
+            if not is_served:
+                raise
+            self.problem(problem)
+            return None
+
+    def tasks(self, options: RunOptions, suite: Suite) -> TaskSet:
+        """Load the docs of every task whose rows are on this machine; note what a run would do about the others."""
+        tasks = TaskSet()
+        loader = TaskLoader(
+            suite,
+            data_dirs=options.data_dirs,
+            data_files=options.data_files,
+            connect4_seed=options.connect4_seed,
+            fresh_seed=options.fresh_seed,
+        )
+        for task in suite.tasks:
+            source = ALL_SOURCES.get(task)
+            if not source or at_hand(source, options.data_dirs, options.data_files.get(task)):
+                tasks.loaded[task] = loader.load(task, options.limit)
+            elif loader.may_be_left_out(task):
+                tasks.left_out[task] = (
+                    f"its rows are not on this machine, and hub data set {source.hub} is gated: pass "
+                    f"--data {task}=FILE, or accept its licence and log in (hf auth login)"
+                )
+            elif not source.hub:
+                self.problems.append(
+                    f"{task}: its rows are not on this machine; pass your own: --data {task}=FILE (JSONL or CSV)"
+                )
+            else:
+                tasks.to_fetch.append(task)
+        if tasks.to_fetch:
+            named = ", ".join(tasks.to_fetch)
+            local = "pass --data-dir DIR or --data TASK=FILE for rows of your own"
+            if self._may_fetch:
+                self.notes.append(f"the run would fetch the rows of {named} from the hub; {local}")
+            else:
+                self.problems.append(
+                    f"the rows of {named} are not on this machine, and the hub is off (HF_HUB_OFFLINE); {local}"
+                )
+        return tasks
 
 
 def dry_run(options: RunOptions, say: Say, *, may_fetch: bool = True, power: Power | None = None) -> dict[str, Any]:
@@ -63,43 +121,19 @@ def dry_run(options: RunOptions, say: Say, *, may_fetch: bool = True, power: Pow
 
     Args:
         options: the run's options.
-        say: receives what a reader should know meanwhile.
-        may_fetch: True if the run itself may ask the hub for what is not here.
+        say: receives sentences the user should read meanwhile.
+        may_fetch: True if the run itself may ask the hub for what is missing.
         power: computes what the run can show (`gating.power.power_of_rows`); without it, `power` is null.
 
-    Raises UserError for what is wrong with the command line or malformed in a file, as `run` does.
+    Raises UserError for a wrong command line or a malformed file, as `run` does.
     """
-    suite = chosen_suite(options)
-    baseline = load_baseline(options.baseline) if options.baseline else None
-    found = Findings(options.limit)
-    options = with_boards(options, suite, baseline, found.notes.append)
-    _load(options, suite, found, may_fetch)
-    model = _find(options, suite, found, say, may_fetch)
-    tasks = list(found.loaded.values())
-    graders = {task.grader for task in tasks} | ({"ifeval"} & set(found.to_fetch))
-    try:
-        preflight((doc for task in tasks if task.grader == "ifeval" for doc in task.docs), graders)
-    except UserError as problem:
-        found.problems.append(str(problem))
-    plan = _plan(options, suite, tasks, model) if model else None
-    if plan and plan.too_long and not options.skip_too_long:
-        docs = len({(one.doc.task, one.doc.doc_id) for one in plan.too_long})
-        context = model.facts.context if model else None
-        found.problems.append(
-            f"{docs} prompts do not fit the context of {context} tokens; --skip-too-long leaves them out"
-        )
-    place, known = options.out, None
-    if model and plan and not found.to_fetch:
-        config = run_config(options, suite, model, tasks)
-        place = run_folder(options, suite, model, config)
-        try:
-            check_baseline(config, baseline, found.notes.append)
-            refuse_place(place, config)
-        except UserError as problem:
-            found.problems.append(str(problem))
-        known = _finished(place, plan, model)
-    rows = _rows(suite, found, plan)
+    inputs = LocalOnly(say, may_fetch=may_fetch)
+    prepared = prepare(options, inputs, inputs.notes.append)
+    suite, model, plan = prepared.suite, prepared.model, prepared.plan
+    place = prepared.out or options.out
+    rows = _rows(prepared)
     totals = {name: _total(rows, name) for name in ("docs", "requests", "token_ceiling", "prompt_tokens")}
+    known = _finished(prepared.out, plan, model) if prepared.out and plan and model else None
     return {
         "model": model.name if model else options.model,
         "engine": options.engine,
@@ -107,66 +141,14 @@ def dry_run(options: RunOptions, say: Say, *, may_fetch: bool = True, power: Pow
         "tasks": rows,
         "totals": totals,
         "capped": plan.capped if plan else None,
-        "left_out": found.left_out,
+        "left_out": prepared.tasks.left_out,
         "too_long": _too_long(plan),
-        "power": power(suite, rows, baseline) if power else None,
-        "problems": found.problems,
-        "notes": found.notes,
+        "power": power(suite, rows, prepared.baseline) if power else None,
+        "problems": inputs.problems,
+        "notes": inputs.notes,
         "records": {"path": place and str(place), **(known or dict.fromkeys(("finished", "neighbours", "to_do")))},
-        "disk": _disk(place or options.parent, tasks, totals, found.notes),
+        "disk": _disk(place or options.parent, prepared.docs, totals, inputs.notes),
     }
-
-
-def _load(options: RunOptions, suite: Suite, found: Findings, may_fetch: bool) -> None:
-    """The docs of every task whose rows are at hand; for the others, what a run would do about them."""
-    data_directories(options.data_dirs)
-    loader = TaskLoader(
-        suite, data_dirs=options.data_dirs, data_files=options.data_files, connect4_seed=options.connect4_seed
-    )
-    for task in suite.tasks:
-        source = ALL_SOURCES.get(task)
-        if not source or at_hand(source, options.data_dirs, options.data_files.get(task)):
-            found.loaded[task] = loader.load(task, options.limit)
-        elif loader.may_be_left_out(task):
-            found.left_out[task] = (
-                f"its rows are not at hand, and hub data set {source.hub} is gated: --data {task}=FILE, or accept its "
-                "licence and log in (hf auth login)"
-            )
-        elif not source.hub:
-            found.problems.append(f"{task}: no rows at hand; give your own: --data {task}=FILE (JSONL or CSV)")
-        else:
-            found.to_fetch.append(task)
-    if found.to_fetch:
-        named = ", ".join(found.to_fetch)
-        local = "--data-dir DIR or --data TASK=FILE for rows of your own"
-        if may_fetch:
-            found.notes.append(f"the run fetches the rows of {named} from the hub; {local}")
-        else:
-            found.problems.append(f"the rows of {named} are not at hand, and the hub is off (HF_HUB_OFFLINE); {local}")
-
-
-def _find(options: RunOptions, suite: Suite, found: Findings, say: Say, may_fetch: bool) -> Model | None:
-    """The model, as far as it is here: None where its engine or the checkpoint itself is yet to come."""
-    try:
-        is_served = bool(check_engine(options.engine).model)
-    except UserError as problem:
-        if options.engine.partition(":")[0] not in ENGINES:
-            raise
-        found.problems.append(str(problem))
-        return None
-    if not is_served and _looks_like_hub_id(options.model) and not _in_hub_cache(options.model):
-        if may_fetch:
-            found.notes.append(f"{options.model} is no folder here; the run fetches it from the hub as a hub id")
-        else:
-            found.problems.append(f"{options.model} is no folder here, and the hub is off (HF_HUB_OFFLINE)")
-        return None
-    try:
-        return find_model(options, suite, say)
-    except UserError as problem:
-        if not is_served:
-            raise
-        found.problems.append(str(problem))
-        return None
 
 
 def _looks_like_hub_id(model: str) -> bool:
@@ -184,18 +166,6 @@ def _in_hub_cache(model: str) -> bool:
         return False
 
 
-def _plan(options: RunOptions, suite: Suite, tasks: list[LoadedTask], model: Model) -> Plan:
-    return make_plan(
-        tasks,
-        suite,
-        model,
-        fingerprint=model.identity,
-        engine=model.facts.identity,
-        context=model.facts.context,
-        run_seed=options.seed,
-    )
-
-
 def _finished(place: Path, plan: Plan, model: Model) -> dict[str, int]:
     """How many of the requests lie in the run directory already, and how many in its neighbours."""
     wanted = {one.request.key for one in plan.requests}
@@ -209,8 +179,9 @@ def _finished(place: Path, plan: Plan, model: Model) -> dict[str, int]:
     return {"finished": len(here), "neighbours": len(beside), "to_do": len(rest - beside)}
 
 
-def _rows(suite: Suite, found: Findings, plan: Plan | None) -> list[dict[str, Any]]:
-    """An entry a task that would run."""
+def _rows(prepared: Prepared) -> list[dict[str, Any]]:
+    """Return one entry per task that would run."""
+    suite, tasks, plan = prepared.suite, prepared.tasks, prepared.plan
     planned: dict[str, list[Planned]] = defaultdict(list)
     for one in plan.requests if plan else ():
         planned[one.doc.task].append(one)
@@ -219,10 +190,10 @@ def _rows(suite: Suite, found: Findings, plan: Plan | None) -> list[dict[str, An
         too_long[one.doc.task].add(one.doc.doc_id)
     rows = []
     for task, family in suite.tasks.items():
-        if task in found.left_out:
+        if task in tasks.left_out:
             continue
-        loaded = found.loaded.get(task)
-        docs = len(loaded.docs) if loaded else _published(task, found.limit)
+        loaded = tasks.loaded.get(task)
+        docs = len(loaded.docs) if loaded else _published(task, prepared.options.limit)
         requests = planned[task]
         lengths = [one.request.prompt.length for one in requests]
         told = [length for length in lengths if length is not None]

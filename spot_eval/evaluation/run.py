@@ -1,4 +1,4 @@
-"""`spot-eval run`: from a checkpoint to a scoreboard. The order of things, and what is refused before work starts."""
+"""`spot-eval run`: from a checkpoint to a scoreboard, in four steps: prepare, generate, grade, score."""
 
 from __future__ import annotations
 
@@ -11,75 +11,52 @@ from spot_eval.core.files import write_atomically
 from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
 from spot_eval.core.records import to_line
-from spot_eval.evaluation.checks import check_baseline, chosen_suite, preflight
-from spot_eval.evaluation.connect4_seed import with_boards
-from spot_eval.evaluation.generate import generate_missing, make_plan, refuse_too_long
+from spot_eval.evaluation.checks import check_baseline, preflight
+from spot_eval.evaluation.generate import generate_missing
 from spot_eval.evaluation.grade import grade
+from spot_eval.evaluation.prepare import Fetching, prepare
 from spot_eval.evaluation.score import score
+from spot_eval.evaluation.waves import Monitor, asked_so_far, base_of, note_whole, run_in_waves
 from spot_eval.models.held import Held
-from spot_eval.models.model import find_model
-from spot_eval.models.registry import check_engine
 from spot_eval.runs.baseline import load_baseline
 from spot_eval.runs.directory import RunDirectory
-from spot_eval.runs.manifest import build_manifest, run_config, run_folder
-from spot_eval.tasks.data.sources import data_directories
-from spot_eval.tasks.loader import LoadedTask, load_tasks
+from spot_eval.runs.manifest import build_manifest
+from spot_eval.tasks.loader import LoadedTask
 
 
-def run(options: RunOptions, say: Say, held: Held | None = None) -> tuple[Path, dict[str, Any]]:
-    """Generate what is missing, grade, score; return (run directory, scoreboard).
+def run(
+    options: RunOptions, say: Say, monitor: Monitor | None = None, held: Held | None = None
+) -> tuple[Path, dict[str, Any]]:
+    """Generate what is missing, grade and score; return (run directory, scoreboard).
 
     Args:
-        options: what to run.
-        say: receives the sentences a user should read while it works.
-        held: keeps the engine for the next run of the same base.
+        options: the options of the run.
+        say: receives the sentences a user should read meanwhile.
+        monitor: decides after each wave of repeats what is certain; None asks the whole protocol.
+        held: keeps the engine for the next run of the same base; without it, each run loads its own.
 
     Raises UserError for bad input, before anything is generated.
     """
-    check_engine(options.engine)
-    suite = chosen_suite(options)
-    data_directories(options.data_dirs)  # a folder that is none is said at once
-    baseline = load_baseline(options.baseline) if options.baseline else None
-    options = with_boards(options, suite, baseline, say)
-    model = find_model(options, suite, say, held)
-    tasks, left_out = load_tasks(
-        suite,
-        data_dirs=options.data_dirs,
-        data_files=options.data_files,
-        limit=options.limit,
-        connect4_seed=options.connect4_seed,
-    )
-    preflight((doc for task in tasks for doc in task.docs if task.grader == "ifeval"), {task.grader for task in tasks})
-    for name, reason in left_out.items():
-        say(f"{name} is left out, and its family has no mean: {reason}")
-
-    facts = model.facts
-    plan = make_plan(
-        tasks,
-        suite,
-        model,
-        fingerprint=model.identity,
-        engine=facts.identity,
-        context=facts.context,
-        run_seed=options.seed,
-    )
-    if plan.too_long and not options.skip_too_long:
-        refuse_too_long(plan.too_long, facts.context or 0)
+    prepared = prepare(options, Fetching(say, held), say)
+    base = base_of(prepared.baseline, options.baseline) if monitor is not None else None
+    model, plan, config, out = prepared.complete()
     if plan.capped:
-        say(f"{plan.capped} requests get a smaller budget: prompt and answer share {facts.context} tokens of context")
-    config = run_config(options, suite, model, tasks)
-    check_baseline(config, baseline, say)
-    out = run_folder(options, suite, model, config)
-    fresh = not (out / "manifest.json").exists()
-    manifest = build_manifest(options, model, tasks, left_out=left_out, config=config)
+        context = model.facts.context
+        say(f"{plan.capped} requests get a smaller token budget: prompt and answer share {context} tokens of context")
+    is_new = not (out / "manifest.json").exists()
+    manifest = build_manifest(prepared.options, model, prepared.docs, left_out=prepared.tasks.left_out, config=config)
     store = RunDirectory.create(out, manifest)
     try:
-        _write_docs(store, tasks)
-        generate_missing(store, plan, model, say)
-        samples = grade(store, workers=options.workers)
-        return out, score(store, samples, baseline)
+        _write_docs(store, prepared.docs)
+        if monitor is not None and base is not None:
+            samples = run_in_waves(store, plan, model, base, monitor, workers=options.workers, say=say)
+        else:
+            generate_missing(store, plan, model, say)
+            samples = grade(store, workers=options.workers)
+            note_whole(store)
+        return out, score(store, samples, prepared.baseline)
     except UserError:
-        if fresh and not (store.generations.path.exists() or store.read_sessions()):
+        if is_new and not (store.generations.path.exists() or store.read_sessions()):
             store.discard()
         raise
     finally:
@@ -87,7 +64,7 @@ def run(options: RunOptions, say: Say, held: Held | None = None) -> tuple[Path, 
 
 
 def grade_again(path: Path, baseline_name: str | None, workers: int | None, say: Say) -> dict[str, Any]:
-    """Judges the stored generations of the run at `path` anew, without its model; returns the scoreboard."""
+    """Grade the stored generations of the run at `path` again, without its model; return the scoreboard."""
     store = RunDirectory.at(path)
     config = store.manifest["config"]
     baseline = load_baseline(baseline_name) if baseline_name else None
@@ -96,7 +73,7 @@ def grade_again(path: Path, baseline_name: str | None, workers: int | None, say:
     store.lock()
     try:
         store.generations.repair()
-        return score(store, grade(store, workers=workers, again=True), baseline)
+        return score(store, grade(store, workers=workers, again=True, asked=asked_so_far(store)), baseline)
     finally:
         store.close()
 

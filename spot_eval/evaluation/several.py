@@ -20,13 +20,15 @@ from typing import Any
 from spot_eval.core.errors import Interrupted, UserError
 from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
+from spot_eval.evaluation.checks import chosen_suite
+from spot_eval.evaluation.connect4_seed import with_boards
 from spot_eval.evaluation.run import run
 from spot_eval.models.adapter_fit import adapter_on
 from spot_eval.models.checkpoint import locate
 from spot_eval.models.held import Held
 from spot_eval.models.vllm.lifetime import die_with_parent
 
-Evaluate = Callable[[RunOptions, Say], tuple[Path, dict[str, Any]]]
+Evaluate = Callable[..., tuple[Path, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,12 @@ class Outcome:
 def options_of_each(
     options: RunOptions, models: Sequence[str], say: Say, adapters: Sequence[str] = ()
 ) -> list[RunOptions]:
-    """Return the options of each run. All are asked the same Connect4 boards.
+    """Return the options of each run. All are asked the same drawn rows.
 
     Args:
         options: options shared by all; its `out` names the folder for the run directories.
         models: folder, hub id or URL of each model. One that is named twice is run once.
-        say: receives the seed if fresh boards are drawn.
+        say: receives the seed if fresh rows are drawn.
         adapters: adapters to put on the model, one run each; `none` runs the bare base.
 
     Raises UserError if an option applies to one run only, or if there are adapters and several models.
@@ -63,19 +65,16 @@ def options_of_each(
         raise UserError(
             f"{options.out} is a run directory; with several {repeated}, --out names a folder for all their runs"
         )
-    if options.fresh and not options.baseline and options.connect4_seed is None:
-        from connect4.boards.random_stream import drawn_seed
-
-        options = replace(options, fresh=False, connect4_seed=drawn_seed())
-        say(f"--fresh: all runs get Connect4 boards of seed {options.connect4_seed}; to resume: --connect4-seed "
-            f"{options.connect4_seed} instead")  # fmt: skip
+    if options.fresh and not options.baseline:
+        drawn = with_boards(replace(options, out=None), chosen_suite(options), None, say)
+        options = replace(drawn, out=options.out, fresh=False)
     shared = replace(options, out=None, parent=options.out or options.parent)
     if adapters:
         return [replace(shared, model=models[0], adapter=adapter, adapters=tuple(adapters)) for adapter in adapters]
     return [replace(shared, model=model) for model in models]
 
 
-def run_adapters(each: Sequence[RunOptions], say: Say) -> list[Outcome]:
+def run_adapters(each: Sequence[RunOptions], say: Say, evaluate: Evaluate = run) -> list[Outcome]:
     """Evaluate adapters of one base in this process, and return the outcomes in the same order.
 
     All are checked before the first is run. After that, a failure does not stop the others. Raises UserError if an
@@ -90,7 +89,7 @@ def run_adapters(each: Sequence[RunOptions], say: Say) -> list[Outcome]:
             name = str(options.adapter)
             say(f"adapter {number} of {len(each)}: {name}")
             try:
-                path, _ = run(options, say, held)
+                path, _ = evaluate(options, say, held=held)
             except UserError as problem:
                 say(f"error: {name}: {problem}")
                 outcomes.append(Outcome(name, None, problem.exit_code))

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from spot_eval.metrics import bounds
 from spot_eval.metrics.estimates import weighted_mean_over_docs
 
-FEW = 5
-"""With fewer docs that differ than this, a standard error says nothing: bounds are exact then, as where all docs differ
-by the same."""
 RESAMPLES = 19_999
 EXACT_UP_TO = 12
 """Up to this many docs that differ, all sign flips are gone through."""
@@ -50,19 +48,24 @@ class Pairs:
         return np.bincount(index, weights=self.differences) / sizes, sizes
 
     @property
+    def sizes(self) -> np.ndarray | None:
+        """Docs in each unit; None if every doc stands alone."""
+        return None if self.clusters is None else self.units[1]
+
+    @cached_property
+    def mirrored(self) -> Pairs:
+        """The same pairs with gains for losses."""
+        return replace(self, differences=-self.differences)
+
+    @property
     def docs(self) -> int:
         """How many docs are paired."""
         return len(self.differences)
 
     @cached_property
-    def differing(self) -> int:
-        """How many units differ."""
-        return int(np.count_nonzero(np.abs(self.units[0]) > 1e-12))
-
-    @property
-    def exact(self) -> bool:
-        """Whether a standard error says nothing of these docs: fewer than FEW differ, or all of them by the same."""
-        return not self.identical and (self.differing < FEW or not np.ptp(self.units[0]) > 1e-12)
+    def effective_units(self) -> float:
+        """How many units of one size would give the mean the same variance."""
+        return bounds.effective_units(self.units[1])
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Effect:
     lower: float | None
     upper: float | None
     interval: tuple[float, float] | None
-    bounds: str  # "t", "exact" (binomial), "mixed" (both in one family), "identity", "none"
+    bounds: str  # "likelihood", "exact" (binomial weights too), "mixed" (both in one family), "identity", "none"
     test: str  # "mcnemar" (exact), "sign-flip", "identity", "none"
     p_harm: float | None
     p_gain: float | None
@@ -105,24 +108,21 @@ def effect(parts: Sequence[Pairs], alpha: float = 0.05) -> Effect:
         return Effect(0.0, 0.0, None, 0.0, 0.0, (0.0, 0.0), "identity", "identity", 1.0, 1.0, 1.0)
     errors = [_stderr(part) for part in parts]
     known = [error for error in errors if error is not None]
-    few = [part.exact for part in parts]
-    low, high = _two_bounds(parts, mean, alpha / 2)
-    lower, upper = _two_bounds(parts, mean, alpha)
+    exact = [bounds.uses_steps(part.units[0], _few(parts)) for part in parts if not part.identical]
     test, p_harm, p_gain, p = _tests(parts)
     return Effect(
         mean=mean,
         stderr=math.sqrt(sum(error**2 for error in known)) / len(parts) if len(known) == len(parts) else None,
         df=_finite(_satterthwaite(parts)),
-        lower=lower,
-        upper=upper,
-        interval=(low, high),
-        bounds="t" if not any(few) else "exact" if all(f or p.identical for f, p in zip(few, parts, strict=True))
-        else "mixed",
+        lower=lower_bound(parts, alpha),
+        upper=upper_bound(parts, alpha),
+        interval=(lower_bound(parts, alpha / 2), upper_bound(parts, alpha / 2)),
+        bounds="exact" if all(exact) else "mixed" if any(exact) else "likelihood",
         test=test,
         p_harm=p_harm,
         p_gain=p_gain,
         p=p,
-    )  # fmt: skip
+    )
 
 
 def _stderr(part: Pairs) -> float | None:
@@ -131,51 +131,47 @@ def _stderr(part: Pairs) -> float | None:
 
 
 def _satterthwaite(parts: Sequence[Pairs]) -> float:
-    """Degrees of freedom of a sum of independent means (Welch 1947); parts with exact bounds bring no variance."""
-    estimated = [part for part in parts if not part.identical and not part.exact]
-    terms = [((_stderr(part) or 0.0) ** 2, len(part.units[0]) - 1) for part in estimated]
-    below = sum(variance**2 / df for variance, df in terms)
+    """Degrees of freedom of a sum of independent means (Welch 1947)."""
+    terms = [((_stderr(part) or 0.0) ** 2, len(part.units[0]) - 1) for part in parts if not part.identical]
+    below = sum(variance**2 / df for variance, df in terms if df)
     return sum(variance for variance, _ in terms) ** 2 / below if below else math.inf
 
 
-def _two_bounds(parts: Sequence[Pairs], mean: float, tail: float) -> tuple[float, float]:
-    """(lower, upper), each missing the truth with chance `tail`.
+def lower_bound(parts: Sequence[Pairs], level: float) -> float:
+    """Return a lower bound of the true difference of a task, or of a family: it is above, except with chance `level`.
 
-    Where fewer than five docs of a part differ, the distance to its exact bound takes the place of its error (variances
-    recovered from limits: Zou and Donner 2008); alone, that is the exact bound itself.
+    This is the bound behind `Effect.lower` at any one-sided level, for instance that of a look of a sequential test.
+    Call it with the parts that were seen by then. A smaller level gives a lower bound (or the same), and a doc that
+    falls never raises it: both hold for every input, not only on average.
+
+    The distances from each part's mean to its own bound (`bounds.lower_bound`) add up as squares, as errors do
+    (Zou and Donner 2008). A part whose records are all identical has no distance.
+
+    Args:
+        parts: one for a task, several for the unweighted mean of a family; at least one doc in each.
+        level: the one-sided error, 0 < level < 0.5; 0.05 gives a bound at 95 %.
     """
-    below, above, exact_below, exact_above = 0.0, 0.0, 0.0, 0.0
-    for part in parts:
-        if part.identical:
-            continue
-        if not part.exact:
-            variance = (_stderr(part) or 0.0) ** 2
-            below, above = below + variance, above + variance
-        else:
-            low, high = exact_bounds(part, tail)
-            own = float(part.differences.mean())
-            exact_below, exact_above = exact_below + (own - low) ** 2, exact_above + (high - own) ** 2
-    times = float(stats.t.isf(tail, _satterthwaite(parts))) if below else 0.0
-    share = 1 / len(parts)
-    return (
-        max(-1.0, mean - share * math.sqrt(times**2 * below + exact_below)),
-        min(1.0, mean + share * math.sqrt(times**2 * above + exact_above)),
-    )
+    distances = [
+        _mean(part) - bounds.lower_bound(part.units[0], level, part.sizes, few=_few(parts))
+        for part in parts
+        if not part.identical
+    ]
+    return max(-1.0, (sum(map(_mean, parts)) - math.hypot(*distances)) / len(parts))
 
 
-def exact_bounds(part: Pairs, tail: float) -> tuple[float, float]:
-    """Bounds of the mean difference from the shares of units that got worse and better (Clopper and Pearson 1934).
-
-    A unit that got worse lost at most 1, so the mean cannot be below minus their share; gains are not set against it.
-    """
-    worse = int((part.units[0] < -1e-12).sum())
-    better = int((part.units[0] > 1e-12).sum())
-    return -_share_at_most(worse, len(part.units[0]), tail), _share_at_most(better, len(part.units[0]), tail)
+def upper_bound(parts: Sequence[Pairs], level: float) -> float:
+    """Return an upper bound of the true difference, the mirror of `lower_bound`."""
+    return -lower_bound([part.mirrored for part in parts], level)
 
 
-def _share_at_most(count: int, n: int, tail: float) -> float:
-    test = stats.binomtest(count, n, alternative="less")
-    return float(test.proportion_ci(confidence_level=1 - tail, method="exact").high)
+def _mean(part: Pairs) -> float:
+    return float(part.differences.mean())
+
+
+def _few(parts: Sequence[Pairs]) -> bool:
+    """Return True if the units of all parts together are too few to trust that nothing worse can happen unseen."""
+    inverse = sum(1 / part.effective_units for part in parts) / len(parts) ** 2
+    return inverse * bounds.FEW_UNITS > 1
 
 
 def _tests(parts: Sequence[Pairs]) -> tuple[str, float, float, float]:

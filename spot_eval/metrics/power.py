@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import optimize, stats
 
-from spot_eval.metrics.paired import FEW
+from spot_eval.metrics.bounds import FEW_GAINS, FEW_UNITS, PSEUDO_UNIT
 
 POWER = 0.8
 """The chance that counts as finding."""
@@ -88,39 +88,65 @@ def _relative_errors(df: float) -> np.ndarray:
 
 
 def chance_to_pass(parts: Sequence[TaskPlan], margin: float, alpha: float) -> float:
-    """The chance that the lower bound is above -margin where nothing changed.
+    """Return the chance that the lower bound is above -margin if nothing changed.
 
-    Where hardly a doc differs the bound is the exact one (paired.exact_bounds), which is wider than the t bound: alone
-    that is a mixture of both, in a family its expected square stands in.
+    The bound is the t bound, a little further out for its sixth of a lost doc. If hardly a doc gains it takes binomial
+    weights too (metrics/bounds.py); a single task is then a mixture of both, a family gets the expected square.
     """
     stderr, df = spread(parts)
     if stderr == 0:
         return 1.0
-    times = float(stats.t.isf(alpha, df))
-    cases = [_few_differ(one, alpha) for one in parts]
+    few = sum(1 / one.docs for one in parts) / len(parts) ** 2 * FEW_UNITS > 1
+    cases = [_few_gain(one, alpha) for one in parts]
+    usual = [_usual_distance(one, alpha, few) for one in parts]
     if len(parts) == 1:
-        few = sum(chance for chance, _ in cases[0])
-        often = float(stats.nct.sf(times, df, margin / stderr))
-        return (1 - few) * often + sum(chance for chance, bound in cases[0] if bound < margin)
+        rare = sum(chance for chance, _ in cases[0])
+        often = float(stats.nct.sf(usual[0] / stderr, df, margin / stderr))
+        return (1 - rare) * often + sum(chance for chance, bound in cases[0] if bound < margin)
     squares = 0.0
-    for one, found in zip(parts, cases, strict=True):
-        few = sum(chance for chance, _ in found)
-        squares += (1 - few) * times**2 * one.variance() + sum(chance * bound**2 for chance, bound in found)
+    for distance, found in zip(usual, cases, strict=True):
+        rare = sum(chance for chance, _ in found)
+        squares += (1 - rare) * distance**2 + sum(chance * max(bound, distance) ** 2 for chance, bound in found)
     return float(stats.nct.sf(math.sqrt(squares) / len(parts) / stderr, df, margin / stderr))
 
 
-def _few_differ(plan: TaskPlan, alpha: float) -> list[tuple[float, float]]:
-    """(chance, exact bound) of every way in which fewer than five docs differ where nothing changed."""
-    differ = _chance_to_differ(plan.mean, plan.square, math.ceil(plan.base_repeats), math.ceil(plan.repeats))
-    counts = stats.binom.pmf(range(FEW), plan.docs, differ)
-    if counts.sum() < 1e-6:
-        return []
-    bounds = [float(stats.beta.isf(alpha, worse + 1, plan.docs - worse)) for worse in range(FEW)]
-    return [
-        (float(counts[m] * stats.binom.pmf(worse, m, 0.5)), bounds[worse])
-        for m in range(min(FEW, plan.docs))
-        for worse in range(m + 1)
-    ]
+def _usual_distance(plan: TaskPlan, alpha: float, few: bool) -> float:
+    """Return how far the lower bound lies below the mean where docs gain and lose alike."""
+    n, spread_of_docs = plan.docs, math.sqrt(plan.variance() * plan.docs)
+    if n < 2:
+        return 1.0
+    worst = min(1.0, spread_of_docs * math.sqrt(2 * math.log(n)))
+    likelihood = float(stats.t.isf(alpha, n - 1)) * math.sqrt(plan.variance()) + PSEUDO_UNIT * worst / n
+    return max(likelihood, _share_at_most(0, n, alpha)) if few else likelihood
+
+
+def _few_gain(plan: TaskPlan, alpha: float) -> list[tuple[float, float]]:
+    """Return (chance, exact bound) of every way in which fewer than three docs gain where nothing changed."""
+    n = plan.docs
+    gain = _chance_to_differ(plan.mean, plan.square, math.ceil(plan.base_repeats), math.ceil(plan.repeats)) / 2
+    size = min(1.0, math.sqrt(plan.variance() * n / (2 * gain))) if gain else 1.0  # of a doc's difference
+    unseen = _share_at_most(0, n, alpha)
+    most = int(stats.binom.isf(1e-4, n, gain / (1 - gain)))
+    found = []
+    for gained in range(min(FEW_GAINS, n)):
+        chance = float(stats.binom.pmf(gained, n, gain))
+        if chance < 1e-6:
+            continue
+        lost = stats.binom.pmf(range(min(most, n - gained) + 1), n - gained, gain / (1 - gain))
+        found += [
+            (
+                chance * float(share),
+                max(size * _share_at_most(k, n, alpha), unseen + (1 - unseen) * size * k / n) - size * gained / n,
+            )
+            for k, share in enumerate(lost)
+            if share > 1e-6
+        ]
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _share_at_most(count: int, n: int, alpha: float) -> float:
+    return float(stats.beta.isf(alpha, count + 1, n - count)) if count < n else 1.0
 
 
 @lru_cache(maxsize=4096)

@@ -28,12 +28,12 @@ from scipy import stats
 from spot_eval.gating.policy import SHARES, Policy
 from spot_eval.gating.power import plan_power
 from spot_eval.gating.rules import gate
-from spot_eval.metrics.paired import FEW
 from spot_eval.metrics.power import TaskPlan, chance_to_find, smallest_drop
 from spot_eval.runs.judged import JudgedDoc, JudgedRun
 
 ROOT = Path(__file__).parents[2]
 FLIPS = 5999
+FEW = 5
 POLICY = Policy()
 AGREE = 10  # simulations of a scenario that go through the real gate
 START, END = "<!-- calibration: made by tests/benchmarks/calibration_gate.py -->", "<!-- end of calibration -->"

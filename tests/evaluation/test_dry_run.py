@@ -79,9 +79,9 @@ def test_prompts_beyond_the_context_are_listed_and_would_stop_the_run(options: R
     assert {(one["task"], one["doc_id"]) for one in said["too_long"]} >= {("connect4", 0), ("connect4", 1)}
     assert all(one["tokens"] >= 420 for one in said["too_long"])
     count = len(said["too_long"])
-    assert said["problems"] == [
-        f"{count} prompts do not fit the context of 420 tokens; --skip-too-long leaves them out"
-    ]
+    with pytest.raises(UserError, match=f"^{count} prompts do not fit the model's context of 420 tokens: ") as refused:
+        run(small, silent)
+    assert said["problems"] == [str(refused.value)]
     assert said["capped"] > 0
     assert dry_run(replace(small, skip_too_long=True), silent)["problems"] == []
 
@@ -90,8 +90,8 @@ def test_missing_data_is_said_with_the_way_to_get_it(options: RunOptions) -> Non
     bare = replace(options, suite="spot-quick", data_files={}, limit=None)
     said = dry_run(replace(bare, tasks=["aime24", "gpqa_diamond"]), silent, may_fetch=False)
     assert said["problems"] == [
-        "the rows of aime24 are not at hand, and the hub is off (HF_HUB_OFFLINE); --data-dir DIR or --data TASK=FILE "
-        "for rows of your own"
+        "the rows of aime24 are not on this machine, and the hub is off (HF_HUB_OFFLINE); pass --data-dir DIR or "
+        "--data TASK=FILE for rows of your own"
     ]
     assert "gated" in said["left_out"]["gpqa_diamond"]
     (row,) = said["tasks"]
@@ -99,13 +99,13 @@ def test_missing_data_is_said_with_the_way_to_get_it(options: RunOptions) -> Non
     assert (row["prompt"], row["prompt_tokens"], said["records"]["to_do"]) == (None, None, None)
     said = dry_run(replace(bare, tasks=["aime24"], limit=2), silent)
     assert said["problems"] == []
-    assert said["notes"][0].startswith("the run fetches the rows of aime24 from the hub")
+    assert said["notes"][0].startswith("the run would fetch the rows of aime24 from the hub")
     assert said["totals"]["docs"] == 2
 
 
 def test_a_model_that_is_not_here_leaves_all_that_needs_none(options: RunOptions) -> None:
     said = dry_run(replace(options, model="org/name"), silent)
-    assert said["notes"] == ["org/name is no folder here; the run fetches it from the hub as a hub id"]
+    assert said["notes"] == ["org/name is not a local folder; the run would fetch it from the hub as a hub id"]
     assert (said["totals"]["requests"], said["totals"]["prompt_tokens"]) == (9, None)
     assert said["tasks"][0]["prompt"].startswith("[user]\nWe are in the middle of a game of Connect 4")
     for model in ("./nowhere", "nowhere"):

@@ -262,7 +262,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_so(command: list[str], tmp_path:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "what was finished is kept" in said
+    assert "finished work is kept" in said
     assert "Traceback" not in said
 
 
@@ -427,7 +427,7 @@ def test_budgets_beyond_the_context_are_cut_said_and_recorded(command: list[str]
     done = spot_eval(*command, "--out", out, "--tasks", "gpqa_diamond", "--engine-arg", "max_model_len=420",
                      "--max-new-tokens", 400, "--limit", 2, "--skip-too-long")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("smaller budget") == 1
+    assert done.stderr.count("smaller token budget") == 1
     for record in records(out):
         assert record["max_new_tokens"] == 420 - record["prompt_tokens"]
         assert record["output_tokens"] <= record["max_new_tokens"]

@@ -66,7 +66,7 @@ def test_a_base_that_scores_little_cannot_be_shown_to_drop() -> None:
 
 def test_few_repeats_pass_rarely_and_the_protocols_pass_mostly() -> None:
     whole = power_of(SPOT, DOCS, Policy())
-    assert whole["pass_at_no_change"] == pytest.approx(0.87, abs=0.01)
+    assert whole["pass_at_no_change"] == pytest.approx(0.86, abs=0.01)
     assert whole["warnings"] == []
     assert whole["families"]["in_domain"]["repeats_factor"] <= 1
     once = {**SPOT, "tasks": {name: {**task, "repeats": 1} for name, task in SPOT["tasks"].items()}}

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from spot_eval.metrics.paired import Pairs, effect, exact_bounds, holm, mcnemar, sign_flip
+from spot_eval.metrics import bounds
+from spot_eval.metrics.paired import Pairs, effect, holm, lower_bound, mcnemar, sign_flip, upper_bound
 
 FIFTHS = np.array([-0.4, 0.2, 0.0, -0.2, -0.6, 0.2, 0.0, -0.2, 0.4, -0.8, 0.0, -0.2])
 
@@ -20,15 +21,14 @@ def pairs(*differences: float, **kind: object) -> Pairs:
     return Pairs(np.array(differences, dtype=float), **kind)  # type: ignore[arg-type]
 
 
-def test_a_tasks_bounds_are_the_t_intervals_of_its_differences() -> None:
+def test_a_tasks_bounds_are_those_of_its_docs() -> None:
     found = effect([Pairs(FIFTHS)], alpha=0.05)
-    sides = {side: stats.ttest_1samp(FIFTHS, 0, alternative=side) for side in ("two-sided", "less", "greater")}
     assert found.mean == pytest.approx(FIFTHS.mean())
     assert found.stderr == pytest.approx(stats.sem(FIFTHS))
-    assert found.interval == pytest.approx(tuple(sides["two-sided"].confidence_interval(0.95)))
-    assert found.lower == pytest.approx(sides["greater"].confidence_interval(0.95).low)
-    assert found.upper == pytest.approx(sides["less"].confidence_interval(0.95).high)
-    assert (found.bounds, found.test, found.df) == ("t", "sign-flip", pytest.approx(11))
+    assert found.lower == bounds.lower_bound(FIFTHS, 0.05)
+    assert found.upper == bounds.upper_bound(FIFTHS, 0.05)
+    assert found.interval == (bounds.lower_bound(FIFTHS, 0.025), bounds.upper_bound(FIFTHS, 0.025))
+    assert (found.bounds, found.test, found.df) == ("exact", "sign-flip", pytest.approx(11))
 
 
 @settings(max_examples=40)
@@ -48,14 +48,48 @@ def test_the_error_is_that_of_a_regression_with_clustered_errors(docs: list[tupl
     assert effect([Pairs(differences)]).stderr == pytest.approx(float(alone.bse[0]), abs=1e-12)
 
 
-def test_a_familys_bounds_are_welchs() -> None:
-    # the mean of a and b is half the difference of a and -b, whose interval scipy knows
-    a, b = FIFTHS, np.array([0.2, 0.6, -0.2, 0.4, 0.0, 0.2, 1.0, -0.4])
-    found = effect([Pairs(a), Pairs(b)], alpha=0.05)
-    welch = stats.ttest_ind(a, -b, equal_var=False)
-    assert found.mean == pytest.approx((a.mean() + b.mean()) / 2)
-    assert found.df == pytest.approx(welch.df)
-    assert found.interval == pytest.approx([limit / 2 for limit in welch.confidence_interval(0.95)])
+def test_a_familys_distances_add_up_as_squares() -> None:
+    rng = np.random.default_rng(1)
+    a, b = (rng.integers(-5, 6, 300) / 5 for _ in range(2))
+    parts = [Pairs(a), Pairs(b)]
+    apart = [one.mean() - bounds.lower_bound(one, 0.01) for one in (a, b)]
+    assert lower_bound(parts, 0.01) == pytest.approx((a.mean() + b.mean()) / 2 - math.hypot(*apart) / 2)
+    assert upper_bound(parts, 0.01) == pytest.approx(-lower_bound([Pairs(-a), Pairs(-b)], 0.01))
+    # close to the interval of the mean of a and b that scipy knows: half the difference of a and -b
+    welch = stats.ttest_ind(a, -b, equal_var=False, alternative="greater").confidence_interval(0.99).low / 2
+    assert lower_bound(parts, 0.01) == pytest.approx(welch, abs=0.004)
+    assert effect(parts).df == pytest.approx(stats.ttest_ind(a, -b, equal_var=False).df)
+
+
+DOCS = st.lists(
+    st.tuples(st.sampled_from([-1.0, -0.2, 0.0, 0.0, 0.2, 1.0]), st.integers(0, 9)), min_size=2, max_size=30
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(DOCS, min_size=1, max_size=3), st.booleans(), st.integers(0, 29))
+def test_bounds_of_a_family_fall_with_its_docs_and_lie_in_its_interval(
+    tasks: list[list[tuple[float, int]]], clustered: bool, at: int
+) -> None:
+    def parts(worse: bool) -> list[Pairs]:
+        made = []
+        for number, docs in enumerate(tasks):
+            values = np.array([value for value, _ in docs])
+            if worse and number == 0:
+                values[at % len(values)] = -1.0
+            made.append(Pairs(values, np.array([cluster for _, cluster in docs]) if clustered else None))
+        return made
+
+    before, after = (effect(parts(worse), 0.05) for worse in (False, True))
+    assert before.interval is not None
+    assert before.lower is not None
+    assert before.upper is not None
+    assert after.lower is not None
+    assert after.upper is not None
+    assert after.lower <= before.lower + 1e-9
+    assert after.upper <= before.upper + 1e-9
+    assert before.interval[0] <= before.lower + 1e-9
+    assert before.upper <= before.interval[1] + 1e-9
 
 
 @pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (5, 2), (12, 3), (3, 12)])
@@ -122,7 +156,8 @@ def test_one_doc_that_differs_gives_an_exact_bound() -> None:
     # one loss in 30: the share p with P(X <= 1) = 0.05
     p = -(found.lower or 0)
     assert (1 - p) ** 30 + 30 * p * (1 - p) ** 29 == pytest.approx(0.05)
-    assert found.upper == pytest.approx(1 - 0.05 ** (1 / 30))  # none gained
+    none = 1 - 0.05 ** (1 / 30)  # the share gained, of which none was seen; the doc that was lost stays lost
+    assert found.upper == pytest.approx(none - (1 - none) / 30)
 
 
 def test_no_doc_that_differs_is_not_certainty() -> None:
@@ -131,13 +166,11 @@ def test_no_doc_that_differs_is_not_certainty() -> None:
     assert found.p_harm == 1
 
 
-def test_exact_and_t_bounds_join_in_a_family() -> None:
-    few, many = pairs(*[0.0] * 39, -0.5), Pairs(FIFTHS)
-    found = effect([few, many], alpha=0.05)
-    exact = -0.0125 - exact_bounds(few, 0.05)[0]
-    t = stats.t.isf(0.05, 11) * stats.sem(FIFTHS)
-    assert found.bounds == "mixed"
-    assert found.lower == pytest.approx((-0.0125 + FIFTHS.mean()) / 2 - math.hypot(exact, t) / 2)
+def test_a_few_differing_docs_and_many_join_in_a_family() -> None:
+    few, many = pairs(*[0.0] * 399, -0.5), Pairs(np.random.default_rng(2).integers(-5, 6, 400) / 5)
+    assert effect([few, many]).bounds == "mixed"
+    assert effect([many, many]).bounds == "likelihood"
+    assert effect([few]).bounds == "exact"
 
 
 @settings(max_examples=40)

@@ -1,4 +1,4 @@
-"""The worked verifiers: short answers and code edits become pairs as mathematics does."""
+"""The worked verifiers: short answers and programs become pairs as mathematics does."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from spot_eval.core.options import RunOptions
 from spot_eval.miniature import BASE
 from spot_eval.posttrain.oracles import Asking
 from spot_eval.posttrain.rectify import rectify
+from tests.command_line import spot_eval
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "verifiers"
 ASKING = Asking(RunOptions(model=str(BASE)), {})
@@ -34,14 +35,45 @@ def test_short_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert counts == {"verified": 2, "the corrected answer is wrong": 2}
 
 
-def test_code_edits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(EXAMPLES)
-    said = {
-        "right": "Mended:\n```python\ndef add(a, b):\n    return a + b\n```",
-        "wrong": "```python\ndef add(a, b):\n    return a - b\n```",
-        "leaves early": "```python\nimport sys\ndef add(a, b):\n    return a - b\nsys.exit(0)\n```",
-        "loops": "```python\nwhile True: pass\n```",
-        "no code": "I would add them.",
-    }
-    counts = verified(tmp_path, "code_edit:judge", "assert add(2, 3) == 5", said)
-    assert counts == {"verified": 1, "the corrected answer is wrong": 3, "not judged": 1}
+def test_programs_become_pairs_by_their_tests(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong programs of a run are elicited, mended by hand, verified in the sandbox, filtered, and trained on."""
+    monkeypatch.chdir(tmp_path)
+    problems = [
+        {
+            "task_id": f"made/{name}",
+            "prompt": f'def {name}(a, b):\n    """Return a {sign} b."""\n',
+            "entry_point": name,
+            "test": f"def check(candidate):\n    assert candidate(7, 2) == {eval(f'7 {sign} 2')}\n",
+        }
+        for name, sign in (("add", "+"), ("sub", "-"), ("times", "*"))
+    ]
+    write("programs.jsonl", problems)
+
+    def answer(name: str, sign: str) -> str:
+        return f"Here it is:\n```python\ndef {name}(a, b):\n    return a {sign} b\n```"
+
+    said = [("add", "-"), ("sub", "-"), ("times", "+")]  # one of three is right
+    write("answered.jsonl", [
+        {"task": "programs", "doc_id": at, "text": answer(*one), "finish_reason": "stop"} for at, one in enumerate(said)
+    ])  # fmt: skip
+    spot_eval("grade", "answered.jsonl", "--suite", "elicit-code", "--data", "programs=programs.jsonl",
+              "--model-id", "made", "--out", "run")  # fmt: skip
+    spot_eval("pairs", "elicit", "run", "-o", "errors.jsonl")
+    errors = [json.loads(line) for line in Path("errors.jsonl").read_text().splitlines()]
+    assert [row["rejected"] for row in errors] == [answer("add", "-"), answer("times", "+")]
+    exits = "```python\nimport os\ndef times(a, b): os._exit(0)\n```"
+    write(
+        "hand.jsonl", [{"id": errors[0]["id"], "chosen": answer("add", "+")}, {"id": errors[1]["id"], "chosen": exits}]
+    )
+    spot_eval("pairs", "rectify", "errors.jsonl", "-o", "mended.jsonl", "--oracle", "hand.jsonl")
+    spot_eval("pairs", "filter", "mended.jsonl", "-o", "pairs.jsonl", "--tokenizer", tiny)
+    (pair,) = [json.loads(line) for line in Path("pairs.jsonl").read_text().splitlines()]
+    assert (pair["chosen"], pair["meta"]["grader"]) == (answer("add", "+"), "code")
+    assert 0 < pair["change_ratio"] < 0.1
+    done = spot_eval("train", "--objective", "spot-bce", "--model", tiny, "--pairs", "pairs.jsonl", "--out", "better",
+              "--steps", "2", "--batch-size", "1")  # fmt: skip
+    assert Path("better/model.safetensors").is_file(), done.stderr
+
+
+def write(name: str, rows: list[dict[str, object]]) -> None:
+    Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows))

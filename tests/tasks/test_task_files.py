@@ -22,6 +22,13 @@ IFEVAL = {
     "kwargs": [{}, {"relation": "at least", "num_words": 1}],
 }
 MATHS = {"problem": "What is $1+1$?", "answer": "2", "solution": r"It is $\boxed{2}$."}
+PROGRAM = {
+    "task_id": "made/0",
+    "prompt": 'def total(numbers):\n    """Add them up."""\n',
+    "entry_point": "total",
+    "test": "def check(candidate):\n    assert candidate([1, 2]) == 3\n",
+    "canonical_solution": "    return sum(numbers)\n",
+}
 METRES = {
     "question": "How long is it?",
     "answer": ["$2$"],
@@ -46,6 +53,7 @@ def files(tmp_path_factory, boards, gpqa_file):
     rows = dict.fromkeys(SOURCES, MATHS) | {
         "ifeval": IFEVAL,
         "olympiadbench": METRES,
+        "humaneval": PROGRAM,
         "connect4_safe": SAFE,
         "connect4_best": BEST,
     }
@@ -89,7 +97,7 @@ def test_every_file_says_what_the_harness_needs(tasks, files, name):
     assert callable(task.config.doc_to_target)
     metadata = task.config.metadata
     assert (metadata["source"], metadata["docs"], metadata["version"]) == (name, SOURCES[name].docs, 1)
-    assert metadata["grader"] in {"maths", "choice", "connect4", "ifeval"}
+    assert metadata["grader"] in {"maths", "choice", "connect4", "ifeval", "code"}
     assert json.loads(task.eval_docs.info.description)["origin"] == files[name]
     doc, prompt = first(task)
     assert isinstance(task.doc_to_target(doc), str)

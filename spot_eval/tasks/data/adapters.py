@@ -157,6 +157,21 @@ def ifeval(row: RawRow) -> Doc:
     }
 
 
+def program(row: RawRow) -> Doc:
+    """HumanEval: code to complete, its entry point, its tests; indentation is kept as it stands."""
+    task, entry_point = row.text("task_id"), row.text("entry_point")
+    for field in ("prompt", "test"):
+        row.text(field)
+    solution = row.values.get("canonical_solution")
+    return {
+        "id": task,
+        "prompt": row.values["prompt"],
+        "entry_point": entry_point,
+        "test": row.values["test"],
+        "canonical_solution": solution if isinstance(solution, str) else "",
+    }
+
+
 def connect4(level: int) -> Callable[[RawRow], Doc]:
     """Connect4 at one level: a board that must be legal, with the right answer; a wrong label is an error.
 

@@ -112,12 +112,22 @@ SOURCES: dict[str, Source] = {
             541,
             split="train",
         ),
+        Source(
+            "humaneval",
+            "openai/openai_humaneval",
+            adapters.program,
+            ("humaneval/humaneval.jsonl", "humaneval.jsonl"),
+            164,
+            name="openai_humaneval",
+            split="test",
+        ),
     )
 }
 
 
 TRAINING: dict[str, Source] = {
     "problems": Source("problems", None, adapters.training_problem, ("problems.jsonl",), None, split="train"),
+    "programs": Source("programs", None, adapters.program, ("programs.jsonl",), None, split="train"),
     "dapo_math": Source(
         "dapo_math",
         "open-r1/DAPO-Math-17k-Processed",

@@ -317,6 +317,8 @@ def in_hub_columns(task, row):
         }
     if task == "connect4_published":
         return {"state": row["state"], "answer": str(row["answer"])}
+    if task == "humaneval":
+        return row
     if task == "ifeval":
         return row  # Dataset.from_list fills every missing keyword with None, as the hub does
     return {"problem": row["problem"], "answer": row["answer"]}
