@@ -261,7 +261,10 @@ def put_on(model: torch.nn.Module, adapter: Adapter, device: str) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what peft would only warn of is refused below
-            wrapped = PeftModel.from_pretrained(model, str(adapter.path), torch_device=device, low_cpu_mem_usage=True)
+            # PiSSA and its kin compute their start from the base's weights, for which empty tensors have no room
+            wrapped = PeftModel.from_pretrained(
+                model, str(adapter.path), torch_device=device, low_cpu_mem_usage=not adapter.alters_base
+            )
             loaded = get_peft_model_state_dict(wrapped, save_embedding_layers=False)
     except (
         OSError,
