@@ -44,7 +44,7 @@ def compare_command(
     Of more than two runs, every pair is compared as well."""
     from spot_eval.comparison.all_pairs import compare_pairs
     from spot_eval.comparison.compare import compare
-    from spot_eval.comparison.slices import slices
+    from spot_eval.comparison.slices import slices_by
     from spot_eval.core.errors import UserError
     from spot_eval.core.files import write_json
     from spot_eval.runs.baseline import load_base_run
@@ -54,7 +54,7 @@ def compare_command(
     *candidates, base = (load_base_run(name) for name in [*runs, *([baseline] if baseline else [])])
     found = compare(candidates, base)
     for entry, candidate in zip(found["comparisons"], candidates, strict=True):
-        entry["slices"] = [slices(candidate, base, column) for column in by or ()]
+        entry["slices"] = slices_by(candidate, base, by or ())
     if len(candidates) > 1:
         found["pairs"] = compare_pairs([*candidates, base])
     written = []

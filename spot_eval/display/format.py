@@ -8,7 +8,8 @@ p_value(0.031)         # ".031"
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 MINUS = "−"
 TITLES = {"in_domain": "in-domain", "ood": "out-of-domain", "general": "general"}
@@ -91,6 +92,13 @@ def signed(value: float | None, stderr: float | None = None) -> str:
     if value is None:
         return "-"
     return f"{100 * value:+.1f}" + ("" if stderr is None else f" ± {100 * stderr:.1f}")
+
+
+def kl(one: Mapping[str, Any] | None) -> str:
+    """Return a KL per token in thousandths of a nat, as `14.4 ± 2.2`."""
+    if one is None or one["mean"] is None:
+        return "-"
+    return f"{1000 * one['mean']:.3g}" + ("" if one["stderr"] is None else f" ± {1000 * one['stderr']:.2g}")
 
 
 def p_value(p: float) -> str:
