@@ -79,13 +79,14 @@ def find_model(options: RunOptions, suite: Suite, say: Callable[[str], None], he
     Raises UserError if something is wrong with the model, its adapter or its engine's arguments.
     """
     entry = check_engine(options.engine)
-    options = with_base(options)
-    if options.adapter and options.engine.partition(":")[0] == "api":
+    kind = options.engine.partition(":")[0]
+    if options.adapter and kind == "api":
         raise UserError(
             f"--adapter {options.adapter}: a server loads its adapters itself (vllm serve --lora-modules NAME=FOLDER); "
             "give the adapter's NAME there: --engine-arg model=NAME"
         )
     if entry.model:
+        options = options if kind == "api" else with_base(options, download=False)
         return getattr(importlib.import_module(entry.module), entry.model)(options, suite, say)
     if "://" in options.model:
         raise UserError(
@@ -95,14 +96,18 @@ def find_model(options: RunOptions, suite: Suite, say: Callable[[str], None], he
         raise UserError(f"--model {options.model}: is that a URL? Write it with its http:// or https://")
     if options.model_id:
         raise UserError("--model-id names what cannot be seen; a checkpoint is known by its content")
+    options = with_base(options)
     return CheckpointModel(options, thinking=suite.thinking, say=say, held=held)
 
 
-def with_base(options: RunOptions) -> RunOptions:
-    """Return the options with the base of `--model LORA` in its place, read from adapter_config.json."""
+def with_base(options: RunOptions, *, download: bool = True) -> RunOptions:
+    """Return the options with the base of `--model LORA` in its place, read from adapter_config.json.
+
+    A hub id may name an adapter too: `download` fetches it to see.
+    """
     path = Path(options.model).expanduser()
-    if options.adapter is None and options.model.count("/") == 1 and not path.exists() and "://" not in options.model:
-        path = folder_of(options.model) if options.engine.partition(":")[0] != "lm_eval" else path
+    if download and options.adapter is None and options.model != "miniature" and not path.is_dir():
+        path = folder_of(options.model)
     if not path.is_dir() or not is_adapter(path):
         return options
     if options.adapter is not None:

@@ -106,7 +106,7 @@ def _read_header(file: Path) -> dict[str, TensorInfo]:
         start, end = 8 + length + int(begin), 8 + length + int(end)
         width = SIZES.get(dtype)
         if int(begin) < 0 or not start <= end <= size or (width and end - start != width * math.prod(shape)):
-            raise ValueError(f"tensor {name} has no room in it")
+            raise ValueError(f"tensor {name} lies beyond its end or has another size")
         found[name] = TensorInfo(dtype, shape, file, start, end)
     return found
 
