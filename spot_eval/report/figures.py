@@ -61,6 +61,7 @@ def forest(
         "rows": [_forest_row(*entry, low, high) for entry in entries],
         "ticks": ticks,
         "zero": place(0, low, high),
+        "names": list(names),
         "margin": None if margin is None else place(-margin, low, high),
         "hint": f"{names[0]} minus {names[1]} on the docs both runs hold, in percentage points, with two-sided "
         f"{level} intervals; p against no change, adjusted for the number of comparisons (Holm).{band}",

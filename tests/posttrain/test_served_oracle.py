@@ -14,7 +14,7 @@ ROW = {
     "id": "one",
     "prompt": "What is 2 + 2?",
     "rejected": "It is \\boxed{5}.",
-    "meta": {"task": "sums", "grader": "math", "gold": "4", "row": {"answer": "4"}},
+    "meta": {"task": "sums", "grader": "maths", "gold": "4", "row": {"answer": "4"}},
 }
 
 
