@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 VLLM_VENV ?= .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
 
-.PHONY: setup demo test test-vllm lint bench bench-vllm clean
+.PHONY: setup demo test test-vllm lint bench bench-vllm calibrate clean
 
 setup: $(READY)
 
@@ -15,11 +15,12 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spot-eval needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q $$(grep '^torch==' constraints.txt)
-	$(BIN)/pip install -q -c constraints.txt -e '.[hf,code,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[hf,code,fresh,dev]'
 	touch $@
 
 demo: $(READY)  ## the embedded miniature, from checkpoint to scoreboard
 	$(BIN)/spot-eval run
+	@echo "next: 'source $(BIN)/activate', then 'spot-eval runs' and 'spot-eval --help' (or type $(BIN)/spot-eval)"
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist worksteal
@@ -56,6 +57,8 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 	$(BIN)/python -m tests.benchmarks.miniature_mistakes
 	$(BIN)/python -m tests.benchmarks.bench_trainer
 	$(BIN)/python -m tests.benchmarks.miniature_objectives
+
+calibrate: $(READY)  ## measure every claim about the gate's errors; writes calibration.json and the tables in the docs
 	$(BIN)/python -m tests.benchmarks.calibration_gate
 
 clean:

@@ -62,6 +62,19 @@ def report_command(
         Path | None,
         typer.Option(metavar="comparison.json", help="Draw the checkpoints of a training run by step (page only)."),
     ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="COLUMN",
+            help="Name what was lost by this column (see `compare --by`). Repeatable. "
+            "[default: subject, level, kind, instruction and ply, where docs have them]",
+        ),
+    ] = None,
+    drift: Annotated[
+        Path | None,
+        typer.Option("--drift", metavar="DIR", help="Folder of `spot-eval drift`. [default: RUN/drift, if there]"),
+    ] = None,
     budget: Annotated[
         float, typer.Option("--budget", min=0, metavar="MB", help="Most megabytes of transcripts in the page.")
     ] = BUDGET_MB,
@@ -73,7 +86,8 @@ def report_command(
     from spot_eval.report.content import load_story
     from spot_eval.report.render import render
 
-    text = render(load_story(run, [*(bases or []), *(baselines or [])], policy, curve), form.value, int(budget * 1e6))
+    story = load_story(run, [*(bases or []), *(baselines or [])], policy, curve, by=by, drift_folder=drift)
+    text = render(story, form.value, int(budget * 1e6))
     if out is None and form is not Format.html:
         print(text, end="")  # noqa: T201
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,10 +32,13 @@ from spot_eval.commands.common import (
 
 if TYPE_CHECKING:
     from spot_eval.core.options import RunOptions
+    from spot_eval.evaluation.several import Evaluate
+    from spot_eval.gating.stopped import UntilVerdict
 
 EXAMPLES = (
     "spot-eval run --model ckpt/ --suite spot-quick --baseline runs/base",
     "spot-eval run --model step-100/ --model step-200/ --suite spot-quick",
+    "spot-eval run --model base/ --adapter lora-a/ --adapter lora-b/ --suite spot-quick",
 )
 
 
@@ -45,6 +49,14 @@ def run_command(
         typer.Option(
             metavar="PATH|HUB|URL",
             help="Checkpoint, hub id or endpoint. Repeat it to evaluate several. [default: the embedded miniature]",
+        ),
+    ] = None,
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LORA",
+            help="LoRA adapter to put on the model, unmerged. Repeat it to evaluate several on one base; "
+            "none: the base itself.",
         ),
     ] = None,
     model_id: Annotated[
@@ -81,11 +93,16 @@ def run_command(
     fresh: Annotated[
         bool,
         typer.Option(
-            "--fresh", help="Draw new Connect4 boards. A later run with --baseline on this one uses them too."
+            "--fresh",
+            help="Draw new Connect4 boards and generated rows; a later run with --baseline uses them.",
         ),
     ] = False,
     connect4_seed: Annotated[
         int | None, typer.Option(min=0, metavar="S", help="Seed of the Connect4 boards. [default: the task's]")
+    ] = None,
+    fresh_seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**31 - 1, metavar="S", help="Seed of generated rows. [default: the suite's]"),
     ] = None,
     baseline: BaselineOption = None,
     out: Annotated[
@@ -109,7 +126,22 @@ def run_command(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Allow Python code that comes with the checkpoint.")
     ] = False,
+    drift: Annotated[
+        Path | None,
+        typer.Option("--drift", metavar="BASE_RUN", help="Measure drift from this run's model too; see `drift`."),
+    ] = None,
     workers: Workers = None,
+    until_verdict: Annotated[
+        bool,
+        typer.Option(
+            "--until-verdict",
+            help="Ask in waves and stop a family as soon as the gate's verdict against --baseline is certain.",
+        ),
+    ] = False,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="gate.toml", help="With --until-verdict: margins and alpha. [default: built-in policy]"),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show requests, cost and problems; load and write nothing.")
     ] = False,
@@ -119,11 +151,14 @@ def run_command(
 
     Run the same command again to resume.
     """
+    from spot_eval.core.errors import UserError
     from spot_eval.core.options import RunOptions
     from spot_eval.evaluation.run import run
     from spot_eval.evaluation.several import options_of_each
     from spot_eval.miniature import BASE
 
+    if policy is not None and not until_verdict:
+        raise UserError("--policy is the gate's: give it to `spot-eval gate`, or add --until-verdict")
     models = model or [str(BASE)]
     options = RunOptions(
         model=models[0],
@@ -140,6 +175,7 @@ def run_command(
         seed=seed,
         fresh=fresh,
         connect4_seed=connect4_seed,
+        fresh_seed=fresh_seed,
         baseline=baseline,
         out=out,
         chat_template=chat_template,
@@ -147,25 +183,75 @@ def run_command(
         trust_remote_code=trust_remote_code,
         workers=workers,
     )
-    several = len(set(models)) > 1
-    each = options_of_each(options, models, say) if several else [options]
+    each = options_of_each(options, models, say, adapter or ())
     if engine is None:
         each = [replace(one, engine="api") if "://" in one.model else one for one in each]
+    if drift:
+        _check_drift(drift, each)
     if dry_run:
         _dry_run(each, as_json)
-    elif several:
-        _run_several(each, as_json)
+        return
+    evaluate = partial(run, monitor=_monitor(policy)) if until_verdict else run
+    if len(each) > 1:
+        _run_several(each, as_json, evaluate)
     else:
-        path, board = run(each[0], say)
+        path, board = evaluate(each[0], say)
         show_board(path, board, as_json)
+        if drift:
+            _drift(each[0], path, drift)
 
 
-def _run_several(each: Sequence[RunOptions], as_json: bool) -> None:
-    """Run each model, print one table, and exit with the code of the first failure."""
-    from spot_eval.evaluation.several import run_each
+def _check_drift(baseline: Path, each: Sequence[RunOptions]) -> None:
+    """Raise UserError if drift cannot follow this run; nothing has been generated yet."""
+    from spot_eval.core.errors import UserError
+    from spot_eval.models.checkpoint import is_adapter
+    from spot_eval.models.registry import check_engine
+    from spot_eval.runs.directory import RunDirectory
+
+    RunDirectory.at(baseline)
+    check_engine("hf")
+    if len(each) > 1 or each[0].engine not in {"hf", "vllm"}:
+        raise UserError("--drift follows the run of one checkpoint (--engine hf or vllm); use `spot-eval drift` later")
+    if each[0].adapter is not None or is_adapter(Path(each[0].model)):
+        raise UserError("--drift measures a checkpoint, not an adapter on a base; merge the adapter and measure that")
+
+
+def _drift(options: RunOptions, path: Path, baseline: Path) -> None:
+    """Measure drift into the run's folder. It goes to stderr, since stdout is the scoreboard's."""
+    from rich.console import Console
+
+    from spot_eval.display.drift import print_drift
+    from spot_eval.evaluation.drift import DriftOptions, measure_drift
+
+    found = measure_drift(
+        DriftOptions(
+            candidate=options.model,
+            baseline=baseline,
+            run=path,
+            chat_template=options.chat_template,
+            out=path / "drift",
+            trust_remote_code=options.trust_remote_code,
+        ),
+        say,
+    )[1]
+    print_drift(found, Console(stderr=True))
+
+
+def _monitor(policy: Path | None) -> UntilVerdict:
+    """Return the rules by which a look decides."""
+    from spot_eval.gating.policy import load_policy
+    from spot_eval.gating.stopped import UntilVerdict
+
+    return UntilVerdict(*load_policy(policy))
+
+
+def _run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate) -> None:
+    """Run each model or adapter, print one table, and exit with the code of the first failure."""
+    from spot_eval.evaluation.several import run_adapters, run_each
     from spot_eval.runs.leaderboard import read_entry, sorted_entries
 
-    outcomes = run_each(each, say)
+    adapters = each[0].adapter is not None
+    outcomes = run_adapters(each, say, evaluate) if adapters else run_each(each, say, evaluate)
     entries = [entry.as_json() for entry in sorted_entries([read_entry(one.path) for one in outcomes if one.path])]
     failed = [one for one in outcomes if one.path is None]
     if as_json:
@@ -179,7 +265,8 @@ def _run_several(each: Sequence[RunOptions], as_json: bool) -> None:
             entries, Console(), ["percent ± standard error. To see which differ: spot-eval compare RUN… BASE"]
         )
     if failed:
-        say(f"{len(failed)} of {len(outcomes)} models failed: {', '.join(one.model for one in failed)}")
+        kind = "adapters" if adapters else "models"
+        say(f"{len(failed)} of {len(outcomes)} {kind} failed: {', '.join(one.model for one in failed)}")
         raise typer.Exit(failed[0].exit_code)
 
 

@@ -13,6 +13,10 @@ class RunOptions:
 
     model: str
     model_id: str | None = None
+    adapter: str | None = None
+    """LoRA adapter to put on the model; `none` for the bare base beside others."""
+    adapters: Sequence[str] = ()
+    """All adapters that the command puts on this model, one after the other."""
     suite: str = "spot"
     tasks: Sequence[str] = ()
     engine: str = "hf"
@@ -25,6 +29,7 @@ class RunOptions:
     seed: int = 0
     fresh: bool = False
     connect4_seed: int | None = None
+    fresh_seed: int | None = None
     baseline: str | None = None
     out: Path | None = None
     parent: Path = Path("runs")

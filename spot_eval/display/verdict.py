@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from spot_eval.display.format import family_title, p_value, percent, plain, safe, signed
+from spot_eval.display.format import family_title, kl, p_value, percent, plain, safe, signed
 
 FULL_WIDTH = 90
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
@@ -36,7 +36,7 @@ def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> Non
                 guard = verdict["guards"][task]
                 table.add_row(f"  {safe(task)}", *_cells(guard, guard["drop"])[shown])
     console.print(table)
-    for note in [*imputed_lines(verdict), *verdict["notes"], *verdict["warnings"]]:
+    for note in [*imputed_lines(verdict), *verdict["notes"], *verdict["warnings"], *drift_lines(verdict)]:
         console.print(f"note: {plain(note)}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{verdict['lost']} docs lost, {verdict['gained']} gained; at least: one-sided "
@@ -61,6 +61,17 @@ def _cells(one: Mapping[str, Any], limit: float) -> list[str]:
 
 
 Verdict = Mapping[str, Any]
+
+
+def drift_lines(verdict: Verdict) -> Iterator[str]:
+    """Yield how far the candidate moved from its base, where that was measured. It is no part of the verdict."""
+    if not (found := verdict.get("drift")) or found["overall"]["mean"] is None:
+        return
+    parts = [f"{family_title(name)} {kl(one)}" for name, one in found["families"].items() if one["mean"] is not None]
+    yield (
+        f"drift (information, no part of the verdict): KL {kl(found['overall'])} thousandths of a nat per token"
+        + (f"; {', '.join(parts)}" if parts else "")
+    )
 
 
 def imputed_lines(verdict: Verdict) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """From generations to judged samples, in worker processes. Reads and writes the run directory; needs no model.
 
-Every request the run should hold has one sample: what could not be generated is not judged, with the reason.
+Every request of the run has one sample: what could not be generated is not judged, with the reason. If texts were
+judged before, the verdicts that changed go to verdict_changes.jsonl.
 """
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.files import write_atomically
 from spot_eval.core.progress import progress
 from spot_eval.core.records import Doc, Generation, Sample, digest, read_records, to_line
+from spot_eval.evaluation.verdict_changes import verdict_changes, write_changes
 from spot_eval.graders import load_grader
 from spot_eval.graders.answer_groups import group_answers
 from spot_eval.graders.base import Verdict
@@ -23,13 +25,23 @@ from spot_eval.graders.pool import Job, Pool
 from spot_eval.runs.directory import RunDirectory
 
 Place = tuple[str, int, int]
-"""(task, doc_id, repeat): where a sample stands in its run."""
+"""(task, doc_id, repeat): the position of a sample in its run."""
 
 
-def grade(store: RunDirectory, *, workers: int | None = None, again: bool = False) -> list[Sample]:
-    """Judges the run's generations and writes samples.jsonl; returns the samples in task, doc, repeat order.
+Asked = Mapping[str, Mapping[str, int]]
+"""Task to doc_hash to how many repeats were asked."""
 
-    Verdicts of an earlier call with the same grader version are kept, unless `again`.
+
+def grade(
+    store: RunDirectory, *, workers: int | None = None, again: bool = False, asked: Asked | None = None
+) -> list[Sample]:
+    """Judge the run's generations, write samples.jsonl, and return the samples in task, doc, repeat order.
+
+    Args:
+        store: the run, which holds docs and generations.
+        workers: number of grading processes; one per core if None.
+        again: judge every text again. Otherwise verdicts of the same grader version are kept.
+        asked: what a run that stopped at a look has asked; None for all of the protocol.
     """
     config = store.manifest["config"]
     docs = {(doc.task, doc.doc_id): doc for doc in read_records(store.path / "docs.jsonl", Doc)}
@@ -39,10 +51,15 @@ def grade(store: RunDirectory, *, workers: int | None = None, again: bool = Fals
     versions = {name: f"{name}/{load_grader(name).version}" for name in set(names.values())}
     grader_of = {task: versions[name] for task, name in names.items()}
     path = store.path / "samples.jsonl"
-    kept = {} if again else _earlier(path)
+    earlier = _earlier(path)
+    kept = {} if again else earlier
 
     wanted = [
-        (task, doc_id, repeat) for task, doc_id in docs for repeat in range(config["suite"]["tasks"][task]["repeats"])
+        (task, doc_id, repeat)
+        for (task, doc_id), doc in docs.items()
+        for repeat in range(
+            config["suite"]["tasks"][task]["repeats"] if asked is None else asked.get(task, {}).get(doc.doc_hash, 0)
+        )
     ]
     to_judge = [
         place
@@ -54,7 +71,7 @@ def grade(store: RunDirectory, *, workers: int | None = None, again: bool = Fals
 
     with Pool(workers or os.cpu_count() or 1, preload=sorted(versions)) as pool:
         jobs = [
-            Job(names[task], "judge", (docs[task, doc].row, generations[task, doc, r].content))
+            Job(names[task], "judge", (docs[task, doc].row, generations[task, doc, r].judged_text))
             for task, doc, r in to_judge
         ]
         judged: dict[Place, Verdict] = {}
@@ -74,11 +91,13 @@ def grade(store: RunDirectory, *, workers: int | None = None, again: bool = Fals
                 samples.append(kept[one.key])
         samples = _with_votes(pool, samples, names)
     write_atomically(path, map(to_line, samples))
+    if any(generations[place].key in earlier for place in to_judge):
+        write_changes(store.path, verdict_changes(earlier, samples))
     return samples
 
 
 def _earlier(path: Path) -> dict[str, Sample]:
-    """Samples of an earlier grading by key; none where the file is not there or broken, for it is made again."""
+    """Return the samples of an earlier grading by key; none if the file is absent or broken: it is made again."""
     try:
         return {sample.key: sample for sample in read_records(path, Sample)}
     except UserError:
@@ -116,7 +135,7 @@ def _sample(one: Generation, verdict: Verdict, grader: str) -> Sample:
 
 
 def _unanswered(doc: Doc, place: Place, why: str, grader: str) -> Sample:
-    """A request without a text: outside the mean, with the reason."""
+    """Return the sample of a request without a text: outside the mean, with the reason."""
     return Sample(
         key="-".join(map(str, place)),
         task=doc.task,
@@ -136,7 +155,7 @@ def _unanswered(doc: Doc, place: Place, why: str, grader: str) -> Sample:
 
 
 def _with_votes(pool: Pool, samples: Iterable[Sample], names: dict[str, str]) -> list[Sample]:
-    """Numbers equal answers of each doc, where the task's answers can vote."""
+    """Number equal answers of each doc, if the task's answers can vote."""
     samples = list(samples)
     by_grader: dict[str, dict[tuple[str, int], list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, sample in enumerate(samples):

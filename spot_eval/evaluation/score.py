@@ -13,6 +13,7 @@ from spot_eval.metrics.scoreboard import scoreboard
 from spot_eval.runs.baseline import Baseline, difference
 from spot_eval.runs.directory import RunDirectory
 from spot_eval.runs.judged import read_clusters
+from spot_eval.runs.looks import read_looks
 
 
 def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | None) -> dict[str, Any]:
@@ -31,10 +32,13 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
         ),
     }
     boards = (doc for doc in read_records(store.path / "docs.jsonl", Doc) if _is_board(manifest, doc.task))
-    if guessed := guessing(boards):
+    guessed = guessing(boards) | _generated_guesses(manifest["config"]["data"])
+    if guessed:
         board["guessing"] = guessed
     if probe := contamination(samples):
         board["contamination"] = probe
+    if looks := read_looks(store.path):
+        board["looks"] = looks.about()
     if baseline:
         board["difference"] = difference(board, samples, suite, baseline)
     write_json(store.path / "scoreboard.json", board)
@@ -44,3 +48,9 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
 
 def _is_board(manifest: Mapping[str, Any], task: str) -> bool:
     return manifest["config"]["data"][task]["grader"] == "connect4"
+
+
+def _generated_guesses(data: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Guess rates of tasks that a generator drew, in the form of Connect4's."""
+    drawn = {task: entry.get("drawn") or {} for task, entry in data.items()}
+    return {task: {"constant": {"joint": one["guess"]}} for task, one in drawn.items() if "guess" in one}

@@ -33,6 +33,7 @@ from spot_eval.comparison.pairing import (
     paired_docs,
     task_effects,
 )
+from spot_eval.display.format import family_title
 from spot_eval.gating.limits import judge_limits
 from spot_eval.gating.policy import FAIL, INCONCLUSIVE, PASS, Policy
 from spot_eval.metrics.paired import Effect, Pairs, holm
@@ -76,11 +77,36 @@ def gate(
     gated = [task for family in margins for task in entry["families"][family]["tasks"] if task in entry["tasks"]]
     guards = judge_tasks(entry, {task: pairs[task] for task in gated}, policy)
     limits = judge_limits(pairs, {family: entry["families"][family]["tasks"] for family in margins}, policy)
+    return assemble(candidate, comparison, policy, source, families=families, guards=guards, limits=limits), comparison
+
+
+def assemble(
+    candidate: JudgedRun,
+    comparison: Mapping[str, Any],
+    policy: Policy,
+    source: str,
+    *,
+    families: dict[str, dict[str, Any]],
+    guards: dict[str, dict[str, Any]],
+    limits: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return gate.json from what was judged.
+
+    Args:
+        candidate: the run, for its suite.
+        comparison: comparison.json of it against the base.
+        policy: the policy in force; with `source`, where it came from.
+        families: each gated family, judged.
+        guards: each guarded task, judged.
+        limits: each limit, judged.
+    """
+    (entry,) = comparison["comparisons"]
+    margins = policy.margins(candidate.config["suite"])
     judged = [*families.values(), *guards.values(), *limits]
     found = {one["verdict"] for one in judged}
     verdict = FAIL if FAIL in found else INCONCLUSIVE if INCONCLUSIVE in found else PASS
     ungated = [family for family in entry["families"] if family not in margins]
-    result = {
+    return {
         "schema": SCHEMA,
         "verdict": verdict,
         "exit_code": 0 if verdict == INCONCLUSIVE and policy.inconclusive == "warn" else EXIT_CODES[verdict],
@@ -107,7 +133,6 @@ def gate(
         "lost": sum(flip["outcome"] == "lost" for flip in entry["flips"]),
         "gained": sum(flip["outcome"] == "gained" for flip in entry["flips"]),
     }
-    return result, comparison
 
 
 def judge_families(
@@ -271,7 +296,7 @@ def _points(one: Effect) -> str:
 
 def _summary(verdict: str, families: Mapping[str, Mapping[str, Any]]) -> str:
     shown = ", ".join(
-        f"{family} {100 * one['mean']:+.1f}" if one["mean"] is not None else f"{family} -"
+        f"{family_title(family)} {100 * one['mean']:+.1f}" if one["mean"] is not None else f"{family_title(family)} -"
         for family, one in families.items()
     )
     said = {

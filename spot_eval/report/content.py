@@ -10,13 +10,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from spot_eval.comparison.compare import compare_one
+from spot_eval.comparison.slices import slices_by
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
+from spot_eval.gating.decide import gate
 from spot_eval.gating.policy import Policy, load_policy
-from spot_eval.gating.rules import gate
 from spot_eval.report import verdict
 from spot_eval.report.curves import load_curves
 from spot_eval.runs.baseline import PublishedBaseline, load_baseline
+from spot_eval.runs.drift_files import DriftFiles, read_drift
 from spot_eval.runs.finished import Side, load_side
 
 
@@ -31,6 +33,8 @@ class Story:
     gate: Mapping[str, Any] | None = None  # as in gate.json, against the first base
     alpha: float = 0.05
     curves: Mapping[str, Any] | None = None  # a comparison.json with checkpoints of a training run
+    lost: Sequence[Mapping[str, Any]] = ()  # slices of the docs, as `comparison.slices` finds them, a column each
+    drift: DriftFiles | None = None
 
     @property
     def sides(self) -> list[Side]:
@@ -58,15 +62,30 @@ class Story:
 
 
 def load_story(
-    run: Path, bases: Sequence[str], policy_file: Path | None = None, curve_file: Path | None = None
+    run: Path,
+    bases: Sequence[str],
+    policy_file: Path | None = None,
+    curve_file: Path | None = None,
+    *,
+    by: Sequence[str] | None = None,
+    drift_folder: Path | None = None,
 ) -> Story:
-    """The story of `run` beside `bases` (run directories, saved baselines, names of published tables).
+    """Load what a report of `run` shows.
+
+    Args:
+        run: a run directory.
+        bases: run directories, saved baselines, names of published tables.
+        policy_file: the gate's policy.
+        curve_file: a comparison.json with the checkpoints of a training run.
+        by: columns to slice the docs by; None for the usual ones that the docs have.
+        drift_folder: what `spot-eval drift` wrote; None for the run's own folder, if there is one.
 
     The gate judges against the first base that is a run, by `policy_file`, or by the policy of the run's last gate, or
     by the default one. Raises UserError where one cannot be read, NotComparableError where one may not be compared.
     """
     curves = load_curves(curve_file) if curve_file else None
     candidate = load_side(run)
+    drift = _drift(run, drift_folder)
     sides: list[Side] = []
     published: list[PublishedBaseline] = []
     for name in bases:
@@ -79,11 +98,23 @@ def load_story(
             assert isinstance(baseline, PublishedBaseline)
             published.append(baseline)
     if not sides:
-        return Story(candidate, published=published, curves=curves)
+        if by:
+            raise UserError("--by shows what was lost against a base run; add --baseline RUN")
+        return Story(candidate, published=published, curves=curves, drift=drift)
     policy, source = load_policy(policy_file) if policy_file else _last_policy(run, sides[0]) or load_policy(None)
     decided, first = gate(candidate.judged, sides[0].judged, policy, source)
     others = [compare_one(candidate.judged, side.judged, policy.alpha) for side in sides[1:]]
-    return Story(candidate, sides, [*first["comparisons"], *others], published, decided, policy.alpha, curves)
+    lost = slices_by(candidate.judged, sides[0].judged, by, policy.alpha)
+    return Story(
+        candidate, sides, [*first["comparisons"], *others], published, decided, policy.alpha, curves, lost, drift
+    )
+
+
+def _drift(run: Path, folder: Path | None) -> DriftFiles | None:
+    found = read_drift(folder or run)
+    if folder is not None and found is None:
+        raise UserError(f"{folder} holds no drift.json; measure it: spot-eval drift CKPT --baseline RUN -o {folder}")
+    return found
 
 
 def _last_policy(run: Path, base: Side) -> tuple[Policy, str] | None:

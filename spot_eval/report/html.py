@@ -23,6 +23,8 @@ from spot_eval.report import figures
 from spot_eval.report.content import Story
 from spot_eval.report.curves import curves
 from spot_eval.report.doc_table import columns, doc_rows
+from spot_eval.report.drift import drift
+from spot_eval.report.lost import lost
 from spot_eval.report.provenance import facts
 from spot_eval.report.scoreboard_rows import board_rows
 from spot_eval.report.transcripts import Texts, encode, pack
@@ -97,6 +99,8 @@ def _view(story: Story, texts: Texts) -> dict[str, Any]:
         ],
         "changes": figures.forest(story.comparisons[0], story.alpha, margins, labels) if story.bases else None,
         "curves": curves(story.curves, margins) if story.curves else [],
+        "lost": [lost(one) for one in story.lost if one["slices"]],
+        "drift": drift(story.drift) if story.drift else None,
         "cards": [_card(story, task) for task in board["tasks"]],
         "embedded": _embedded(texts),
         "sides": labels,

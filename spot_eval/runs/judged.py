@@ -20,6 +20,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
 from spot_eval.core.records import Sample, read_lines, read_records
 from spot_eval.runs.directory import SCHEMA, RunDirectory
+from spot_eval.runs.looks import Looks, looks_of, read_looks
 
 SAVED_FILE = "baseline.json"
 SCORES_FILE = "scores.jsonl"
@@ -68,6 +69,8 @@ class JudgedRun:
     graders: Mapping[str, str]
     cost: Mapping[str, Any] = field(default_factory=dict)
     saved: bool = False
+    looks: Looks | None = None
+    """The looks taken at the run while it went on; None unless it was run until a verdict."""
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -137,7 +140,12 @@ def read_run(path: Path) -> JudgedRun:
     graders = {sample.task: sample.grader for sample in samples}
     board = read_json(path / "scoreboard.json") if (path / "scoreboard.json").is_file() else {}
     return JudgedRun(
-        path, store.manifest, judged_docs(samples, read_clusters(path / "docs.jsonl")), graders, board.get("cost", {})
+        path,
+        store.manifest,
+        judged_docs(samples, read_clusters(path / "docs.jsonl")),
+        graders,
+        board.get("cost", {}),
+        looks=read_looks(path),
     )
 
 
@@ -172,4 +180,5 @@ def _read_saved(path: Path) -> JudgedRun:
             raise UserError(
                 f"{path / SCORES_FILE}, line {number}: not a doc's scores ({problem}); save it again"
             ) from problem
-    return JudgedRun(path, manifest, dict(docs), head.get("graders", {}), head.get("cost", {}), saved=True)
+    looks = looks_of(head.get("looks") or [], path / SAVED_FILE)
+    return JudgedRun(path, manifest, dict(docs), head.get("graders", {}), head.get("cost", {}), saved=True, looks=looks)
