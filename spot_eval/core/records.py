@@ -27,7 +27,7 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
-def doc_hash(messages: list[dict[str, str]], gold: Any, occurrence: int = 0) -> str:
+def doc_hash(messages: list[Any], gold: Any, occurrence: int = 0) -> str:
     """The pairing key of a doc: equal in two runs exactly when both asked the same and expected the same.
 
     `occurrence` counts earlier docs of the task with the same messages and gold, so that doubles stay apart.
@@ -66,6 +66,8 @@ class Doc:
     messages: list[dict[str, str]]
     gold: Any
     row: dict[str, Any]
+    likelihood: dict[str, Any] | None = None
+    """What is scored, if nothing is generated: see `tasks.likelihood`."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Generation:
 
     @property
     def content(self) -> str:
-        """Return the string a grader judges: the text."""
+        """Return what a verdict depends on, besides the mark of an open block: the text."""
         return self.text
 
 
@@ -112,8 +114,13 @@ class Likelihood(Generation):
     kind: str = "likelihood"
 
     @property
-    def content(self) -> str:
+    def judged_text(self) -> str:
         """Return the string a grader judges: the choices as JSON."""
+        return self.content
+
+    @property
+    def content(self) -> str:
+        """Return the choices as JSON."""
         return json.dumps(self.choices, separators=(",", ":"), sort_keys=True)
 
 

@@ -11,14 +11,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import write_json
 from spot_eval.core.progress import Say, progress
 from spot_eval.core.records import Doc, Failure, Generation, record_key, request_seed
+from spot_eval.evaluation.scored import likelihood_record, score_all, scored_requests
+from spot_eval.models.likelihood import LikelihoodRequest, Scores
 from spot_eval.models.model import Model
-from spot_eval.models.prompts import Prompt
 from spot_eval.models.registry import Completion, Engine, Refusal, Request
 from spot_eval.runs.directory import RunDirectory, reusable_generations
 from spot_eval.runs.manifest import versions
@@ -70,18 +71,10 @@ class Plan:
     """Requests whose budget was cut to what the context leaves."""
 
 
-class Renderer(Protocol):
-    """What makes prompts: a model, or its tokenizer."""
-
-    def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
-        """The prompt of each conversation."""
-        ...
-
-
 def make_plan(
     tasks: Sequence[LoadedTask],
     suite: Suite,
-    prompts: Renderer,
+    prompts: Model,
     *,
     fingerprint: str,
     engine: Mapping[str, Any],
@@ -93,6 +86,10 @@ def make_plan(
     too_long: list[Planned] = []
     capped = 0
     for task in tasks:
+        if task.docs and task.docs[0].likelihood:
+            scored = scored_requests(task, prompts, fingerprint=fingerprint, engine=engine, run_seed=run_seed)
+            requests += [Planned(request, doc, 0) for request, doc in scored]
+            continue
         sampling = suite.sampling_of(task.name)
         seen = Counter[str]()
         for doc, prompt in zip(task.docs, prompts.render_many([doc.messages for doc in task.docs]), strict=True):
@@ -128,6 +125,8 @@ def make_plan(
 
 def _order(planned: Planned, suite: Suite) -> tuple[Any, ...]:
     sampling, request = suite.sampling_of(planned.doc.task), planned.request
+    if isinstance(request, LikelihoodRequest):  # last: the engine orders them itself
+        return (0, (), (), planned.doc.task, planned.doc.doc_id)
     draw = (sampling.temperature, sampling.top_p, sampling.top_k)
     length = request.prompt.length or len(request.prompt.text)
     return (-sampling.max_new_tokens, draw, request.until, -length, request.key)
@@ -206,14 +205,19 @@ def generate(
     session = Session(run.new_session_file(), facts, engine)
     session.write(force=True)
     refused = Counter[str]()
+    scored = [one.request for one in planned if isinstance(one.request, LikelihoodRequest)]
     with progress("generating", total, done=finished) as advance:
 
-        def emit(result: Completion | Refusal) -> None:
+        def emit(result: Completion | Scores | Refusal) -> None:
             one = by_key[result.key]
             if isinstance(result, Refusal):
                 run.failures.append(one.failure(result.reason))
                 session.failures += 1
                 refused[result.reason] += 1
+            elif isinstance(result, Scores):
+                assert isinstance(one.request, LikelihoodRequest)
+                run.generations.append(likelihood_record(one.request, one.doc, result))
+                session.generations += 1
             else:
                 run.generations.append(
                     one.generation(result.text, result.finish_reason, result.prompt_tokens, result.output_tokens)
@@ -225,7 +229,10 @@ def generate(
             session.write()
 
         try:
-            engine.generate([one.request for one in planned], emit)
+            if generated := [one.request for one in planned if not isinstance(one.request, LikelihoodRequest)]:
+                engine.generate(generated, emit)
+            if scored:
+                score_all(engine, scored, emit)
         finally:
             session.write(force=True)
     return refused

@@ -26,6 +26,7 @@ GRADERS = {
     "code": "spot_eval.graders.code.grader",
     "reasoning_gym": "spot_eval.graders.reasoning_gym",
     "lm_eval": "spot_eval.graders.lm_eval",
+    "likelihood": "spot_eval.graders.likelihood",
 }
 
 GRADER_FIELDS = {
@@ -36,6 +37,7 @@ GRADER_FIELDS = {
     "code": ("test",),
     "reasoning_gym": ("generator", "question", "answer", "metadata", "config"),
     "miniature": (),
+    "likelihood": ("_task", "row"),
 }
 """What each grader reads of a doc: a row without it is refused before anything is generated."""
 

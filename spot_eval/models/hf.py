@@ -33,7 +33,9 @@ from spot_eval.core.errors import UserError
 from spot_eval.models.adapter import PREFIX, Adapter, is_update
 from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
 from spot_eval.models.checkpoint import context_length, read_config
+from spot_eval.models.hf_likelihood import HfScorer
 from spot_eval.models.hf_sampling import SAMPLER_VERSION, SeededSampling
+from spot_eval.models.likelihood import LikelihoodRequest, ScoreEmit
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.models.quantization import check_quantization
 from spot_eval.models.settings import Settings
@@ -199,6 +201,10 @@ class HfEngine:
             return []
         self.batch_size = len(requests) // 2
         return [request for request in requests if request.key not in emitted]
+
+    def score(self, requests: Sequence[LikelihoodRequest], emit: ScoreEmit) -> None:
+        """Score all requests; see `ScoringEngine.score`."""
+        HfScorer(self.model, self.device, self.batch_size).score(requests, emit)
 
     @torch.inference_mode()
     def _run(

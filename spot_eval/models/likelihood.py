@@ -96,12 +96,14 @@ def unable(who: str, what_to_do: str) -> UserError:
     return UserError(f"{who} gives no log-probabilities of a prompt, which likelihood tasks need; {what_to_do}")
 
 
-def likelihood_request(key: str, continuations: Sequence[Continuation], context: str) -> LikelihoodRequest:
+def likelihood_request(
+    key: str, continuations: Sequence[Continuation], context: str, seed: int = 0
+) -> LikelihoodRequest:
     """Return the request called `key`; `context` is shown to people."""
     tokens = [sum(len(span.ids) for span in one.spans) for one in continuations]
     prompt = Prompt(context, counted=max(tokens, default=0) or None)
     nothing = Sampling().model_copy(update={"max_new_tokens": 0})
-    return LikelihoodRequest(key, prompt, nothing, 0, (), tuple(continuations))
+    return LikelihoodRequest(key, prompt, nothing, seed, (), tuple(continuations))
 
 
 class PairEncoder:

@@ -21,6 +21,7 @@ from spot_eval.models.adapter_fit import adapter_on, with_adapter
 from spot_eval.models.base import CheckpointEngine, Engine, EngineFacts
 from spot_eval.models.checkpoint import folder_of, is_adapter, locate, readable_name, shown_fingerprint, weight_files
 from spot_eval.models.held import Held
+from spot_eval.models.likelihood import Continuation, Pair, PairEncoder
 from spot_eval.models.prompts import ChatTokenizer, Prompt, read_template, template_name
 from spot_eval.models.registry import check_engine, engine_facts, open_engine
 from spot_eval.models.tensors import refuse_nan
@@ -60,6 +61,10 @@ class Model(Protocol):
 
     def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
         """The prompt of each conversation; a last assistant turn is left open for the model to go on with."""
+        ...
+
+    def encode(self, pairs: Sequence[Pair]) -> list[Continuation]:
+        """Return texts to score, ready for the engine. Raises UserError if it gives no log-likelihoods."""
         ...
 
     def open(self) -> Engine:
@@ -166,6 +171,10 @@ class CheckpointModel:
     def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
         """By the checkpoint's own tokenizer and template."""
         return self.tokenizer.render_many(conversations)
+
+    def encode(self, pairs: Sequence[Pair]) -> list[Continuation]:
+        """By the checkpoint's own tokenizer, for its context."""
+        return PairEncoder(self.tokenizer.tokenizer, self.facts.context).encode(pairs)
 
     def open(self) -> Engine:
         """Load the weights, or take the engine that is held for them. Raises UserError if a weight is NaN."""

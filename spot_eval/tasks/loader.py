@@ -25,6 +25,8 @@ from spot_eval.core.records import Doc, digest, doc_hash
 from spot_eval.graders import GRADER_FIELDS
 from spot_eval.tasks.data.reasoning_gym import draw
 from spot_eval.tasks.data.sources import ALL_SOURCES, MissingData
+from spot_eval.tasks.likelihood import OUTPUT_TYPES, scored_docs
+from spot_eval.tasks.plain import plain
 from spot_eval.tasks.suite import Fresh, Suite, nearest
 from spot_eval.tasks.user_code import RunawayError, guarded, one_line, own_place
 
@@ -146,6 +148,17 @@ class TaskLoader:
         try:
             with guarded(self._cpu_seconds):
                 task = self._manager.load([name])["tasks"][name]
+                settings = self.suite.settings(name)
+                if settings.num_fewshot is not None:
+                    task.set_config("num_fewshot", settings.num_fewshot)
+                if task.config.output_type in OUTPUT_TYPES:
+                    docs, content = scored_docs(task, name, settings, self._include, limit)
+                    return _read_scored_task(task, name, docs, content, self._own_code)
+                if settings.chat_template is not None:
+                    raise UserError(
+                        f"task {name}: chat_template is for tasks of log-likelihoods; a task that generates is asked "
+                        "within the template, or in plain text with --chat-template none"
+                    )
                 return _read_task(task, name, self._include, limit, self._own_code)
         except UserError:
             raise
@@ -231,10 +244,8 @@ def _own_tasks(suite: Suite) -> str:
 
 def _read_task(task: Any, name: str, include: list[str], limit: int | None, own_code: str) -> LoadedTask:
     if task.config.output_type != "generate_until":
-        raise UserError(
-            f"task {name}: output_type {task.config.output_type} needs log-likelihoods; "
-            "spot-eval runs generate_until tasks"
-        )
+        known = ", ".join(["generate_until", *OUTPUT_TYPES])
+        raise UserError(f"task {name}: there is no output_type {task.config.output_type!r}; there are: {known}")
     metadata = task.config.metadata or {}
     own_grader = metadata.get("grader")
     if own_grader is not None and own_grader not in GRADER_FIELDS:
@@ -248,8 +259,8 @@ def _read_task(task: Any, name: str, include: list[str], limit: int | None, own_
         if limit is not None and doc_id >= limit:
             break
         messages = _messages(task, raw)
-        row = _plain(raw)
-        gold = _plain(task.doc_to_target(raw))
+        row = plain(raw)
+        gold = plain(task.doc_to_target(raw))
         twin = digest(messages, gold)
         asked.append([messages, gold, row])
         if own_grader is None:
@@ -270,9 +281,28 @@ def _read_task(task: Any, name: str, include: list[str], limit: int | None, own_
         origin=origin.get("origin") or str(task.config.dataset_path or "custom"),
         revision=origin.get("revision"),
         content_hash=digest(asked),
-        task_version=str(metadata.get("version", "")) if name in ALL_SOURCES or not own_code else own_code,
+        task_version=_version(task, name, own_code),
         drawn=origin.get("drawn"),
     )
+
+
+def _read_scored_task(task: Any, name: str, docs: list[Doc], content_hash: str, own_code: str) -> LoadedTask:
+    origin = _origin(task.eval_docs)
+    return LoadedTask(
+        name=name,
+        grader="likelihood",
+        docs=docs,
+        until=(),
+        origin=origin.get("origin") or str(task.config.dataset_path or "custom"),
+        revision=origin.get("revision"),
+        content_hash=content_hash,
+        task_version=_version(task, name, own_code),
+    )
+
+
+def _version(task: Any, name: str, own_code: str) -> str:
+    version = str((task.config.metadata or {}).get("version", ""))
+    return version if name in ALL_SOURCES or not own_code else own_code
 
 
 def _messages(task: Any, row: Any) -> list[dict[str, str]]:
@@ -309,19 +339,3 @@ def _origin(rows: Any) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _plain(value: Any) -> Any:
-    """`value` as JSON types (numbers of numpy and dates become what JSON makes of them)."""
-    return json.loads(
-        json.dumps(_without_fill(value), default=lambda odd: odd.item() if hasattr(odd, "item") else str(odd))
-    )
-
-
-def _without_fill(value: Any, *, listed: bool = False) -> Any:
-    """Without the nulls by which Arrow makes all objects of a list alike: they depend on the other rows."""
-    if isinstance(value, dict):
-        return {name: _without_fill(part) for name, part in value.items() if not (listed and part is None)}
-    if isinstance(value, list):
-        return [_without_fill(part, listed=True) for part in value]
-    return value

@@ -63,6 +63,9 @@ class Fresh(BaseModel):
     config: dict[str, Any] = {}
 
 
+NOT_SAMPLING = ("repeats", "num_fewshot", "chat_template", "fresh")
+
+
 class TaskSettings(BaseModel):
     """What a suite says of one task; what it leaves out comes from the suite's sampling."""
 
@@ -73,6 +76,10 @@ class TaskSettings(BaseModel):
     top_p: float | None = Field(default=None, gt=0, le=1)
     top_k: int | None = Field(default=None, ge=0)
     max_new_tokens: int | None = Field(default=None, ge=1)
+    num_fewshot: int | None = Field(default=None, ge=0)
+    """Examples before each question, instead of the task file's number."""
+    chat_template: bool | None = None
+    """For tasks of log-likelihoods: ask within the chat template (default: plain text, as these are published)."""
     fresh: Fresh | None = None
 
 
@@ -114,7 +121,7 @@ class Suite(BaseModel):
 
     def sampling_of(self, task: str) -> Sampling:
         """The sampling of one task: its own settings over the suite's."""
-        own = self.settings(task).model_dump(exclude_none=True, exclude={"repeats", "fresh"})
+        own = self.settings(task).model_dump(exclude_none=True, exclude=set(NOT_SAMPLING))
         return self.sampling.model_copy(update=own)
 
     def refuse_strangers(self, data_files: Iterable[str]) -> None:
@@ -173,6 +180,7 @@ class Suite(BaseModel):
                     "family": family,
                     "repeats": self.repeats(task),
                     "sampling": self.sampling_of(task).model_dump(),
+                    **self.settings(task).model_dump(exclude_none=True, include={"num_fewshot", "chat_template"}),
                 }
                 for task, family in self.tasks.items()
             },
