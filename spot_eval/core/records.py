@@ -124,6 +124,24 @@ class Likelihood(Generation):
         return json.dumps(self.choices, separators=(",", ":"), sort_keys=True)
 
 
+def readable_scores(record: Mapping[str, Any], doc: Mapping[str, Any]) -> str | None:
+    """Return the log-likelihoods of a raw record for a reader, a line per text; None if it was generated.
+
+    `doc` is the raw record of its doc, which holds the texts.
+    """
+    choices = record.get("choices")
+    if record.get("kind") != "likelihood" or not isinstance(choices, list):
+        return None
+    texts = (doc.get("likelihood") or {}).get("continuations") or []
+    lines = []
+    for number, one in enumerate(choices):
+        count = "" if one.get("tokens") is None else f", {one['tokens']} tokens"
+        greedy = ", greedy" if one.get("greedy") else ""
+        shown = str(texts[number]).strip() if number < len(texts) else f"choice {number + 1}"
+        lines.append(f"{one.get('logprob'):.3f}{count}{greedy}: {shown}")
+    return "\n".join(lines)
+
+
 @dataclass(frozen=True)
 class Failure:
     """A request that gave no text: a line of `failures.jsonl`. It is not judged, and tried again on resume."""

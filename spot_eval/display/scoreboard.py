@@ -129,9 +129,16 @@ def _metric_lines(tasks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     by_metric: dict[str, dict[str, str]] = {}
     for name, task in tasks.items():
         for metric, estimate in task["metrics"].items():
-            by_metric.setdefault(metric, {})[name] = percent(
-                estimate["mean"], estimate["stderr"], estimate.get("bounds")
+            if metric.startswith("nats_per_"):
+                continue  # shown as perplexities
+            bits = metric == "bits_per_byte"
+            by_metric.setdefault(metric, {})[name] = (
+                _plain_number(estimate)
+                if bits
+                else percent(estimate["mean"], estimate["stderr"], estimate.get("bounds"))
             )
+        for metric, estimate in task.get("perplexities", {}).items():
+            by_metric.setdefault(metric, {})[name] = _plain_number(estimate)
     for metric, shown in by_metric.items():
         if len(shown) > 1:
             yield f"{metric}: {', '.join(f'{name} {value}' for name, value in shown.items())}"
@@ -139,6 +146,12 @@ def _metric_lines(tasks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         own = [f"{metric} {shown[name]}" for metric, shown in by_metric.items() if len(shown) == 1 and name in shown]
         if own:
             yield f"{name}: {', '.join(own)}"
+
+
+def _plain_number(estimate: Mapping[str, Any]) -> str:
+    """Return a metric that is no share: mean and standard error to four figures."""
+    error = "" if estimate["stderr"] is None else f" ± {estimate['stderr']:.2g}"
+    return f"{estimate['mean']:.4g}{error}"
 
 
 def _guesses(ways: Mapping[str, Mapping[str, float]]) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from spot_eval.core.errors import NotComparableError, UserError
 from spot_eval.core.files import JsonLog, read_json, write_json, writing
 from spot_eval.core.progress import Say, progress
-from spot_eval.core.records import Doc, Generation, read_records
+from spot_eval.core.records import Doc, Generation, Likelihood, read_records
 from spot_eval.graders import load_grader
 from spot_eval.metrics.drift import FLOORS, TENTHS, AnswerDrift, drift
 from spot_eval.models.checkpoint import fingerprint, locate, readable_name
@@ -155,7 +155,7 @@ def _chosen(store: RunDirectory, options: DriftOptions) -> tuple[dict[tuple[str,
     found = [
         one
         for one in store.read_generations().values()
-        if (one.task, one.doc_id) in docs and one.repeat < options.repeats
+        if (one.task, one.doc_id) in docs and one.repeat < options.repeats and not isinstance(one, Likelihood)
     ]
     if not found:
         raise UserError(f"{store.path} holds no generated texts of these tasks; drift reads the base's own answers")

@@ -229,10 +229,10 @@ def generate(
             session.write()
 
         try:
+            if scored:  # first: it is quick, and an engine that cannot is known at once
+                score_all(engine, scored, emit)
             if generated := [one.request for one in planned if not isinstance(one.request, LikelihoodRequest)]:
                 engine.generate(generated, emit)
-            if scored:
-                score_all(engine, scored, emit)
         finally:
             session.write(force=True)
     return refused

@@ -80,7 +80,7 @@ def perfect(row: Mapping[str, Any], gold: Any) -> str | None:
     del gold
     right = set(row.get("gold", ()))
     choices = [
-        {"greedy": at in right or not right, "logprob": -0.001 if at in right or not right else -1000.0, "tokens": 1}
+        {"greedy": at in right or not right, "logprob": 0.0 if at in right or not right else -1000.0, "tokens": 1}
         for at in range(row["choices"])
     ]
     return json.dumps(choices, separators=(",", ":"), sort_keys=True)

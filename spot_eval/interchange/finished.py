@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ class AnsweredDoc:
     row: Mapping[str, Any]
     samples: list[Sample]
     texts: list[str | None]
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+    """(context, continuation) of each text that was scored; a rolling text is a continuation without a context."""
+    choices: list[dict[str, Any]] = field(default_factory=list)
+    """Log-likelihood of each pair; empty if a text was generated."""
 
 
 def load_finished(path: Path) -> Side:
@@ -55,7 +60,19 @@ def answered(side: Side, task: str) -> Iterator[AnsweredDoc]:
                 row=doc["row"],
                 samples=list(samples),
                 texts=[plain(record["text"]) if record else None for record in records],
+                pairs=_pairs(doc.get("likelihood") or {}),
+                choices=next((record["choices"] for record in records if record and record.get("choices")), []),
             )
+
+
+def _pairs(scored: Mapping[str, Any]) -> list[tuple[str, str]]:
+    texts = scored.get("continuations", [])
+    contexts = [
+        one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in scored.get("contexts", [])
+    ]
+    if len(contexts) <= 1:
+        contexts = (contexts or [""]) * len(texts)
+    return list(zip(contexts, texts, strict=True))
 
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")

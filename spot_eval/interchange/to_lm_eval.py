@@ -46,13 +46,23 @@ def _line(side: Side, task: str, doc: AnsweredDoc) -> dict[str, Any]:
         known = [value for sample in doc.samples if (value := sample.metrics.get(name)) is not None]
         if known:
             metrics[name] = sum(known) / len(known)
+    asked: dict[str, Any] = {"arg_0": prompt, "arg_1": _generation_kwargs(settings["sampling"])}
+    arguments: dict[str, Any] = {"gen_args_0": asked}
+    resps: list[Any] = [texts]
+    filtered: list[Any] = [texts[0]] if len(texts) == 1 else [texts]
+    if doc.choices:
+        filtered = [[str(one["logprob"]), str(one["greedy"])] for one in doc.choices]
+        resps = [[one] for one in filtered]
+        arguments = {
+            f"gen_args_{number}": {"arg_0": context, "arg_1": text} for number, (context, text) in enumerate(doc.pairs)
+        }
     return clean({
         "doc_id": doc.doc_id,
         "doc": doc.row,
         "target": doc.gold if isinstance(doc.gold, str) else json.dumps(doc.gold, ensure_ascii=False),
-        "arguments": {"gen_args_0": {"arg_0": prompt, "arg_1": _generation_kwargs(settings["sampling"])}},
-        "resps": [texts],
-        "filtered_resps": [texts[0]] if len(texts) == 1 else [texts],
+        "arguments": arguments,
+        "resps": resps,
+        "filtered_resps": filtered,
         "filter": FILTER,
         "metrics": list(metrics),
         "doc_hash": _sha256(json.dumps(clean(doc.row), indent=2, ensure_ascii=False)),
@@ -69,7 +79,7 @@ def _results(side: Side, hashes: dict[str, str]) -> dict[str, Any]:
     for task in tasks:
         entry = board["tasks"][task]
         results[task] = {"alias": task, "sample_len": entry["docs"]}
-        for name, found in {**entry["metrics"], METRIC: entry}.items():
+        for name, found in {**entry["metrics"], **entry.get("perplexities", {}), METRIC: entry}.items():
             stderr = found["stderr"]
             results[task] |= {
                 f"{name},{FILTER}": found["mean"],
@@ -82,7 +92,7 @@ def _results(side: Side, hashes: dict[str, str]) -> dict[str, Any]:
         "configs": {
             task: {
                 "task": task,
-                "output_type": "generate_until",
+                "output_type": data[task].get("output_type", "generate_until"),
                 "repeats": suite["tasks"][task]["repeats"],
                 "generation_kwargs": _generation_kwargs(suite["tasks"][task]["sampling"]),
                 "metadata": {"version": data[task].get("task_version"), "grader": data[task].get("grader")},
@@ -90,7 +100,7 @@ def _results(side: Side, hashes: dict[str, str]) -> dict[str, Any]:
             for task in tasks
         },
         "versions": {task: data[task].get("task_version") for task in tasks},
-        "n-shot": dict.fromkeys(tasks, 0),
+        "n-shot": {task: data[task].get("num_fewshot", 0) for task in tasks},
         "higher_is_better": {task: {METRIC: True} for task in tasks},
         "n-samples": {
             task: {"original": board["tasks"][task]["docs"], "effective": board["tasks"][task]["docs_judged"]}

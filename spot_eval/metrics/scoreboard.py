@@ -28,6 +28,8 @@ from spot_eval.metrics.estimates import (
     weighted_mean_over_docs,
 )
 
+MOST_NATS = 700.0  # beyond that a float cannot hold the perplexity
+
 
 def scoreboard(
     samples: Iterable[Sample],
@@ -121,8 +123,23 @@ def task_scores(samples: Sequence[Sample], cluster_of: Mapping[str, str] | None 
         "unparsed": sum(sample.unparsed for sample in samples) / count,
         "not_judged": sum(sample.not_judged for sample in samples) / count,
         "output_tokens": _mean([float(sample.output_tokens or 0) for sample in with_text]),
-        "metrics": _metrics(docs),
+        "metrics": (metrics := _metrics(docs)),
+        **({"perplexities": found} if (found := perplexities(metrics)) else {}),
     }
+
+
+PERPLEXITIES = {"nats_per_word": "word_perplexity", "nats_per_byte": "byte_perplexity", "nats_per_target": "perplexity"}
+"""Metrics in nats, by the perplexity that each is the logarithm of."""
+
+
+def perplexities(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return mean and standard error (by the delta method) of each perplexity, from the mean in nats."""
+    found = {}
+    for nats, name in PERPLEXITIES.items():
+        if (one := metrics.get(nats)) and one["mean"] is not None and one["mean"] < MOST_NATS:
+            mean = math.exp(one["mean"])
+            found[name] = {"mean": mean, "stderr": None if one["stderr"] is None else mean * one["stderr"]}
+    return found
 
 
 def docs_of(samples: Iterable[Sample]) -> dict[str, list[Sample]]:

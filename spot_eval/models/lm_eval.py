@@ -35,6 +35,15 @@ from spot_eval.models.checkpoint import (
     shown_fingerprint,
     weight_files,
 )
+from spot_eval.models.likelihood import (
+    ChoiceScore,
+    Continuation,
+    LikelihoodRequest,
+    Pair,
+    ScoreEmit,
+    Scores,
+    unable,
+)
 from spot_eval.models.prompts import (
     NO_TEMPLATE,
     ChatTokenizer,
@@ -131,6 +140,10 @@ class LmEvalModel:
         if self._template == NO_TEMPLATE:
             return [plain_prompt(messages) for messages in conversations]
         return [chat_prompt(messages, self._thinking) for messages in conversations]
+
+    def encode(self, pairs: Sequence[Pair]) -> list[Continuation]:
+        """Return the texts as they are: the class makes tokens of them."""
+        return [Continuation(pair) for pair in pairs]
 
     def open(self) -> LmEvalEngine:
         """Have the class load its model. Raises UserError if it cannot, or if a weight is NaN."""
@@ -249,6 +262,43 @@ class LmEvalEngine:
                     emit(Completion(request.key, text, "unknown", None, None))
                 else:
                     emit(Refusal(request.key, "the class gave no text"))
+
+    def score(self, requests: Sequence[LikelihoodRequest], emit: ScoreEmit) -> None:
+        """Score all requests, a chunk at a time; see `ScoringEngine.score`.
+
+        Raises UserError if the class gives no log-likelihoods, EngineDiedError if it breaks off.
+        """
+        groups: dict[bool, list[LikelihoodRequest]] = {False: [], True: []}
+        for request in requests:
+            groups[request.continuations[0].pair.context is None].append(request)
+        for rolling, group in groups.items():
+            for start in range(0, len(group), self._chunk):
+                self._score_chunk(group[start : start + self._chunk], emit, rolling=rolling)
+
+    def _score_chunk(self, chunk: Sequence[LikelihoodRequest], emit: ScoreEmit, *, rolling: bool) -> None:
+        pairs = [one.pair for request in chunk for one in request.continuations]
+        kind = "loglikelihood_rolling" if rolling else "loglikelihood"
+        texts = [(pair.continuation,) if rolling else (pair.context, pair.continuation) for pair in pairs]
+        instances = [self._instance(kind, {}, text, at) for at, text in enumerate(texts)]
+        ask = getattr(self._model, kind)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                answers = ask(instances, **({"disable_tqdm": True} if _takes(ask, "disable_tqdm") else {}))
+        except NotImplementedError as problem:
+            raise unable(f"lm-eval's class {self._name}", f"choose another engine ({_line(problem)})") from problem
+        except CLASS_ERRORS as problem:
+            raise EngineDiedError(
+                f"{PREFIX}{self._name} broke off: {_line(problem)}; what was finished is kept, the same command "
+                "goes on from there"
+            ) from problem
+        found = iter(answers)
+        for request in chunk:
+            scores = []
+            for _ in request.continuations:
+                answer = next(found)
+                logprob, greedy = (answer, False) if rolling else answer
+                scores.append(ChoiceScore(float(logprob), None, bool(greedy)))
+            emit(Scores(request.key, tuple(scores)))
 
     def close(self) -> None:
         """Lets the model go."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.progress import progress
-from spot_eval.core.records import Doc, Sample, read_records
+from spot_eval.core.records import Doc, Likelihood, Sample, read_records
 from spot_eval.graders import GRADER_FIELDS, load_grader
 from spot_eval.graders.base import Verdict
 from spot_eval.graders.pool import Job, Pool
@@ -30,8 +30,8 @@ def attempts(run: Path) -> Iterator[Attempt]:
     generations = store.read_generations()
     for sample in read_records(run / "samples.jsonl", Sample):
         doc, one = docs[sample.task, sample.doc_id], generations.get(sample.key)
-        if one is None:
-            continue  # asked, and never answered: there is nothing to learn from
+        if one is None or isinstance(one, Likelihood):
+            continue  # asked, and never answered, or nothing was written: there is nothing to learn from
         yield Attempt(
             id=f"{sample.task}/{doc.row.get('id', sample.doc_id)}/{sample.repeat}",
             doc=f"{sample.task}/{sample.doc_hash}",

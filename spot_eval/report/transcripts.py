@@ -21,6 +21,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
 
+from spot_eval.core.records import readable_scores
 from spot_eval.report.doc_table import DocRow, most_telling_first
 from spot_eval.runs.finished import Side
 from spot_eval.runs.record_index import Place, RecordFile
@@ -160,7 +161,7 @@ class _Reader:
                 if isinstance(message, dict)
             ],
             "gold": _readable(doc.get("gold")),
-            "texts": [self._of_run(run, row, ends) for run in range(len(self.sides))],
+            "texts": [self._of_run(run, row, ends, doc) for run in range(len(self.sides))],
         }
 
     def weight(self, row: DocRow, ends: tuple[int, int] | None) -> int:
@@ -182,12 +183,12 @@ class _Reader:
                 return found
         return None
 
-    def _of_run(self, run: int, row: DocRow, ends: tuple[int, int] | None) -> list[Text]:
+    def _of_run(self, run: int, row: DocRow, ends: tuple[int, int] | None, doc: dict[str, Any]) -> list[Text]:
         side, file = self.sides[run], self._texts[run]
         texts: list[Text] = []
         for sample in row.samples[run] or ():
             record = file.read(side.texts.get((sample.key,)))
-            text = record.get("text") if record else None
+            text = (readable_scores(record, doc) or record.get("text")) if record else None
             if not isinstance(text, str):
                 texts.append(None)
             elif ends is None:

@@ -101,7 +101,7 @@ def _asked(task: Any, raw: Any, chat_template: bool) -> tuple[list[Any], list[st
 def _messages(scored: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the prompt as turns for a reader: the context, or what the contexts have in common and each by itself."""
     if scored["rolling"]:
-        return [{"role": "user", "content": ""}]
+        return [{"role": "user", "content": "\n\n".join(scored["continuations"])}]
     contexts = scored["contexts"]
     if len(contexts) == 1 and not isinstance(contexts[0], str):
         return list(contexts[0])

@@ -50,6 +50,7 @@ class LoadedTask:
     content_hash: str  # of messages, gold and rows of the docs that are asked
     task_version: str
     drawn: dict[str, Any] | None = None  # seed and generator, where the rows were made and not read
+    scored: tuple[str, int] | None = None  # lm-eval's output type and number of examples, if log-likelihoods are asked
 
     def manifest(self) -> dict[str, Any]:
         """What decides scores: goes into the run's configuration."""
@@ -60,6 +61,7 @@ class LoadedTask:
             "until": list(self.until),
             "task_version": self.task_version,
             **({"drawn": self.drawn} if self.drawn else {}),
+            **({"output_type": self.scored[0], "num_fewshot": self.scored[1]} if self.scored else {}),
         }
 
 
@@ -296,6 +298,7 @@ def _read_scored_task(task: Any, name: str, docs: list[Doc], content_hash: str, 
         origin=origin.get("origin") or str(task.config.dataset_path or "custom"),
         revision=origin.get("revision"),
         content_hash=content_hash,
+        scored=(task.config.output_type, task.config.num_fewshot or 0),
         task_version=_version(task, name, own_code),
     )
 

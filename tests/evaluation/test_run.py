@@ -385,7 +385,7 @@ doc_to_target: "{{answer}}"
         (("task: own\n", "task: own\nmetadata: {grader: nosuch}\n"), "there is no grader 'nosuch'"),
         (("task: own\n", "task: own\nmetadata: {grader: connect4}\n"), "doc 0: grader connect4 reads 'state'"),
         (("task: own\n", "task: connect4\n"), "has the name of one of spot-eval's own"),
-        (("generate_until", "multiple_choice"), "needs log-likelihoods"),
+        (("generate_until", "generate_all"), "generate_all"),
     ],
 )
 def test_a_broken_task_of_the_users_own_is_one_sentence(

@@ -83,7 +83,7 @@ YAML = [
     (("task: own", "include: base.yaml\ntask: own"), "own.yaml, line 1: include: there is no file base.yaml"),
     (("task: own", "task: connect4"), "own.yaml, line 1: connect4 is the name of one of spot-eval's own"),
     (("test_split: test", "test_split: dev"), "own.yaml: "),
-    (("generate_until", "multiple_choice"), "own.yaml: task own: output_type multiple_choice needs log-likelihoods"),
+    (("generate_until", "generate_all"), "own.yaml: ValueError: Got invalid output_type"),
     (("task: own", "task: own\nmetadata: {grader: math}"), "own.yaml: task own: there is no grader 'math'"),
 ]
 

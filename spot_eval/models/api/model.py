@@ -25,6 +25,7 @@ from spot_eval.models.api.settings import ApiSettings, base_url
 from spot_eval.models.api.wire import OPTIONAL, Dialect, Form, Reply, asked, body, named_in, read_reply
 from spot_eval.models.base import EngineFacts, Request
 from spot_eval.models.checkpoint import DECIDING_SUFFIXES, read_config
+from spot_eval.models.likelihood import Continuation, Pair, unable
 from spot_eval.models.prompts import (
     NO_TEMPLATE,
     ChatTokenizer,
@@ -113,6 +114,10 @@ class ServedModel:
             return prompts
         with Background() as background:
             return background.run(self._counted(prompts, self.facts.context))
+
+    def encode(self, pairs: Sequence[Pair]) -> list[Continuation]:
+        """Return the pairs with their tokens. Raises UserError: a server's prompt log-probabilities are not read."""
+        raise unable(self.url, "evaluate the checkpoint itself (--engine hf or vllm), or leave them out with --tasks")
 
     def _form(self) -> Form:
         if self._tokenizer:
