@@ -17,15 +17,15 @@ from spot_eval.gating.rules import gate
 from spot_eval.report import verdict
 from spot_eval.report.curves import load_curves
 from spot_eval.runs.baseline import PublishedBaseline, load_baseline
-from spot_eval.runs.finished import Side, load_side
+from spot_eval.runs.finished import FinishedRun, read_run
 
 
 @dataclass(frozen=True)
 class Story:
     """What a report tells: a run, its bases (the first is the one that counts), and what was concluded."""
 
-    candidate: Side
-    bases: Sequence[Side] = ()
+    candidate: FinishedRun
+    bases: Sequence[FinishedRun] = ()
     comparisons: Sequence[Mapping[str, Any]] = ()  # one a base, as in comparison.json
     published: Sequence[PublishedBaseline] = ()
     gate: Mapping[str, Any] | None = None  # as in gate.json, against the first base
@@ -33,14 +33,14 @@ class Story:
     curves: Mapping[str, Any] | None = None  # a comparison.json with checkpoints of a training run
 
     @property
-    def sides(self) -> list[Side]:
+    def sides(self) -> list[FinishedRun]:
         """All runs, the candidate first."""
         return [self.candidate, *self.bases]
 
     @property
     def labels(self) -> list[str]:
         """A name for each run that tells it from the others."""
-        names = [side.judged.name for side in self.sides]
+        names = [side.name for side in self.sides]
         names = [name if names.count(name) == 1 else side.path.resolve().name
                  for name, side in zip(names, self.sides, strict=True)]  # fmt: skip
         roles = ["candidate", *(f"base {number}" if number > 1 else "base" for number in range(1, len(names)))]
@@ -66,14 +66,14 @@ def load_story(
     by the default one. Raises UserError where one cannot be read, NotComparableError where one may not be compared.
     """
     curves = load_curves(curve_file) if curve_file else None
-    candidate = load_side(run)
-    sides: list[Side] = []
+    candidate = read_run(run)
+    sides: list[FinishedRun] = []
     published: list[PublishedBaseline] = []
     for name in bases:
         if (found := Path(name)).is_dir():
             if found.resolve() == run.resolve():
                 raise UserError(f"{name} is the run itself; name another run as its base")
-            sides.append(load_side(found))
+            sides.append(read_run(found))
         else:
             baseline = load_baseline(name)  # raises for what is neither
             assert isinstance(baseline, PublishedBaseline)
@@ -81,12 +81,12 @@ def load_story(
     if not sides:
         return Story(candidate, published=published, curves=curves)
     policy, source = load_policy(policy_file) if policy_file else _last_policy(run, sides[0]) or load_policy(None)
-    decided, first = gate(candidate.judged, sides[0].judged, policy, source)
-    others = [compare_one(candidate.judged, side.judged, policy.alpha) for side in sides[1:]]
+    decided, first = gate(candidate, sides[0], policy, source)
+    others = [compare_one(candidate, side, policy.alpha) for side in sides[1:]]
     return Story(candidate, sides, [*first["comparisons"], *others], published, decided, policy.alpha, curves)
 
 
-def _last_policy(run: Path, base: Side) -> tuple[Policy, str] | None:
+def _last_policy(run: Path, base: FinishedRun) -> tuple[Policy, str] | None:
     """The policy by which the gate last judged this pair, so that the report and the gate do not disagree."""
     path = run / "gate.json"
     if not path.is_file():
