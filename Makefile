@@ -15,7 +15,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spot-eval needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q $$(grep '^torch==' constraints.txt)
-	$(BIN)/pip install -q -c constraints.txt -e '.[hf,code,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[hf,code,fresh,dev]'
 	touch $@
 
 demo: $(READY)  ## the embedded miniature, from checkpoint to scoreboard

@@ -18,6 +18,7 @@ from spot_eval.commands import (
     compare,
     connect4,
     doctor,
+    drift,
     export_import,
     gate,
     grade,
@@ -44,6 +45,7 @@ verb(app, "run", *run.EXAMPLES)(run.run_command)
 verb(app, "grade", *grade.EXAMPLES)(grade.grade_command)
 verb(app, "runs", *runs.EXAMPLES)(runs.runs_command)
 verb(app, "compare", *compare.EXAMPLES)(compare.compare_command)
+verb(app, "drift", *drift.EXAMPLES)(drift.drift_command)
 verb(app, "gate", *gate.EXAMPLES)(gate.gate_command)
 verb(app, "power", *power.EXAMPLES)(power.power_command)
 verb(app, "report", *report.EXAMPLES)(report.report_command)

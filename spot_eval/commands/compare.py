@@ -11,6 +11,7 @@ from spot_eval.commands.common import print_json, say
 
 EXAMPLES = (
     "spot-eval compare runs/new runs/base",
+    "spot-eval compare runs/new runs/base --by subject",
     "spot-eval compare runs/a runs/b runs/c --baseline runs/base -o comparison.json",
 )
 
@@ -24,6 +25,14 @@ def compare_command(
     ],
     *,
     baseline: Annotated[str | None, typer.Option("--baseline", metavar="RUN", help="The base run.")] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="COLUMN",
+            help="Name what was lost: slices by a column of the rows, or length, ply, instruction. Repeatable.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="FILE", help="File to write. [default: comparison.json in each RUN]"),
@@ -35,6 +44,7 @@ def compare_command(
     Of more than two runs, every pair is compared as well."""
     from spot_eval.comparison.all_pairs import compare_pairs
     from spot_eval.comparison.compare import compare
+    from spot_eval.comparison.slices import slices
     from spot_eval.core.errors import UserError
     from spot_eval.core.files import write_json
     from spot_eval.runs.baseline import load_base_run
@@ -43,6 +53,8 @@ def compare_command(
         raise UserError(f"compare needs a run and a base: spot-eval compare {runs[0]} BASE")
     *candidates, base = (load_base_run(name) for name in [*runs, *([baseline] if baseline else [])])
     found = compare(candidates, base)
+    for entry, candidate in zip(found["comparisons"], candidates, strict=True):
+        entry["slices"] = [slices(candidate, base, column) for column in by or ()]
     if len(candidates) > 1:
         found["pairs"] = compare_pairs([*candidates, base])
     written = []

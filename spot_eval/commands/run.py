@@ -81,11 +81,16 @@ def run_command(
     fresh: Annotated[
         bool,
         typer.Option(
-            "--fresh", help="Draw new Connect4 boards. A later run with --baseline on this one uses them too."
+            "--fresh",
+            help="Draw new Connect4 boards and generated rows; a later run with --baseline uses them.",
         ),
     ] = False,
     connect4_seed: Annotated[
         int | None, typer.Option(min=0, metavar="S", help="Seed of the Connect4 boards. [default: the task's]")
+    ] = None,
+    fresh_seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**31 - 1, metavar="S", help="Seed of generated rows. [default: the suite's]"),
     ] = None,
     baseline: BaselineOption = None,
     out: Annotated[
@@ -109,6 +114,10 @@ def run_command(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Allow Python code that comes with the checkpoint.")
     ] = False,
+    drift: Annotated[
+        Path | None,
+        typer.Option("--drift", metavar="BASE_RUN", help="Measure drift from this run's model too; see `drift`."),
+    ] = None,
     workers: Workers = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show requests, cost and problems; load and write nothing.")
@@ -140,6 +149,7 @@ def run_command(
         seed=seed,
         fresh=fresh,
         connect4_seed=connect4_seed,
+        fresh_seed=fresh_seed,
         baseline=baseline,
         out=out,
         chat_template=chat_template,
@@ -151,6 +161,8 @@ def run_command(
     each = options_of_each(options, models, say) if several else [options]
     if engine is None:
         each = [replace(one, engine="api") if "://" in one.model else one for one in each]
+    if drift:
+        _check_drift(drift, each)
     if dry_run:
         _dry_run(each, as_json)
     elif several:
@@ -158,6 +170,41 @@ def run_command(
     else:
         path, board = run(each[0], say)
         show_board(path, board, as_json)
+        if drift:
+            _drift(each[0], path, drift)
+
+
+def _check_drift(baseline: Path, each: Sequence[RunOptions]) -> None:
+    """Raise UserError if drift cannot follow this run; nothing has been generated yet."""
+    from spot_eval.core.errors import UserError
+    from spot_eval.models.registry import check_engine
+    from spot_eval.runs.directory import RunDirectory
+
+    RunDirectory.at(baseline)
+    check_engine("hf")
+    if len(each) > 1 or each[0].engine not in {"hf", "vllm"}:
+        raise UserError("--drift follows the run of one checkpoint (--engine hf or vllm); use `spot-eval drift` later")
+
+
+def _drift(options: RunOptions, path: Path, baseline: Path) -> None:
+    """Measure drift into the run's folder. It goes to stderr, since stdout is the scoreboard's."""
+    from rich.console import Console
+
+    from spot_eval.display.drift import print_drift
+    from spot_eval.evaluation.drift import DriftOptions, measure_drift
+
+    found = measure_drift(
+        DriftOptions(
+            candidate=options.model,
+            baseline=baseline,
+            run=path,
+            chat_template=options.chat_template,
+            out=path / "drift",
+            trust_remote_code=options.trust_remote_code,
+        ),
+        say,
+    )[1]
+    print_drift(found, Console(stderr=True))
 
 
 def _run_several(each: Sequence[RunOptions], as_json: bool) -> None:

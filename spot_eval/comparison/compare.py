@@ -26,6 +26,7 @@
        "flips": [{"task", "doc_id", "doc_hash", "outcome": "gained" | "lost", "candidate", "base": doc means,
                   "mean": difference, "repeats": {…}, "crossed": from mostly right to mostly wrong, or back}],
                  lost before gained, the largest difference first
+       "slices": one per `--by`, as comparison/slices.py has it; empty otherwise,
        "time": {"wall_time_s" | "output_tokens" | "tokens_per_s": {"candidate", "base"}}}],
      "curves": [{"training_run": "run7", "points": [{"step": 500, "comparison": 0}, …]}],
      "pairs": of more than two runs, as comparison/all_pairs.py has it; absent otherwise}

@@ -25,6 +25,7 @@ class RunOptions:
     seed: int = 0
     fresh: bool = False
     connect4_seed: int | None = None
+    fresh_seed: int | None = None
     baseline: str | None = None
     out: Path | None = None
     parent: Path = Path("runs")

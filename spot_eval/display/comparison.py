@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spot_eval.display.format import clock, family_title, p_value, percent, plain, safe, signed
+from spot_eval.display.slices import print_slices
 
 SHOWN_FLIPS = 5
 CHANGED = {"truncated": "truncated", "unparsed": "unparsed", "not_judged": "not judged"}
@@ -23,6 +24,8 @@ def print_comparison(comparison: Mapping[str, Any], console: Console, notes: Seq
         console.print(_table(entry, title))
         for line in remarks(entry):
             console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
+        for one in entry.get("slices", ()):
+            print_slices(one, console)
         console.print()
     print_curves(comparison, console)
     if "pairs" in comparison:

@@ -142,6 +142,7 @@ def _guesses(ways: Mapping[str, Mapping[str, float]]) -> str:
         "every move": "every move",
         "commonest": "the commonest answer",
         "at random": "a random answer",
+        "constant": "the best constant answer scores",
     }
     return ", ".join(f"{names.get(way, way)} {percent(scores['joint'])}" for way, scores in ways.items())
 

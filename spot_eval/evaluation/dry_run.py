@@ -83,7 +83,11 @@ class LocalOnly:
         """Load the docs of every task whose rows are on this machine; note what a run would do about the others."""
         tasks = TaskSet()
         loader = TaskLoader(
-            suite, data_dirs=options.data_dirs, data_files=options.data_files, connect4_seed=options.connect4_seed
+            suite,
+            data_dirs=options.data_dirs,
+            data_files=options.data_files,
+            connect4_seed=options.connect4_seed,
+            fresh_seed=options.fresh_seed,
         )
         for task in suite.tasks:
             source = ALL_SOURCES.get(task)

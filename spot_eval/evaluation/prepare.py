@@ -73,6 +73,7 @@ class Fetching:
             data_files=options.data_files,
             limit=options.limit,
             connect4_seed=options.connect4_seed,
+            fresh_seed=options.fresh_seed,
         )
         for name, reason in left_out.items():
             self._say(f"{name} is left out, and its family has no mean: {reason}")

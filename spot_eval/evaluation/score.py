@@ -33,7 +33,8 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
         ),
     }
     boards = (doc for doc in read_records(store.path / "docs.jsonl", Doc) if _is_board(manifest, doc.task))
-    if guessed := guessing(boards):
+    guessed = guessing(boards) | _generated_guesses(manifest["config"]["data"])
+    if guessed:
         board["guessing"] = guessed
     if probe := contamination(samples):
         board["contamination"] = probe
@@ -46,3 +47,9 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
 
 def _is_board(manifest: Mapping[str, Any], task: str) -> bool:
     return manifest["config"]["data"][task]["grader"] == "connect4"
+
+
+def _generated_guesses(data: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Guess rates of tasks that a generator drew, in the form of Connect4's."""
+    drawn = {task: entry.get("drawn") or {} for task, entry in data.items()}
+    return {task: {"constant": {"joint": one["guess"]}} for task, one in drawn.items() if "guess" in one}

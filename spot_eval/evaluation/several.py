@@ -19,6 +19,8 @@ from typing import Any
 from spot_eval.core.errors import Interrupted, UserError
 from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
+from spot_eval.evaluation.checks import chosen_suite
+from spot_eval.evaluation.connect4_seed import with_boards
 from spot_eval.evaluation.run import run
 from spot_eval.models.vllm.lifetime import die_with_parent
 
@@ -35,12 +37,12 @@ class Outcome:
 
 
 def options_of_each(options: RunOptions, models: Sequence[str], say: Say) -> list[RunOptions]:
-    """Return the options of each model's run. All are asked the same Connect4 boards.
+    """Return the options of each model's run. All are asked the same drawn rows.
 
     Args:
         options: options shared by all; its `out` names the folder for the run directories.
         models: folder, hub id or URL of each model. One that is named twice is run once.
-        say: receives the seed if fresh boards are drawn.
+        say: receives the seed if fresh rows are drawn.
 
     Raises UserError if an option applies to one model only.
     """
@@ -50,12 +52,9 @@ def options_of_each(options: RunOptions, models: Sequence[str], say: Say) -> lis
         raise UserError(
             f"{options.out} is a run directory; with several --model, --out names a folder for all their runs"
         )
-    if options.fresh and not options.baseline and options.connect4_seed is None:
-        from connect4.boards.random_stream import drawn_seed
-
-        options = replace(options, fresh=False, connect4_seed=drawn_seed())
-        say(f"--fresh: all models get Connect4 boards of seed {options.connect4_seed}; to resume: --connect4-seed "
-            f"{options.connect4_seed} instead")  # fmt: skip
+    if options.fresh and not options.baseline:
+        drawn = with_boards(replace(options, out=None), chosen_suite(options), None, say)
+        options = replace(drawn, out=options.out, fresh=False)
     shared = replace(options, out=None, parent=options.out or options.parent)
     return [replace(shared, model=model) for model in dict.fromkeys(models)]
 

@@ -24,6 +24,7 @@ GRADERS = {
     "connect4": "spot_eval.graders.connect4",
     "miniature": "spot_eval.graders.miniature",
     "code": "spot_eval.graders.code.grader",
+    "reasoning_gym": "spot_eval.graders.reasoning_gym",
     "lm_eval": "spot_eval.graders.lm_eval",
 }
 
@@ -33,6 +34,7 @@ GRADER_FIELDS = {
     "ifeval": ("key", "prompt", "instruction_id_list", "kwargs"),
     "connect4": ("state",),
     "code": ("test",),
+    "reasoning_gym": ("generator", "question", "answer", "metadata", "config"),
     "miniature": (),
 }
 """What each grader reads of a doc: a row without it is refused before anything is generated."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,14 @@ def _changes(options: RunOptions, tasks: Sequence[LoadedTask]) -> dict[str, Any]
         "limit": options.limit,
         "repeats": options.repeats,
         "max_new_tokens": options.max_new_tokens,
-        "connect4_seed": next((task.drawn["seed"] for task in tasks if task.drawn and task.drawn["fresh"]), None),
+        "connect4_seed": _fresh_seed(task for task in tasks if task.grader == "connect4"),
+        "fresh_seed": _fresh_seed(task for task in tasks if task.grader == "reasoning_gym"),
     }
     return {name: value for name, value in given.items() if value}
+
+
+def _fresh_seed(tasks: Iterable[LoadedTask]) -> int | None:
+    return next((task.drawn["seed"] for task in tasks if task.drawn and task.drawn["fresh"]), None)
 
 
 def build_manifest(

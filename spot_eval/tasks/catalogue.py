@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 
 from spot_eval.core.paths import folder
 from spot_eval.tasks.data.sources import ALL_SOURCES, Source, at_hand
-from spot_eval.tasks.suite import Suite, load_suite, suite_names
+from spot_eval.tasks.suite import Fresh, Suite, load_suite, suite_names
 
 
 def catalogue(suite_name: str, data_dirs: Sequence[Path], data_files: Mapping[str, Path]) -> list[dict[str, Any]]:
@@ -24,6 +25,9 @@ def catalogue(suite_name: str, data_dirs: Sequence[Path], data_files: Mapping[st
     embedded = _embedded()
     for task, family in suite.tasks.items():
         source = ALL_SOURCES.get(task)
+        if fresh := suite.settings(task).fresh:
+            entries.append(_generated(task, family, suite.repeats(task), fresh))
+            continue
         entries.append(
             {
                 "task": task,
@@ -36,6 +40,19 @@ def catalogue(suite_name: str, data_dirs: Sequence[Path], data_files: Mapping[st
             }
         )
     return entries
+
+
+def _generated(task: str, family: str, repeats: int, fresh: Fresh) -> dict[str, Any]:
+    """The entry of a task that a generator draws: at hand if the generator is."""
+    return {
+        "task": task,
+        "family": family,
+        "docs": fresh.n,
+        "repeats": repeats,
+        "source": f"reasoning-gym:{fresh.generator}",
+        "gated": False,
+        "at_hand": "drawn from a seed" if find_spec("reasoning_gym") else None,
+    }
 
 
 def _source(source: Source) -> str:

@@ -12,7 +12,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.paths import folder
 from spot_eval.core.records import Doc, digest, doc_hash
 from spot_eval.graders import GRADER_FIELDS
+from spot_eval.tasks.data.reasoning_gym import draw
 from spot_eval.tasks.data.sources import ALL_SOURCES, MissingData
-from spot_eval.tasks.suite import Suite, nearest
+from spot_eval.tasks.suite import Fresh, Suite, nearest
 from spot_eval.tasks.user_code import RunawayError, guarded, one_line, own_place
 
 # What lm-eval, datasets and a task's own Python raise for a task that is wrong.
@@ -67,13 +68,17 @@ def load_tasks(
     data_files: Mapping[str, Path] | None = None,
     limit: int | None = None,
     connect4_seed: int | None = None,
+    fresh_seed: int | None = None,
 ) -> tuple[list[LoadedTask], dict[str, str]]:
-    """The suite's tasks with their docs, the first `limit` of each where given; `connect4_seed` draws other boards.
+    """The suite's tasks with their docs, the first `limit` of each where given; `connect4_seed` draws other boards,
+    `fresh_seed` other rows of tasks that a generator draws.
 
     Returns (tasks, left_out): a gated data set that is not at hand is left out with the reason, so that the rest can
     run; its family then has no mean. Any other missing or malformed data raises UserError.
     """
-    loader = TaskLoader(suite, data_dirs=data_dirs, data_files=data_files, connect4_seed=connect4_seed)
+    loader = TaskLoader(
+        suite, data_dirs=data_dirs, data_files=data_files, connect4_seed=connect4_seed, fresh_seed=fresh_seed
+    )
     loaded, left_out = [], {}
     for name in suite.tasks:
         try:
@@ -107,6 +112,7 @@ class TaskLoader:
         data_dirs: Sequence[Path] = (),
         data_files: Mapping[str, Path] | None = None,
         connect4_seed: int | None = None,
+        fresh_seed: int | None = None,
         unchecked: bool = False,
         cpu_seconds: float | None = None,
     ) -> None:
@@ -116,7 +122,7 @@ class TaskLoader:
         if not sys.stderr.isatty():
             importlib.import_module("datasets").disable_progress_bars()
         self.suite = suite
-        self._cpu_seconds = cpu_seconds
+        self._cpu_seconds, self._fresh_seed = cpu_seconds, fresh_seed
         self._include = [str(folder("tasks")), *([suite.tasks_dir] if suite.tasks_dir else [])]
         self._data_files = {task: str(path) for task, path in (data_files or {}).items()}
         metadata: dict[str, Any] = {
@@ -132,6 +138,8 @@ class TaskLoader:
 
         Raises MissingData where its rows are not at hand, UserError for anything else.
         """
+        if fresh := self.suite.settings(name).fresh:
+            return drawn_task(name, fresh, self._fresh_seed, limit)
         known = self._manager.all_subtasks
         if name not in known:
             raise UserError(f"suite {self.suite.name}: there is no task {name!r}{nearest(name, known)}")
@@ -156,6 +164,36 @@ class TaskLoader:
         """Whether a run can do without the task: its data set is gated, nobody named a file, and there are others."""
         gated = name in ALL_SOURCES and ALL_SOURCES[name].gated
         return gated and name not in self._data_files and len(self.suite.tasks) > 1
+
+
+ASKED_FOR = "\n\nGive your final answer, and nothing else, between <answer> and </answer>."
+
+
+def drawn_task(name: str, fresh: Fresh, seed: int | None, limit: int | None) -> LoadedTask:
+    """Draw a task that has no file: see `tasks.data.reasoning_gym`. `seed` replaces the suite's."""
+    drawn = draw(fresh, seed)
+    docs = []
+    for number, row in enumerate(drawn.rows[:limit]):
+        messages = [{"role": "user", "content": row["question"].strip() + ASKED_FOR}]
+        docs.append(Doc(name, number, doc_hash(messages, row["answer"]), messages, row["answer"], row))
+    seen = Counter(doc.doc_hash for doc in docs)
+    if twins := [doc.doc_id for doc in docs if seen[doc.doc_hash] > 1]:
+        later = Counter[str]()
+        for at in twins:
+            doc = docs[at]
+            docs[at] = replace(doc, doc_hash=doc_hash(doc.messages, doc.gold, later[doc.doc_hash]))
+            later[doc.doc_hash] += 1
+    return LoadedTask(
+        name=name,
+        grader="reasoning_gym",
+        docs=docs,
+        until=(),
+        origin=f"{drawn.facts['generator']} {drawn.facts['version']}, seed {drawn.facts['seed']}",
+        revision=None,
+        content_hash=digest([[doc.messages, doc.gold, doc.row] for doc in docs]),
+        task_version=drawn.facts["version"],
+        drawn=drawn.facts,
+    )
 
 
 def names_of_ours() -> set[str]:

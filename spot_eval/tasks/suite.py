@@ -9,6 +9,8 @@
         math500: {repeats: 4}
       general:
         my_task: {repeats: 1, max_new_tokens: 512}
+      ood:
+        paths: {fresh: {generator: shortest_path, seed: 7, n: 100}}   # drawn by reasoning-gym, no task file
 
 Knows names and numbers only; what a task asks is in its own YAML.
 """
@@ -50,6 +52,17 @@ class Sampling(BaseModel):
     max_new_tokens: int = Field(default=32768, ge=1)
 
 
+class Fresh(BaseModel):
+    """A task that is drawn: rows by a generator of reasoning-gym, no task file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    generator: str
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    n: int = Field(default=100, ge=1, le=100_000)
+    config: dict[str, Any] = {}
+
+
 class TaskSettings(BaseModel):
     """What a suite says of one task; what it leaves out comes from the suite's sampling."""
 
@@ -60,6 +73,7 @@ class TaskSettings(BaseModel):
     top_p: float | None = Field(default=None, gt=0, le=1)
     top_k: int | None = Field(default=None, ge=0)
     max_new_tokens: int | None = Field(default=None, ge=1)
+    fresh: Fresh | None = None
 
 
 class Suite(BaseModel):
@@ -100,7 +114,7 @@ class Suite(BaseModel):
 
     def sampling_of(self, task: str) -> Sampling:
         """The sampling of one task: its own settings over the suite's."""
-        own = self.settings(task).model_dump(exclude_none=True, exclude={"repeats"})
+        own = self.settings(task).model_dump(exclude_none=True, exclude={"repeats", "fresh"})
         return self.sampling.model_copy(update=own)
 
     def refuse_strangers(self, data_files: Iterable[str]) -> None:
@@ -108,6 +122,8 @@ class Suite(BaseModel):
         for task in data_files:
             if task not in self.tasks:
                 raise UserError(f"--data {task}=…: suite {self.name} has no task {task!r}{nearest(task, self.tasks)}")
+            if self.settings(task).fresh:
+                raise UserError(f"--data {task}=…: this task is drawn from a seed and reads no file")
 
     def narrowed(
         self,

@@ -94,7 +94,7 @@ def test_what_both_cannot_be_asked_is_refused(options: RunOptions, baseline: Any
 
 def test_fresh_without_boards_to_draw_is_refused(tmp_path: Path) -> None:
     other = Suite(name="other", version=1, families={"a": {"aime24": {}}})
-    with pytest.raises(UserError, match="--fresh: this run of suite other draws no Connect4 boards"):
+    with pytest.raises(UserError, match="--fresh: this run of suite other draws no rows"):
         settled(replace(OPTIONS, fresh=True), suite=other)
     with pytest.raises(UserError, match="--connect4-seed: this run"):
         settled(replace(OPTIONS, connect4_seed=1), suite=other)
@@ -126,3 +126,28 @@ def test_a_fresh_run_and_the_next_checkpoint_s_answer_the_same_boards(tiny: Path
     assert board["changes"]["connect4_seed"] == drawn[0]["connect4"]["drawn"]["seed"]
     assert set(board["guessing"]) == {"connect4", "connect4_safe"}
     assert "for comparison: 'none' everywhere scores" in (tmp_path / "next" / "scoreboard.md").read_text()
+
+
+def test_generated_rows_are_drawn_anew_and_taken_over(tiny: Path, tmp_path: Path) -> None:
+    from spot_eval.evaluation.run import run
+    from spot_eval.runs.directory import read_manifest
+
+    path = tmp_path / "suite.yaml"
+    path.write_text(
+        "name: drawn\nversion: 1\nsampling: {max_new_tokens: 4}\n"
+        "families: {ood: {sums: {fresh: {generator: chain_sum, seed: 3, n: 4}}}}\n"
+    )
+    usual = RunOptions(model=str(tiny), suite=str(path), out=tmp_path / "usual", workers=1)
+    said: list[str] = []
+    _, board = run(usual, said.append)
+    assert board["guessing"]["sums"]["constant"]["joint"] == 0.25
+    run(replace(usual, fresh=True, out=tmp_path / "base"), said.append)
+    assert any("to resume this run later: --fresh-seed" in one for one in said)
+    run(replace(usual, baseline=str(tmp_path / "base"), out=tmp_path / "after"), said.append)
+    drawn = [read_manifest(tmp_path / name)["config"]["data"]["sums"] for name in ("usual", "base", "after")]
+    assert drawn[1] == drawn[2] != drawn[0]
+    assert drawn[1]["drawn"]["fresh"]
+    with pytest.raises(NotComparableError, match="leave --fresh-seed away"):
+        run(replace(usual, baseline=str(tmp_path / "base"), fresh_seed=8, out=tmp_path / "other"), said.append)
+    with pytest.raises(UserError, match="draws no Connect4 boards"):
+        run(replace(usual, connect4_seed=8, out=tmp_path / "other"), said.append)
