@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spot_eval.runs.finished import FinishedRun, read_run
+from spot_eval.runs.finished import FinishedRun, read_scored_run
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -17,9 +17,8 @@ def read_exportable(path: Path) -> FinishedRun:
 
     Raises UserError for a saved baseline, which keeps neither docs nor texts, and for a run without a scoreboard.
     """
-    run = read_run(path)
+    run = read_scored_run(path)
     run.refuse_saved()
-    assert run.board
     return run
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import yaml
 
 from spot_eval.core.files import write_atomically
-from spot_eval.runs.finished import FinishedRun, read_run
+from spot_eval.runs.finished import FinishedRun, read_scored_run
 from spot_eval.tasks.data.sources import SOURCES
 
 
 def export_card(path: Path, out: Path) -> list[Path]:
     """Writes the metadata to the file `out`; returns it in a list."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, [card_metadata(read_run(path)).encode()])
+    write_atomically(out, [card_metadata(read_scored_run(path)).encode()])
     return [out]
 
 

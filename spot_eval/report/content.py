@@ -17,7 +17,7 @@ from spot_eval.gating.rules import gate
 from spot_eval.report import verdict
 from spot_eval.report.curves import load_curves
 from spot_eval.runs.baseline import PublishedBaseline, load_baseline
-from spot_eval.runs.finished import FinishedRun, read_run
+from spot_eval.runs.finished import FinishedRun, read_scored_run
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ def load_story(
     by the default one. Raises UserError where one cannot be read, NotComparableError where one may not be compared.
     """
     curves = load_curves(curve_file) if curve_file else None
-    candidate = read_run(run)
+    candidate = read_scored_run(run)
     sides: list[FinishedRun] = []
     published: list[PublishedBaseline] = []
     for name in bases:
         if (found := Path(name)).is_dir():
             if found.resolve() == run.resolve():
                 raise UserError(f"{name} is the run itself; name another run as its base")
-            sides.append(read_run(found))
+            sides.append(read_scored_run(found))
         else:
             baseline = load_baseline(name)  # raises for what is neither
             assert isinstance(baseline, PublishedBaseline)

@@ -164,6 +164,13 @@ def read_run(path: Path) -> FinishedRun:
     )
 
 
+def read_scored_run(path: Path) -> FinishedRun:
+    """Return the run or saved baseline at `path`; raise UserError at once if it has no scoreboard of its samples."""
+    run = read_run(path)
+    assert run.board
+    return run
+
+
 def read_clusters(docs: Path) -> dict[str, dict[str, str]]:
     """Return task to doc_hash to `cluster_id`, for the rows that have one.
 
