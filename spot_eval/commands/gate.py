@@ -30,9 +30,9 @@ def gate_command(
     Exit codes: 0 pass, 3 fail, 4 inconclusive, 5 not comparable.
     """
     from spot_eval.core.errors import UserError
+    from spot_eval.gating.decide import gate
     from spot_eval.gating.files import write_gate
     from spot_eval.gating.policy import load_policy
-    from spot_eval.gating.rules import gate
     from spot_eval.runs.baseline import load_base_run
 
     if baseline is None:

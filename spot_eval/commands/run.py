@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,8 @@ from spot_eval.commands.common import (
 
 if TYPE_CHECKING:
     from spot_eval.core.options import RunOptions
+    from spot_eval.evaluation.several import Evaluate
+    from spot_eval.gating.stopped import UntilVerdict
 
 EXAMPLES = (
     "spot-eval run --model ckpt/ --suite spot-quick --baseline runs/base",
@@ -119,6 +122,17 @@ def run_command(
         typer.Option("--drift", metavar="BASE_RUN", help="Measure drift from this run's model too; see `drift`."),
     ] = None,
     workers: Workers = None,
+    until_verdict: Annotated[
+        bool,
+        typer.Option(
+            "--until-verdict",
+            help="Ask in waves and stop a family as soon as the gate's verdict against --baseline is certain.",
+        ),
+    ] = False,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="gate.toml", help="With --until-verdict: margins and alpha. [default: built-in policy]"),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show requests, cost and problems; load and write nothing.")
     ] = False,
@@ -128,11 +142,14 @@ def run_command(
 
     Run the same command again to resume.
     """
+    from spot_eval.core.errors import UserError
     from spot_eval.core.options import RunOptions
     from spot_eval.evaluation.run import run
     from spot_eval.evaluation.several import options_of_each
     from spot_eval.miniature import BASE
 
+    if policy is not None and not until_verdict:
+        raise UserError("--policy is the gate's: give it to `spot-eval gate`, or add --until-verdict")
     models = model or [str(BASE)]
     options = RunOptions(
         model=models[0],
@@ -165,10 +182,12 @@ def run_command(
         _check_drift(drift, each)
     if dry_run:
         _dry_run(each, as_json)
-    elif several:
-        _run_several(each, as_json)
+        return
+    evaluate = partial(run, monitor=_monitor(policy)) if until_verdict else run
+    if several:
+        _run_several(each, as_json, evaluate)
     else:
-        path, board = run(each[0], say)
+        path, board = evaluate(each[0], say)
         show_board(path, board, as_json)
         if drift:
             _drift(each[0], path, drift)
@@ -207,12 +226,20 @@ def _drift(options: RunOptions, path: Path, baseline: Path) -> None:
     print_drift(found, Console(stderr=True))
 
 
-def _run_several(each: Sequence[RunOptions], as_json: bool) -> None:
+def _monitor(policy: Path | None) -> UntilVerdict:
+    """Return the rules by which a look decides."""
+    from spot_eval.gating.policy import load_policy
+    from spot_eval.gating.stopped import UntilVerdict
+
+    return UntilVerdict(*load_policy(policy))
+
+
+def _run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate) -> None:
     """Run each model, print one table, and exit with the code of the first failure."""
     from spot_eval.evaluation.several import run_each
     from spot_eval.runs.leaderboard import read_entry, sorted_entries
 
-    outcomes = run_each(each, say)
+    outcomes = run_each(each, say, evaluate)
     entries = [entry.as_json() for entry in sorted_entries([read_entry(one.path) for one in outcomes if one.path])]
     failed = [one for one in outcomes if one.path is None]
     if as_json:

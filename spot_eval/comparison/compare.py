@@ -77,6 +77,11 @@ def compare(candidates: Sequence[JudgedRun], base: JudgedRun, alpha: float = ALP
 def compare_one(candidate: JudgedRun, base: JudgedRun, alpha: float = ALPHA) -> dict[str, Any]:
     """One entry of `comparisons`."""
     warnings = refuse_incomparable_runs(candidate, base)
+    if candidate.looks is not None and candidate.looks.stopped_early:
+        warnings.append(
+            "the candidate stopped early at a look: differences, bounds and p values here are naive ones, as if its "
+            "end had been fixed; `spot-eval gate` allows for stopping"
+        )
     pairs = paired_docs(candidate, base)
     families = candidate.config["suite"]["families"]
     by_task = {task: as_pairs(found) for task, found in pairs.items()}
@@ -108,6 +113,27 @@ def compare_one(candidate: JudgedRun, base: JudgedRun, alpha: float = ALPHA) -> 
         "flips": _flips(pairs),
         "time": _time(candidate, base),
     }
+
+
+def outline(candidate: JudgedRun, base: JudgedRun, pairs: Mapping[str, Sequence[DocPair]]) -> dict[str, Any]:
+    """Return the members and means of a comparison, without the statistics: what a look at a running run needs.
+
+    `tasks` and `families` hold "candidate", "base" and "family", or "tasks" and "missing", as in comparison.json.
+    """
+    families = candidate.config["suite"]["families"]
+    family_of = {task: family for family, members in families.items() for task in members}
+    means = {task: _means(docs) for task, docs in pairs.items()}
+    found: dict[str, Any] = {
+        "tasks": {task: {"family": family_of[task], **mean} for task, mean in means.items()},
+        "families": {},
+    }
+    for family, members in families.items():
+        missing = [task for task in members if task not in pairs or not _judged(pairs[task])]
+        sides = {
+            side: None if missing else _mean([means[task][side] for task in members]) for side in ("candidate", "base")
+        }
+        found["families"][family] = {"tasks": list(members), "missing": missing, **sides}
+    return found
 
 
 def _with_holm(effects: Mapping[str, Effect]) -> dict[str, dict[str, Any]]:

@@ -107,6 +107,8 @@ def footer(board: Board) -> list[str]:
             f"{percent(probe['twins'])}, difference {_difference_cell(probe)} over {probe['docs']} pairs"
         )
     lines += [f"{name} left out: {reason}" for name, reason in board["left_out"].items()]
+    if looks := board.get("looks"):
+        lines.append(_looks_line(looks))
     if difference := board.get("difference"):
         if difference["kind"] == "published":
             lines.append(
@@ -184,3 +186,16 @@ def markdown(board: Board) -> str:
         lines.append(f"| {name} | {' | '.join(row.cells)} |")
     lines += ["", *(f"- {inert(line)}" for line in footer(board))]
     return "\n".join(lines) + "\n"
+
+
+def _looks_line(looks: Mapping[str, Any]) -> str:
+    """Return how far a run until a verdict went, and what its means are."""
+    verdicts = ", ".join(f"{family} {verdict}" for family, verdict in looks["families"].items())
+    if looks["stopped_early"]:
+        return (
+            f"stopped early, after look {looks['taken']} of at most {looks['planned']} ({verdicts}): these are naive "
+            "means of the answers asked; `spot-eval gate` gives bounds and estimates that allow for stopping"
+        )
+    return (
+        f"looked at {looks['taken']} times while it ran ({verdicts}); `spot-eval gate` judges it by its looks' bounds"
+    )

@@ -223,31 +223,58 @@ def generate(
 
 
 def generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) -> None:
-    """Has the engine do what neither this run nor a neighbour has finished."""
+    """Have the engine do what neither this run nor a neighbour has finished."""
     requests = plan.requests
-    known = store.read_failures()
-    for planned in plan.too_long:
-        if planned.request.key not in known:
-            tokens = planned.request.prompt.length
-            store.failures.append(planned.failure(f"the prompt of {tokens} tokens does not fit the context"))
-    finished = set(store.read_generations())
-    missing = [planned for planned in requests if planned.request.key not in finished]
-    if model.fingerprint and (taken := take_over(store, missing, model.fingerprint)):
-        say(f"{len(taken)} generations of this checkpoint were finished by neighbouring runs and are taken over")
-        missing = [planned for planned in missing if planned.request.key not in taken]
+    record_too_long(store, plan)
+    missing = unfinished(store, requests, model, say)
     if not missing:
         return
     say(f"{len(missing)} of {len(requests)} generations to do; records in {store.path}")
     engine = model.open()
     try:
-        refused = generate(store, engine, missing, finished=len(requests) - len(missing), total=len(requests))
-        for reason, times in refused.most_common(1):
-            most = "" if times == refused.total() else f", {times} of them"
-            say(
-                f"{refused.total()} generations gave no text and are not judged{most} because {reason}; "
-                f"{store.failures.path.name} names them all, and the same command tries them again"
-            )
-        for remark in engine.description().get("remarks", ()):
-            say(remark)
+        answer(store, engine, missing, finished=len(requests) - len(missing), total=len(requests), say=say)
     finally:
         engine.close()
+
+
+def record_too_long(store: RunDirectory, plan: Plan) -> None:
+    """Record the docs whose prompts fill the context as failures, once."""
+    known = store.read_failures()
+    for planned in plan.too_long:
+        if planned.request.key not in known:
+            tokens = planned.request.prompt.length
+            store.failures.append(planned.failure(f"the prompt of {tokens} tokens does not fit the context"))
+
+
+def unfinished(store: RunDirectory, requests: Sequence[Planned], model: Model, say: Say) -> list[Planned]:
+    """Return the requests without a generation, after taking over what neighbouring runs have finished."""
+    finished = set(store.read_generations())
+    missing = [planned for planned in requests if planned.request.key not in finished]
+    if model.fingerprint and (taken := take_over(store, missing, model.fingerprint)):
+        say(f"{len(taken)} generations of this checkpoint were finished by neighbouring runs and are taken over")
+        missing = [planned for planned in missing if planned.request.key not in taken]
+    return missing
+
+
+def answer(
+    store: RunDirectory, engine: Engine, missing: Sequence[Planned], *, finished: int, total: int, say: Say
+) -> None:
+    """Have `engine` answer the `missing` requests, and report those that gave no text.
+
+    Args:
+        store: receives each result as it comes.
+        engine: the open engine.
+        missing: the requests to answer.
+        finished: how many of the run's requests were done before.
+        total: how many requests the run has.
+        say: receives sentences for the user.
+    """
+    refused = generate(store, engine, missing, finished=finished, total=total)
+    for reason, times in refused.most_common(1):
+        most = "" if times == refused.total() else f", {times} of them"
+        say(
+            f"{refused.total()} generations gave no text and are not judged{most} because {reason}; "
+            f"{store.failures.path.name} names them all, and the same command tries them again"
+        )
+    for remark in engine.description().get("remarks", ()):
+        say(remark)

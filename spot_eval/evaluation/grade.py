@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,20 @@ Place = tuple[str, int, int]
 """(task, doc_id, repeat): where a sample stands in its run."""
 
 
-def grade(store: RunDirectory, *, workers: int | None = None, again: bool = False) -> list[Sample]:
-    """Judges the run's generations and writes samples.jsonl; returns the samples in task, doc, repeat order.
+Asked = Mapping[str, Mapping[str, int]]
+"""Task to doc_hash to how many repeats were asked."""
 
-    Verdicts of an earlier call with the same grader version are kept, unless `again`.
+
+def grade(
+    store: RunDirectory, *, workers: int | None = None, again: bool = False, asked: Asked | None = None
+) -> list[Sample]:
+    """Judge the run's generations and write samples.jsonl; return the samples in task, doc, repeat order.
+
+    Args:
+        store: the run directory.
+        workers: number of grading processes; one per core if None.
+        again: judge everything anew; else verdicts of an earlier call with the same grader version are kept.
+        asked: what a run that stopped at a look has asked; None for all of the protocol.
     """
     config = store.manifest["config"]
     docs = {(doc.task, doc.doc_id): doc for doc in read_records(store.path / "docs.jsonl", Doc)}
@@ -42,7 +52,11 @@ def grade(store: RunDirectory, *, workers: int | None = None, again: bool = Fals
     kept = {} if again else _earlier(path)
 
     wanted = [
-        (task, doc_id, repeat) for task, doc_id in docs for repeat in range(config["suite"]["tasks"][task]["repeats"])
+        (task, doc_id, repeat)
+        for (task, doc_id), doc in docs.items()
+        for repeat in range(
+            config["suite"]["tasks"][task]["repeats"] if asked is None else asked.get(task, {}).get(doc.doc_hash, 0)
+        )
     ]
     to_judge = [
         place

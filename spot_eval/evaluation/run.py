@@ -16,19 +16,25 @@ from spot_eval.evaluation.generate import generate_missing
 from spot_eval.evaluation.grade import grade
 from spot_eval.evaluation.prepare import Fetching, prepare
 from spot_eval.evaluation.score import score
+from spot_eval.evaluation.waves import Monitor, asked_so_far, base_of, note_whole, run_in_waves
 from spot_eval.runs.baseline import load_baseline
 from spot_eval.runs.directory import RunDirectory
 from spot_eval.runs.manifest import build_manifest
 from spot_eval.tasks.loader import LoadedTask
 
 
-def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
+def run(options: RunOptions, say: Say, monitor: Monitor | None = None) -> tuple[Path, dict[str, Any]]:
     """Generate what is missing, grade and score; return (run directory, scoreboard).
 
-    `say` receives the sentences a user should read meanwhile. Raises UserError for bad input, before anything is
-    generated.
+    Args:
+        options: the options of the run.
+        say: receives the sentences a user should read meanwhile.
+        monitor: decides after each wave of repeats what is certain; None asks the whole protocol.
+
+    Raises UserError for bad input, before anything is generated.
     """
     prepared = prepare(options, Fetching(say), say)
+    base = base_of(prepared.baseline, options.baseline) if monitor is not None else None
     model, plan, config, out = prepared.complete()
     if plan.capped:
         context = model.facts.context
@@ -38,8 +44,12 @@ def run(options: RunOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     store = RunDirectory.create(out, manifest)
     try:
         _write_docs(store, prepared.docs)
-        generate_missing(store, plan, model, say)
-        samples = grade(store, workers=options.workers)
+        if monitor is not None and base is not None:
+            samples = run_in_waves(store, plan, model, base, monitor, workers=options.workers, say=say)
+        else:
+            generate_missing(store, plan, model, say)
+            samples = grade(store, workers=options.workers)
+            note_whole(store)
         return out, score(store, samples, prepared.baseline)
     except UserError:
         if is_new and not (store.generations.path.exists() or store.read_sessions()):
@@ -59,7 +69,7 @@ def grade_again(path: Path, baseline_name: str | None, workers: int | None, say:
     store.lock()
     try:
         store.generations.repair()
-        return score(store, grade(store, workers=workers, again=True), baseline)
+        return score(store, grade(store, workers=workers, again=True, asked=asked_so_far(store)), baseline)
     finally:
         store.close()
 

@@ -14,6 +14,7 @@ from spot_eval.runs.baseline import Baseline, difference
 from spot_eval.runs.directory import RunDirectory
 from spot_eval.runs.finished import read_clusters
 from spot_eval.runs.judged import judged_docs
+from spot_eval.runs.looks import read_looks
 
 
 def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | None) -> dict[str, Any]:
@@ -38,6 +39,8 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
         board["guessing"] = guessed
     if probe := contamination(samples):
         board["contamination"] = probe
+    if looks := read_looks(store.path):
+        board["looks"] = looks.about()
     if baseline:
         board["difference"] = difference(board, judged_docs(samples, clusters), suite, baseline)
     write_json(store.path / "scoreboard.json", board)

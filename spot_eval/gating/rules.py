@@ -76,11 +76,36 @@ def gate(
     gated = [task for family in margins for task in entry["families"][family]["tasks"] if task in entry["tasks"]]
     guards = judge_tasks(entry, {task: pairs[task] for task in gated}, policy)
     limits = judge_limits(pairs, {family: entry["families"][family]["tasks"] for family in margins}, policy)
+    return assemble(candidate, comparison, policy, source, families=families, guards=guards, limits=limits), comparison
+
+
+def assemble(
+    candidate: JudgedRun,
+    comparison: Mapping[str, Any],
+    policy: Policy,
+    source: str,
+    *,
+    families: dict[str, dict[str, Any]],
+    guards: dict[str, dict[str, Any]],
+    limits: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return gate.json from what was judged.
+
+    Args:
+        candidate: the run, for its suite.
+        comparison: comparison.json of it against the base.
+        policy: the policy in force; with `source`, where it came from.
+        families: each gated family, judged.
+        guards: each guarded task, judged.
+        limits: each limit, judged.
+    """
+    (entry,) = comparison["comparisons"]
+    margins = policy.margins(candidate.config["suite"])
     judged = [*families.values(), *guards.values(), *limits]
     found = {one["verdict"] for one in judged}
     verdict = FAIL if FAIL in found else INCONCLUSIVE if INCONCLUSIVE in found else PASS
     ungated = [family for family in entry["families"] if family not in margins]
-    result = {
+    return {
         "schema": SCHEMA,
         "verdict": verdict,
         "exit_code": 0 if verdict == INCONCLUSIVE and policy.inconclusive == "warn" else EXIT_CODES[verdict],
@@ -107,7 +132,6 @@ def gate(
         "lost": sum(flip["outcome"] == "lost" for flip in entry["flips"]),
         "gained": sum(flip["outcome"] == "gained" for flip in entry["flips"]),
     }
-    return result, comparison
 
 
 def judge_families(

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from spot_eval.comparison.compare import compare_one
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
+from spot_eval.gating.decide import gate
 from spot_eval.gating.policy import Policy, load_policy
-from spot_eval.gating.rules import gate
 from spot_eval.report import verdict
 from spot_eval.report.curves import load_curves
 from spot_eval.runs.baseline import PublishedBaseline, load_baseline

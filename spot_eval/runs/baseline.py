@@ -162,7 +162,9 @@ def save_baseline(run: JudgedRun, folder: Path) -> None:
     lines = (to_line({"task": task, **_without_cache(doc)}) for task, docs in run.docs.items() for doc in docs.values())
     write_atomically(folder / SCORES_FILE, lines)
     write_json(folder / "scoreboard.json", board)
-    head = {"manifest": _portable(run.manifest), "graders": dict(run.graders), "cost": dict(run.cost)}
+    head: dict[str, Any] = {"manifest": _portable(run.manifest), "graders": dict(run.graders), "cost": dict(run.cost)}
+    if run.looks:
+        head["looks"] = run.looks.as_lines()
     write_json(folder / SAVED_FILE, head)
 
 

@@ -25,6 +25,7 @@ from spot_eval.core.records import Sample, read_lines, read_records
 from spot_eval.metrics.scoreboard import docs_of, scoreboard
 from spot_eval.runs.directory import SCHEMA, RunDirectory
 from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs
+from spot_eval.runs.looks import looks_of, read_looks
 from spot_eval.runs.record_index import RecordFile, RecordPlace, index_docs, index_generations
 
 SamplesByDoc = Mapping[str, Mapping[str, Sequence[Sample]]]
@@ -161,6 +162,7 @@ def read_run(path: Path) -> FinishedRun:
         judged_docs(samples, read_clusters(path / "docs.jsonl")),
         {sample.task: sample.grader for sample in samples},
         board.get("cost", {}),
+        looks=read_looks(path),
     )
 
 
@@ -205,7 +207,15 @@ def _read_saved(path: Path) -> FinishedRun:
             raise UserError(
                 f"{path / SCORES_FILE}, line {number}: not a doc's scores ({problem}); save it again"
             ) from problem
-    return FinishedRun(path, manifest, dict(docs), head.get("graders", {}), head.get("cost", {}), saved=True)
+    return FinishedRun(
+        path,
+        manifest,
+        dict(docs),
+        head.get("graders", {}),
+        head.get("cost", {}),
+        saved=True,
+        looks=looks_of(head.get("looks") or [], path / SAVED_FILE),
+    )
 
 
 def _samples_of_saved(task: str, doc: JudgedDoc, grader: str) -> list[Sample]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.records import Sample
+from spot_eval.runs.looks import Looks
 
 SAVED_FILE = "baseline.json"
 SCORES_FILE = "scores.jsonl"
@@ -64,6 +65,8 @@ class JudgedRun:
     graders: Mapping[str, str]
     cost: Mapping[str, Any] = field(default_factory=dict)
     saved: bool = False
+    looks: Looks | None = None
+    """The looks taken at the run while it went on; None unless it was run until a verdict."""
 
     @property
     def config(self) -> Mapping[str, Any]:
