@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "spot-eval run --model ckpt/ --suite spot-quick --baseline runs/base",
     "spot-eval run --model step-100/ --model step-200/ --suite spot-quick",
+    "spot-eval run --model base/ --adapter lora-a/ --adapter lora-b/ --suite spot-quick",
 )
 
 
@@ -48,6 +49,14 @@ def run_command(
         typer.Option(
             metavar="PATH|HUB|URL",
             help="Checkpoint, hub id or endpoint. Repeat it to evaluate several. [default: the embedded miniature]",
+        ),
+    ] = None,
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LORA",
+            help="LoRA adapter to put on the model, unmerged. Repeat it to evaluate several on one base; "
+            "none: the base itself.",
         ),
     ] = None,
     model_id: Annotated[
@@ -174,8 +183,7 @@ def run_command(
         trust_remote_code=trust_remote_code,
         workers=workers,
     )
-    several = len(set(models)) > 1
-    each = options_of_each(options, models, say) if several else [options]
+    each = options_of_each(options, models, say, adapter or ())
     if engine is None:
         each = [replace(one, engine="api") if "://" in one.model else one for one in each]
     if drift:
@@ -184,7 +192,7 @@ def run_command(
         _dry_run(each, as_json)
         return
     evaluate = partial(run, monitor=_monitor(policy)) if until_verdict else run
-    if several:
+    if len(each) > 1:
         _run_several(each, as_json, evaluate)
     else:
         path, board = evaluate(each[0], say)
@@ -196,6 +204,7 @@ def run_command(
 def _check_drift(baseline: Path, each: Sequence[RunOptions]) -> None:
     """Raise UserError if drift cannot follow this run; nothing has been generated yet."""
     from spot_eval.core.errors import UserError
+    from spot_eval.models.checkpoint import is_adapter
     from spot_eval.models.registry import check_engine
     from spot_eval.runs.directory import RunDirectory
 
@@ -203,6 +212,8 @@ def _check_drift(baseline: Path, each: Sequence[RunOptions]) -> None:
     check_engine("hf")
     if len(each) > 1 or each[0].engine not in {"hf", "vllm"}:
         raise UserError("--drift follows the run of one checkpoint (--engine hf or vllm); use `spot-eval drift` later")
+    if each[0].adapter is not None or is_adapter(Path(each[0].model)):
+        raise UserError("--drift measures a checkpoint, not an adapter on a base; merge the adapter and measure that")
 
 
 def _drift(options: RunOptions, path: Path, baseline: Path) -> None:
@@ -235,11 +246,12 @@ def _monitor(policy: Path | None) -> UntilVerdict:
 
 
 def _run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate) -> None:
-    """Run each model, print one table, and exit with the code of the first failure."""
-    from spot_eval.evaluation.several import run_each
+    """Run each model or adapter, print one table, and exit with the code of the first failure."""
+    from spot_eval.evaluation.several import run_adapters, run_each
     from spot_eval.runs.leaderboard import read_entry, sorted_entries
 
-    outcomes = run_each(each, say, evaluate)
+    adapters = each[0].adapter is not None
+    outcomes = run_adapters(each, say, evaluate) if adapters else run_each(each, say, evaluate)
     entries = [entry.as_json() for entry in sorted_entries([read_entry(one.path) for one in outcomes if one.path])]
     failed = [one for one in outcomes if one.path is None]
     if as_json:
@@ -253,7 +265,8 @@ def _run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate) 
             entries, Console(), ["percent ± standard error. To see which differ: spot-eval compare RUN… BASE"]
         )
     if failed:
-        say(f"{len(failed)} of {len(outcomes)} models failed: {', '.join(one.model for one in failed)}")
+        kind = "adapters" if adapters else "models"
+        say(f"{len(failed)} of {len(outcomes)} {kind} failed: {', '.join(one.model for one in failed)}")
         raise typer.Exit(failed[0].exit_code)
 
 

@@ -47,6 +47,7 @@ def _result(run: FinishedRun, task: str, entry: Mapping[str, Any]) -> dict[str, 
                 "value": round(100 * entry["mean"], 2),
                 "args": {
                     "stderr": None if entry["stderr"] is None else round(100 * entry["stderr"], 2),
+                    **({"bounds": [round(100 * one, 2) for one in entry["bounds"]]} if entry.get("bounds") else {}),
                     "docs": entry["docs_judged"],
                     "samples_per_doc": entry["repeats"],
                     "harness": f"spot-eval, suite {run.config['suite']['name']} v{run.config['suite']['version']}",

@@ -54,8 +54,8 @@ def _row(story: Story, level: str, name: str) -> dict[str, Any]:
     return {
         "level": level,
         "title": title,
-        "score": format.score(entry["mean"], entry["stderr"]),
-        "bar": figures.bar(title, entry["mean"], entry["stderr"], against.get("mean")),
+        "score": format.score(entry["mean"], entry["stderr"], entry.get("bounds")),
+        "bar": figures.bar(title, entry["mean"], entry["stderr"], against.get("mean"), entry.get("bounds")),
         "bases": [
             *(_base_cell(at, side, one, level, name)
               for at, (side, one) in enumerate(zip(story.bases, story.comparisons, strict=True))),
@@ -86,7 +86,7 @@ def _base_cell(at: int, side: FinishedRun, comparison: Mapping[str, Any], level:
         ] if level != "task" else []  # fmt: skip
         flips = {how: f"{sum(task[how] for task in of):,}" if of else "" for how in ("lost", "gained")}
     return {
-        "score": format.score(there.get("mean"), there.get("stderr")),
+        "score": format.score(there.get("mean"), there.get("stderr"), there.get("bounds")),
         "difference": difference,
         "tone": {"better": "good", "worse": "bad", "": ""}[figures.tone(found)] if found else "",
         "flips": flips,
