@@ -81,7 +81,11 @@ def train_command(
     ] = None,
     lora_rank: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Train LoRA adapters of rank N (alpha 2N); CKPT gets them merged, CKPT/adapter alone."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Train LoRA adapters of rank N (alpha 2N); CKPT gets them merged, CKPT/adapter alone.",
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="S", help="Seed of the order of pairs.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Use prompts as plain text, without a chat template.")] = False,

@@ -4,7 +4,7 @@
     out/adapter/    with LoRA: the adapter alone, as peft, vLLM and `spot-eval run --adapter` load it
 
 An update of 1e-6 is often less than half the distance between two bf16 numbers, so part of what was learned is lost
-when fp32 weights are written as bf16. `survival` measures how much. The adapter is written in fp32, so it loses nothing.
+when fp32 weights are written as bf16. `survival` measures how much. The adapter is written in fp32 and loses nothing.
 """
 
 from __future__ import annotations
