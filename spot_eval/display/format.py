@@ -8,10 +8,11 @@ p_value(0.031)         # ".031"
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 MINUS = "−"
+EXACT = "≥ and ≤: exact 95 % bound, used if all docs of a task score the same"
 TITLES = {"in_domain": "in-domain", "ood": "out-of-domain", "general": "general"}
 
 
@@ -25,11 +26,28 @@ class NumberText(NamedTuple):
         return f"{self.text} {self.error}".strip()
 
 
-def score(mean: float | None, stderr: float | None = None) -> NumberText | None:
-    """`45.5`, `± 3.5`: percent."""
+def score(mean: float | None, stderr: float | None = None, bounds: Sequence[float] | None = None) -> NumberText | None:
+    """Return `45.5`, `± 3.5`: percent; `100.0`, `(≥98.5)` if there are exact bounds instead of a standard error."""
     if mean is None:
         return None
-    return NumberText(f"{100 * mean:.1f}", "" if stderr is None else f"± {100 * stderr:.1f}")
+    return NumberText(f"{100 * mean:.1f}", _error(stderr, bounds))
+
+
+def has_bounds(board: Mapping[str, Any]) -> bool:
+    """Return True if a score of the board has exact bounds instead of a standard error."""
+    entries = [*board["tasks"].values(), *board.get("families", {}).values(), board.get("overall", {})]
+    metrics = [found for task in board["tasks"].values() for found in task.get("metrics", {}).values()]
+    return any(one.get("bounds") for one in [*entries, *metrics])
+
+
+def _error(stderr: float | None, bounds: Sequence[float] | None) -> str:
+    """Return the error of a score: one standard error, or the bounds of a task whose docs all score the same."""
+    if bounds is None:
+        return "" if stderr is None else f"± {100 * stderr:.1f}"
+    low, high = (100 * one for one in bounds)
+    if high >= 100:
+        return f"(≥{low:.1f})"
+    return f"(≤{high:.1f})" if low <= 0 else f"({low:.1f}–{high:.1f})"
 
 
 def difference(mean: float | None, stderr: float | None = None) -> NumberText | None:
@@ -113,11 +131,9 @@ def p_phrase(p: float | None) -> str:
     return "p < .001" if p < 0.001 else f"p = {p_value(p)}"
 
 
-def percent(value: float | None, stderr: float | None = None) -> str:
-    """`31.2 ± 6.0`, in percent; a dash where there is no value."""
-    if value is None:
-        return "-"
-    return f"{100 * value:.1f}" if stderr is None else f"{100 * value:.1f} ± {100 * stderr:.1f}"
+def percent(value: float | None, stderr: float | None = None, bounds: Sequence[float] | None = None) -> str:
+    """Return `31.2 ± 6.0` in percent, `100.0 (≥98.5)` with exact bounds, or a dash if there is no value."""
+    return str(score(value, stderr, bounds) or "-")
 
 
 def clock(seconds: float) -> str:

@@ -8,6 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+TAIL = 0.05
+"""The error of a one-sided exact bound."""
+TAIL_IN_ERRORS = 1.6448536269514722
+"""Standard errors from a mean to its one-sided bound at that level."""
+
 
 class Estimate(NamedTuple):
     """A mean and its standard error; None where there are too few docs to say."""
@@ -37,11 +42,16 @@ def mean_over_units(doc_means: Mapping[str, float], cluster_of: Mapping[str, str
     """
     if not cluster_of.keys() & doc_means.keys():
         return mean_over_docs(list(doc_means.values()))
+    return weighted_mean_over_docs(*units_of(doc_means, cluster_of))
+
+
+def units_of(doc_means: Mapping[str, float], cluster_of: Mapping[str, str]) -> tuple[list[float], list[int]]:
+    """Return (mean, number of docs) of each independent unit: a doc, or the docs that share a cluster."""
     units: dict[tuple[str, str], list[float]] = {}
     for doc, mean in doc_means.items():
         unit = ("cluster", cluster_of[doc]) if doc in cluster_of else ("doc", doc)
         units.setdefault(unit, []).append(mean)
-    return weighted_mean_over_docs([sum(of) / len(of) for of in units.values()], [len(of) for of in units.values()])
+    return [sum(of) / len(of) for of in units.values()], [len(of) for of in units.values()]
 
 
 def weighted_mean_over_docs(doc_means: Sequence[float], weights: Sequence[float]) -> Estimate:
@@ -56,6 +66,25 @@ def weighted_mean_over_docs(doc_means: Sequence[float], weights: Sequence[float]
     if n == 1:
         return Estimate(mean, None)
     return Estimate(mean, float(math.sqrt(n / (n - 1) * ((w * (x - mean)) ** 2).sum()) / w.sum()))
+
+
+def exact_bounds(scores: Sequence[float], sizes: Sequence[float] | None = None) -> tuple[float, float] | None:
+    """Return a one-sided 95 % bound on either side of the mean, if all units score the same; else None.
+
+    If all docs are right, their spread is 0 and no measure of the error. The true mean is still above 0.05^(1/n): the
+    share of docs nobody has seen is bounded as by Clopper and Pearson (1934), and they may score 0, or 1.
+
+    Args:
+        scores: the mean score of each independent unit (a doc, or a cluster of docs), in [0, 1].
+        sizes: docs in each unit; None if they are all alike. Unseen units are taken to be as large as the largest.
+    """
+    n = len(scores)
+    if n < 2 or max(scores) - min(scores) > 1e-12 or not 0 <= scores[0] <= 1:
+        return None
+    w = np.ones(n) if sizes is None else np.asarray(sizes, dtype=float)
+    unseen = 1 - TAIL ** (1 / n)
+    unseen = float(unseen * w.max() / (unseen * w.max() + (1 - unseen) * w.mean()))
+    return float(scores[0]) * (1 - unseen), float(scores[0]) + (1 - float(scores[0])) * unseen
 
 
 def unweighted(parts: Sequence[Estimate]) -> Estimate:

@@ -41,18 +41,26 @@ class TaskPlan:
     churn: float = 0.0
     source: str = "assumed"
 
-    def variance(self, drop: float = 0.0) -> float:
-        """The variance of the mean difference, where every doc's chance falls by the share drop / mean."""
-        kept = 1 - drop / self.mean if self.mean else 1.0
+    def variance(self, drop: float = 0.0, *, whole_docs: bool = False) -> float:
+        """Return the variance of the mean difference at a drop.
+
+        Every doc's chance falls by the share drop / mean; with `whole_docs`, that share of the docs is lost altogether.
+        """
+        lost = drop / self.mean if self.mean else 0.0
+        kept = 1 - lost
         base = (self.mean - self.square) / self.base_repeats
-        candidate = (kept * self.mean - kept**2 * self.square) / self.repeats
-        true = (1 - kept) ** 2 * max(0.0, self.square - self.mean**2) + self.churn**2
-        return (base + candidate + true) / self.docs
+        if whole_docs:
+            candidate = kept * (self.mean - self.square) / self.repeats
+            true = max(0.0, lost * self.square - drop**2)
+        else:
+            candidate = (kept * self.mean - kept**2 * self.square) / self.repeats
+            true = lost**2 * max(0.0, self.square - self.mean**2)
+        return (base + candidate + true + self.churn**2) / self.docs
 
 
-def spread(parts: Sequence[TaskPlan], drop: float = 0.0) -> tuple[float, float]:
+def spread(parts: Sequence[TaskPlan], drop: float = 0.0, *, whole_docs: bool = False) -> tuple[float, float]:
     """(standard error, degrees of freedom) of the unweighted mean of the parts' differences, at a drop of each."""
-    variances = [one.variance(drop) for one in parts]
+    variances = [one.variance(drop, whole_docs=whole_docs) for one in parts]
     total = sum(variances)
     if total == 0:
         return 0.0, math.inf
@@ -61,14 +69,19 @@ def spread(parts: Sequence[TaskPlan], drop: float = 0.0) -> tuple[float, float]:
 
 
 def chance_to_find(
-    parts: Sequence[TaskPlan], drop: float, alpha: float, not_within: tuple[float, float] | None = None
+    parts: Sequence[TaskPlan],
+    drop: float,
+    alpha: float,
+    not_within: tuple[float, float] | None = None,
+    *,
+    whole_docs: bool = False,
 ) -> float:
     """The power of the one-sided test at level alpha where every part drops by `drop`.
 
     It is the t test's, less what the exact test of a single task loses because its sums come in steps.
     `not_within` (margin, its alpha): found only where the lower bound is not above -margin too, as in the gate.
     """
-    stderr, df = spread(parts, drop)
+    stderr, df = spread(parts, drop, whole_docs=whole_docs)
     if stderr == 0:
         return 1.0 if drop > (not_within[0] if not_within else 0.0) else 0.0
     half_step = 0.0
@@ -164,12 +177,16 @@ def _chance_to_differ(mean: float, square: float, base_repeats: int, repeats: in
 
 
 def smallest_drop(
-    parts: Sequence[TaskPlan], alpha: float, not_within: tuple[float, float] | None = None
+    parts: Sequence[TaskPlan],
+    alpha: float,
+    not_within: tuple[float, float] | None = None,
+    *,
+    whole_docs: bool = False,
 ) -> float | None:
     """The drop found with 80 % chance; None where the base scores too little to drop so far."""
 
     def missing(drop: float) -> float:
-        return chance_to_find(parts, drop, alpha, not_within) - POWER
+        return chance_to_find(parts, drop, alpha, not_within, whole_docs=whole_docs) - POWER
 
     most = min(one.mean for one in parts)
     if most <= 0 or missing(most) < 0:

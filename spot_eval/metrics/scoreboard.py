@@ -3,23 +3,27 @@
     {"tasks": {"aime24": {"family": "in_domain", "mean": 0.31, "stderr": 0.06, "docs": 30, "repeats": 16, …}},
      "families": {"in_domain": {"mean": …, "stderr": …, "tasks": 6}}, "overall": {…}}
 
-Fractions of 1. What could not be judged is outside every mean and counted; a family that lacks a task has no mean and
-says `partial`.
+Fractions of 1. If all docs of a task score the same, `stderr` is null, and `bounds` holds a one-sided 95 % bound on
+either side (estimates.exact_bounds). What could not be judged is outside every mean and counted; a family that lacks a
+task has no mean and says `partial`.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spot_eval.core.records import Sample
 from spot_eval.metrics.estimates import (
+    TAIL_IN_ERRORS,
     Estimate,
+    exact_bounds,
     ks_up_to,
     majority_score,
-    mean_over_units,
     pass_at_k,
+    units_of,
     unweighted,
     weighted_mean_over_docs,
 )
@@ -58,14 +62,38 @@ def scoreboard(
 
 
 def combined(wanted: Sequence[str], tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The unweighted mean over `wanted` tasks; null and `partial` where one is missing or has no mean."""
-    parts = [Estimate(tasks[name]["mean"], tasks[name]["stderr"]) for name in wanted if name in tasks]
+    """Return the unweighted mean over `wanted` tasks; null and `partial` if one is missing or has no mean.
+
+    A task with exact bounds adds the distance to the farther one, in standard errors. If all tasks have such bounds, so
+    has their mean: distances add up as squares.
+    """
     missing = [name for name in wanted if name not in tasks or tasks[name]["mean"] is None]
-    estimate = Estimate(None, None) if missing else unweighted(parts)
-    entry: dict[str, Any] = {"mean": estimate.mean, "stderr": estimate.stderr, "tasks": len(wanted)}
     if missing:
-        entry |= {"partial": True, "missing": missing}
-    return entry
+        return {"mean": None, "stderr": None, "tasks": len(wanted), "partial": True, "missing": missing}
+    parts = [tasks[name] for name in wanted]
+    mean, stderr = unweighted([Estimate(part["mean"], _error(part)) for part in parts])
+    if not parts or mean is None or not all(part.get("bounds") for part in parts):
+        return {"mean": mean, "stderr": stderr, "tasks": len(wanted)}
+    below, above = (
+        math.hypot(*(part["bounds"][side] - part["mean"] for part in parts)) / len(parts) for side in (0, 1)
+    )
+    return {"mean": mean, "stderr": None, "bounds": [max(0.0, mean - below), min(1.0, mean + above)],
+            "tasks": len(wanted)}  # fmt: skip
+
+
+def _error(part: Mapping[str, Any]) -> float | None:
+    """Return the standard error of a task, or what stands for it."""
+    if bounds := part.get("bounds"):
+        return max(part["mean"] - bounds[0], bounds[1] - part["mean"]) / TAIL_IN_ERRORS
+    stderr = part["stderr"]
+    return None if stderr is None else float(stderr)
+
+
+def _estimated(values: Sequence[float], weights: Sequence[float]) -> dict[str, Any]:
+    """Return {"mean", "stderr"} of docs or clusters, with {"bounds"} if all of them score the same."""
+    estimate = weighted_mean_over_docs(values, weights)
+    bounds = exact_bounds(values, weights)
+    return {"mean": estimate.mean, "stderr": None, "bounds": list(bounds)} if bounds else estimate._asdict()
 
 
 def task_scores(samples: Sequence[Sample], cluster_of: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -75,18 +103,18 @@ def task_scores(samples: Sequence[Sample], cluster_of: Mapping[str, str] | None 
     """
     docs = docs_of(samples)
     judged = _judged(docs)
-    estimate = mean_over_units({doc: sum(scores) / len(scores) for doc, scores in judged.items()}, cluster_of or {})
+    means = {doc: sum(scores) / len(scores) for doc, scores in judged.items()}
+    estimate = _estimated(*units_of(means, cluster_of or {}))
     repeats = max(len(of_doc) for of_doc in docs.values())
     with_text = [sample for sample in samples if sample.output_tokens is not None]
     count = len(samples)
     return {
-        "mean": estimate.mean,
-        "stderr": estimate.stderr,
+        **estimate,
         "docs": len(docs),
         "docs_judged": len(judged),
         "repeats": repeats,
         "samples": count,
-        "avg_at_k": {str(repeats): estimate.mean},
+        "avg_at_k": {str(repeats): estimate["mean"]},
         "pass_at_k": _pass_at_k(judged.values(), repeats),
         "maj_at_k": _maj_at_k(docs, repeats),
         "truncated": _share([sample.truncated for sample in samples]),
@@ -131,7 +159,7 @@ def _maj_at_k(docs: Mapping[str, Sequence[Sample]], repeats: int) -> dict[str, f
     return {str(repeats): _mean([score for score in scores if score is not None])}
 
 
-def _metrics(docs: Mapping[str, Sequence[Sample]]) -> dict[str, dict[str, float | None]]:
+def _metrics(docs: Mapping[str, Sequence[Sample]]) -> dict[str, dict[str, Any]]:
     """Mean and error of each further metric, over docs as the headline is, weighted where the grader says so."""
     values: dict[str, list[float]] = defaultdict(list)
     weights: dict[str, list[float]] = defaultdict(list)
@@ -141,7 +169,7 @@ def _metrics(docs: Mapping[str, Sequence[Sample]]) -> dict[str, dict[str, float 
             if known:
                 values[name].append(sum(known) / len(known))
                 weights[name].append(max(sample.weights.get(name, 1.0) for sample in of_doc))
-    return {name: weighted_mean_over_docs(values[name], weights[name])._asdict() for name in sorted(values)}
+    return {name: _estimated(values[name], weights[name]) for name in sorted(values)}
 
 
 def _mean(values: Sequence[float]) -> float | None:
