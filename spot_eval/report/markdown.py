@@ -39,7 +39,7 @@ def model_card(story: Story) -> str:
     lines = [
         "## Evaluation",
         "",
-        f"{inert(story.candidate.judged.name)} on spot-eval's suite {inert(suite['name'])} v{suite['version']}"
+        f"{inert(story.candidate.name)} on spot-eval's suite {inert(suite['name'])} v{suite['version']}"
         + (f", beside {inert(story.labels[1])}" if story.bases else "")
         + ".",
         "",
