@@ -168,7 +168,7 @@ def grade(
                    "model_id": model_id, "sampling": sampling, "out": out}  # fmt: skip
         if given := [name.replace("_", "-") for name, value in of_file.items() if value]:
             raise UserError(
-                f"{given[0]} applies to a file of generations only; the run at {place} has its own settings"
+                f"{given[0]} applies to a FILE of generations only; the run at {place} has its own settings"
             )
         from spot_eval.evaluation.run import grade_again
 
