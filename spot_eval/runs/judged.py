@@ -18,7 +18,7 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
-from spot_eval.core.records import Sample, read_lines, read_records
+from spot_eval.core.records import Sample, cluster_of, read_lines, read_records
 from spot_eval.runs.directory import SCHEMA, RunDirectory
 from spot_eval.runs.looks import Looks, looks_of, read_looks
 
@@ -150,14 +150,11 @@ def read_run(path: Path) -> JudgedRun:
 
 
 def read_clusters(docs: Path) -> dict[str, dict[str, str]]:
-    """Task to doc_hash to `cluster_id`, for the rows that have one; a user's own task has its row one level down."""
+    """Return task to doc_hash to `cluster_id`, for the rows that have one."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for line in read_lines(docs) if docs.is_file() else ():
-        row = line.get("row") or {}
-        inner = row.get("row")
-        cluster = row.get("cluster_id", inner.get("cluster_id") if isinstance(inner, dict) else None)
-        if cluster is not None:
-            found[str(line["task"])][str(line["doc_hash"])] = str(cluster)
+        if (cluster := cluster_of(line.get("row") or {})) is not None:
+            found[str(line["task"])][str(line["doc_hash"])] = cluster
     return dict(found)
 
 
