@@ -33,7 +33,7 @@ def baseline_save(
 
     The folder can be used wherever a base run is asked for."""
     from spot_eval.runs.baseline import save_baseline
-    from spot_eval.runs.judged import read_run
+    from spot_eval.runs.finished import read_run
 
     if folder is not None:
         if out is not None:

@@ -68,23 +68,27 @@ def weighted_mean_over_docs(doc_means: Sequence[float], weights: Sequence[float]
     return Estimate(mean, float(math.sqrt(n / (n - 1) * ((w * (x - mean)) ** 2).sum()) / w.sum()))
 
 
-def exact_bounds(scores: Sequence[float], sizes: Sequence[float] | None = None) -> tuple[float, float] | None:
+def exact_bounds(
+    scores: Sequence[float], sizes: Sequence[float] | None = None, span: tuple[float, float] = (0.0, 1.0)
+) -> tuple[float, float] | None:
     """Return a one-sided 95 % bound on either side of the mean, if all units score the same; else None.
 
-    If all docs are right, their spread is 0 and no measure of the error. The true mean is still above 0.05^(1/n): the
-    share of docs nobody has seen is bounded as by Clopper and Pearson (1934), and they may score 0, or 1.
+    If all docs are right, their spread is 0, which does not measure the error. The true mean is only known to be above
+    0.05^(1/n): Clopper and Pearson (1934) bound the share of unseen docs, and these may have any score in `span`.
 
     Args:
-        scores: the mean score of each independent unit (a doc, or a cluster of docs), in [0, 1].
-        sizes: docs in each unit; None if they are all alike. Unseen units are taken to be as large as the largest.
+        scores: the mean score of each independent unit (a doc, or a cluster of docs).
+        sizes: docs in each unit; None if all have one size. Unseen units are taken to be as large as the largest.
+        span: the least and the greatest possible score; (-1, 1) for differences.
     """
     n = len(scores)
-    if n < 2 or max(scores) - min(scores) > 1e-12 or not 0 <= scores[0] <= 1:
+    if n < 2 or max(scores) - min(scores) > 1e-12 or not span[0] <= scores[0] <= span[1]:
         return None
     w = np.ones(n) if sizes is None else np.asarray(sizes, dtype=float)
     unseen = 1 - TAIL ** (1 / n)
     unseen = float(unseen * w.max() / (unseen * w.max() + (1 - unseen) * w.mean()))
-    return float(scores[0]) * (1 - unseen), float(scores[0]) + (1 - float(scores[0])) * unseen
+    low, high = (float(scores[0]) + (end - float(scores[0])) * unseen for end in span)
+    return low, high
 
 
 def unweighted(parts: Sequence[Estimate]) -> Estimate:

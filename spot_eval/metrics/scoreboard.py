@@ -77,7 +77,7 @@ def combined(wanted: Sequence[str], tasks: Mapping[str, Mapping[str, Any]]) -> d
     below, above = (
         math.hypot(*(part["bounds"][side] - part["mean"] for part in parts)) / len(parts) for side in (0, 1)
     )
-    return {"mean": mean, "stderr": None, "bounds": [max(0.0, mean - below), min(1.0, mean + above)],
+    return {"mean": mean, "stderr": None, "bounds": [mean - below, mean + above],
             "tasks": len(wanted)}  # fmt: skip
 
 

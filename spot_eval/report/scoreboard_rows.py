@@ -9,7 +9,7 @@ from spot_eval.display import format
 from spot_eval.report import figures
 from spot_eval.report.content import Story
 from spot_eval.runs.baseline import PublishedBaseline
-from spot_eval.runs.finished import Side
+from spot_eval.runs.finished import FinishedRun
 
 
 def board_rows(story: Story) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ def _left_out(story: Story, name: str) -> dict[str, Any]:
             "bases": bases + [empty] * len(story.published), "counts": _no_counts()}  # fmt: skip
 
 
-def _base_cell(at: int, side: Side, comparison: Mapping[str, Any], level: str, name: str) -> dict[str, Any]:
+def _base_cell(at: int, side: FinishedRun, comparison: Mapping[str, Any], level: str, name: str) -> dict[str, Any]:
     there, found = _entry(side.board, level, name), _entry(comparison, level, name)
     difference = format.difference(found["mean"], found["stderr"]) if found else None
     flips = None

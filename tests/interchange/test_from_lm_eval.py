@@ -16,8 +16,7 @@ from spot_eval.interchange.from_lm_eval import Import, import_logs
 from spot_eval.interchange.to_lm_eval import export_lm_eval
 from spot_eval.report.content import load_story
 from spot_eval.report.render import render
-from spot_eval.runs.finished import load_side
-from spot_eval.runs.judged import read_run
+from spot_eval.runs.finished import read_run
 from spot_eval.tasks.suite import load_suite
 
 
@@ -60,11 +59,11 @@ def test_our_own_export_comes_back_with_the_same_scores(run: Path, base_run: Pat
     export_lm_eval(base_run, tmp_path / "b")
     candidate, board, _ = taken(tmp_path / "ia", tmp_path / "a")
     base, _, _ = taken(tmp_path / "ib", tmp_path / "b")
-    original = load_side(run)
+    original = read_run(run)
     for task in ("sums", "orders"):
         assert board["tasks"][task]["mean"] == pytest.approx(original.board["tasks"][task]["mean"])
         assert board["tasks"][task]["stderr"] == pytest.approx(original.board["tasks"][task]["stderr"])
-    ours = compare_one(original.judged, read_run(base_run))
+    ours = compare_one(original, read_run(base_run))
     found = compare_one(read_run(candidate), read_run(base))
     for task in ("sums", "orders"):
         assert found["tasks"][task]["mean"] == pytest.approx(ours["tasks"][task]["mean"])
@@ -101,7 +100,7 @@ def test_logs_that_lm_eval_itself_wrote(tmp_path: Path) -> None:
         assert board["tasks"][name]["docs"] == 4
         assert board["tasks"][name]["mean"] == results["results"][name]["score,none"]
     assert board["tasks"]["mini_boards"]["family"] == "ood"
-    side = load_side(path)
+    side = read_run(path)
     assert side.config["data"]["mini_boards"]["task_version"] is not None
     assert side.config["seed"] is None
     assert side.manifest["versions"]["lm_eval"] == "0.4.13"
