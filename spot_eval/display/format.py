@@ -60,9 +60,14 @@ def difference(mean: float | None, stderr: float | None = None) -> NumberText | 
 
 
 def exact_difference(mean: float, bounds: Sequence[float]) -> str:
-    """Return `+0.0 (±1.5)`, or `+100.0 (+97.0 to +100.0)`: a difference with exact bounds instead of an error."""
+    """Return `+0.0 (±1.5)`, or `-100.0 (≤-97.0)`: a difference with exact bounds instead of a standard error."""
     low, high = bounds
-    error = f"±{100 * high:.1f}" if abs(low + high) < 1e-9 else f"{100 * low:+.1f} to {100 * high:+.1f}"
+    if abs(low + high) < 1e-9:
+        error = f"±{100 * high:.1f}"
+    elif high >= 1:
+        error = f"≥{100 * low:+.1f}"
+    else:
+        error = f"≤{100 * high:+.1f}" if low <= -1 else f"{100 * low:+.1f} to {100 * high:+.1f}"
     return f"{100 * mean:+.1f} ({error})"
 
 
