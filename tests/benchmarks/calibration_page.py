@@ -134,7 +134,8 @@ def load() -> dict[str, Any]:
 
 
 def _extras(row: Row, *names: str) -> list[str]:
-    return ["" if row["extra"][name] is None else f"{100 * row['extra'][name]:.1f}" for name in names]
+    found = [row["extra"].get(name) for name in names]
+    return ["" if one is None else f"{100 * one:.1f}" for one in found]
 
 
 def _rate(row: Row) -> str:

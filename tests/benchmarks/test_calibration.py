@@ -63,15 +63,6 @@ def test_the_prose_states_the_kept_figures() -> None:
     assert f"gain up to {p(-min(prices), 0)} if few do" in statistics
 
 
-def test_power_is_as_foretold_and_never_below_the_worst_case() -> None:
-    rows = [row for row in KEPT["cells"] if row["section"] == "power"]
-    assert len(rows) == 9
-    for row in rows:
-        found = row["extra"]
-        assert 0.77 < found["shrink"] < 0.88
-        assert min(found[kind] for kind in ("shrink", "whole", "solved", "noise")) > found["pessimistic"] - 0.015
-
-
 SLOW = ("clusters/", "shared base/", "unchanged/spot, 10 %", "margin/spot, 10 %")
 
 
