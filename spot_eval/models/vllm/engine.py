@@ -274,10 +274,9 @@ def _unknown_part(adapter: Adapter) -> str | None:
     """Return what of the adapter vLLM does not apply, and would not say; the rest it refuses by itself."""
     if adapter.config.get("bias", "none") != "none":
         return f"trains biases (bias={adapter.config['bias']})"
-    if adapter.replaced:
-        return f"brings whole weights along ({min(adapter.replaced)})"
-    embedded = [name for name in adapter.tensors if ".lora_embedding_" in name]
-    return f"changes embeddings ({min(embedded)})" if embedded else None
+    if embedded := [name for name in adapter.tensors if ".lora_embedding_" in name]:
+        return f"changes embeddings ({min(embedded)})"
+    return f"brings whole weights along ({min(adapter.replaced)})" if adapter.replaced else None
 
 
 def _message(request: Request) -> Message:
