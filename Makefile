@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 VLLM_VENV ?= .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
 
-.PHONY: setup demo test test-vllm lint bench bench-vllm clean
+.PHONY: setup demo test test-vllm lint bench bench-vllm calibrate clean
 
 setup: $(READY)
 
@@ -57,6 +57,8 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 	$(BIN)/python -m tests.benchmarks.miniature_mistakes
 	$(BIN)/python -m tests.benchmarks.bench_trainer
 	$(BIN)/python -m tests.benchmarks.miniature_objectives
+
+calibrate: $(READY)  ## measure every claim about the gate's errors; writes calibration.json and the tables in the docs
 	$(BIN)/python -m tests.benchmarks.calibration_gate
 
 clean:

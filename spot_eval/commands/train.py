@@ -81,7 +81,11 @@ def train_command(
     ] = None,
     lora_rank: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Train LoRA adapters of rank N (alpha 2N), merged at the end."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Train LoRA adapters of rank N (alpha 2N); CKPT gets them merged, CKPT/adapter alone.",
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="S", help="Seed of the order of pairs.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Use prompts as plain text, without a chat template.")] = False,
@@ -161,6 +165,7 @@ def train_command(
             pairs,
             out,
             settings,
+            model_name=model if model == "miniature" or not Path(model).expanduser().is_dir() else None,
             device=device,
             save_minutes=save_minutes,
             save_every=save_every,
@@ -203,16 +208,15 @@ def _curve(suite: str | None, base: Path, out: Path, engine: str, engine_args: l
 
 def _print_curve(curve: Curve, out: Path) -> None:
     """Print the scored checkpoints as a table, and write comparison.json beside the metrics."""
-    from rich.console import Console
-
     from spot_eval.core.files import write_json
     from spot_eval.display.comparison import print_curves
+    from spot_eval.display.terminal import Terminal
 
     if not curve.points:
         return
     found = curve.compare()
     write_json(out / "training" / "comparison.json", found)
-    print_curves(found, Console())
+    print_curves(found, Terminal())
     typer.echo(f"written: {out / 'training' / 'comparison.json'}; runs: {curve.folder}")
 
 
@@ -239,9 +243,12 @@ def _rehearse(job: Job) -> dict[str, Any]:
     import torch
 
     from trainer.objectives import Objective
+    from trainer.training.engine import check_lora
     from trainer.training.estimate import estimate
 
     examples, plan, steps = _plan(job)
+    if job.settings.lora:
+        check_lora(job.model, job.settings.lora)
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     kind = job.device or ("cuda" if torch.cuda.is_available() else "cpu")
     about = estimate(job.model, plan, job.settings, steps=steps, processes=processes, device=torch.device(kind))
@@ -299,7 +306,10 @@ def _print_result(found: dict[str, Any], out: Path, suite: Sequence[str]) -> Non
                 f"{100 * rounding['weights_moved']:.0f} % of the changed weights",
             )
         )
-    rows += [("checkpoint", str(out)), ("score it", typed("run", "--model", out, *suite))]
+    rows.append(("checkpoint", str(out)))
+    if (out / "adapter").is_dir():
+        rows.append(("adapter", f"{out / 'adapter'}, the same training unmerged"))
+    rows.append(("score it", typed("run", "--model", out, *suite)))
     _print_rows(rows)
 
 

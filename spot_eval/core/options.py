@@ -13,6 +13,10 @@ class RunOptions:
 
     model: str
     model_id: str | None = None
+    adapter: str | None = None
+    """LoRA adapter to put on the model; `none` for the bare base beside others."""
+    adapters: Sequence[str] = ()
+    """All adapters that the command puts on this model, one after the other."""
     suite: str = "spot"
     tasks: Sequence[str] = ()
     engine: str = "hf"

@@ -7,9 +7,12 @@ worth (fp32 on CPU: measured equal; bf16: logits differ between batch sizes, so 
 
 from __future__ import annotations
 
+import logging
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -27,10 +30,12 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from spot_eval.core.errors import UserError
+from spot_eval.models.adapter import PREFIX, Adapter, is_update
 from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
 from spot_eval.models.checkpoint import context_length, read_config
 from spot_eval.models.hf_sampling import SAMPLER_VERSION, SeededSampling
 from spot_eval.models.prompts import ChatTokenizer
+from spot_eval.models.quantization import check_quantization
 from spot_eval.models.settings import Settings
 from spot_eval.models.stop_strings import ended_text
 from spot_eval.models.thinking_count import ThinkingCount
@@ -80,9 +85,15 @@ class HfSettings(Settings):
         return dtype
 
 
-def facts(path: Path, settings: HfSettings, *, trust_remote_code: bool = False) -> EngineFacts:
-    """See `EngineFacts`; reads the checkpoint's config only."""
+def facts(path: Path, settings: HfSettings, *, trust_remote_code: bool = False, lora_rank: int = 0) -> EngineFacts:
+    """Return what is known before loading; reads the checkpoint's config only. See `EngineFacts`.
+
+    Raises UserError if it is quantised, or an adapter is to be used, and the package for that is not installed.
+    """
     del trust_remote_code  # nothing is run for it
+    check_quantization(read_config(path), path / "config.json")
+    if lora_rank and find_spec("peft") is None:
+        raise UserError("--adapter needs peft, not installed here; pip install 'spot-eval[hf]'")
     return EngineFacts(
         identity={"name": "hf", "sampler": SAMPLER_VERSION, "attention": settings.attn_implementation or "default"},
         dtype=settings.resolved_dtype(path),
@@ -94,8 +105,15 @@ class HfEngine:
     """A causal language model of transformers, ready to answer. Raises UserError where it cannot be loaded."""
 
     def __init__(
-        self, path: Path, tokenizer: ChatTokenizer, settings: HfSettings, *, trust_remote_code: bool = False
+        self,
+        path: Path,
+        tokenizer: ChatTokenizer,
+        settings: HfSettings,
+        *,
+        trust_remote_code: bool = False,
+        lora_rank: int = 0,
     ) -> None:
+        del lora_rank  # peft takes any
         if not sys.stderr.isatty():
             transformers_logging.disable_progress_bar()
         self.tokenizer = tokenizer
@@ -103,7 +121,11 @@ class HfEngine:
         self.device = settings.resolved_device()
         self.dtype = settings.resolved_dtype(path)
         config = read_config(path)
-        options = {"attn_implementation": settings.attn_implementation} if settings.attn_implementation else {}
+        options: dict[str, Any] = {}
+        if settings.attn_implementation:
+            options["attn_implementation"] = settings.attn_implementation
+        if quantized := check_quantization(config, path / "config.json"):
+            options["device_map"] = self.device  # packed weights cannot be moved once they are loaded
         try:
             model, info = AutoModelForCausalLM.from_pretrained(
                 path,
@@ -122,7 +144,8 @@ class HfEngine:
                 f"{path}: {len(absent)} weights are missing or of another shape, {absent[0]} first; "
                 "copy the checkpoint again"
             )
-        self.model = model.to(self.device).eval()
+        self.model = (model if quantized else model.to(self.device)).eval()
+        self._modules = dict(self.model.named_modules(remove_duplicate=False))
         roomy = self.device != "cpu" or model.num_parameters() < SMALL_MODEL
         self.batch_size = settings.batch_size or (64 if roomy else 16)
         self.stop_ids = tokenizer.stop_ids(read_config(path, "generation_config.json"), config)
@@ -210,11 +233,68 @@ class HfEngine:
             stopping_criteria=StoppingCriteriaList([finish]),
         )
 
+    def use(self, adapter: Adapter | None) -> None:
+        """Put `adapter` on the base, in place of the one before; None leaves the bare base. Nothing is merged.
+
+        Raises UserError if peft cannot load it, or would load only a part of it.
+        """
+        self._take_off()
+        if adapter is not None:
+            put_on(self.model, adapter, self.device)
+
+    def _take_off(self) -> None:
+        """Put the base's own modules back where peft put its wrappers around them."""
+        for name, module in self._modules.items():
+            above, _, child = name.rpartition(".")
+            if name and self._modules[above]._modules.get(child) is not module:
+                self._modules[above]._modules[child] = module
+        if hasattr(self.model, "peft_config"):
+            del self.model.peft_config
+
     def close(self) -> None:
-        """Frees the weights."""
-        del self.model
+        """Free the weights."""
+        del self.model, self._modules
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
+
+
+def put_on(model: torch.nn.Module, adapter: Adapter, device: str) -> None:
+    """Load `adapter` onto `model` with peft, in place. Raises UserError if not all of it can be loaded."""
+    # peft looks into bitsandbytes if that is installed, which warns of kernels that only a 4-bit model would need
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    from peft import PeftModel, get_peft_model_state_dict
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what peft would only warn of is refused below
+            # PiSSA and its kin compute their start from the base's weights, for which empty tensors have no room
+            wrapped = PeftModel.from_pretrained(
+                model, str(adapter.path), torch_device=device, low_cpu_mem_usage=not adapter.alters_base
+            )
+            loaded = get_peft_model_state_dict(wrapped, save_embedding_layers=False)
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        ImportError,
+        SafetensorError,
+    ) as problem:
+        first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        raise UserError(f"adapter {adapter.path}: peft cannot load it onto this base ({first})") from problem
+    wanted = {name.removeprefix(PREFIX) for name in loaded}
+    if lacking := sorted(wanted - adapter.tensors.keys()):
+        raise UserError(
+            f"adapter {adapter.path} lacks {len(lacking)} of {len(wanted)} tensors that its target_modules ask for, "
+            f"{lacking[0]} first: it was saved in part, or for another base"
+        )
+    if unused := sorted(name for name in adapter.tensors.keys() - wanted if is_update(name)):
+        raise UserError(
+            f"adapter {adapter.path}: peft would leave {len(unused)} of its tensors out, {unused[0]} first; its "
+            "target_modules do not name their modules"
+        )
 
 
 def _draw(sampling: Sampling) -> tuple[float, float, int]:

@@ -19,15 +19,15 @@ from spot_eval.report import verdict
 from spot_eval.report.curves import load_curves
 from spot_eval.runs.baseline import PublishedBaseline, load_baseline
 from spot_eval.runs.drift_files import DriftFiles, read_drift
-from spot_eval.runs.finished import Side, load_side
+from spot_eval.runs.finished import FinishedRun, read_scored_run
 
 
 @dataclass(frozen=True)
 class Story:
     """What a report tells: a run, its bases (the first is the one that counts), and what was concluded."""
 
-    candidate: Side
-    bases: Sequence[Side] = ()
+    candidate: FinishedRun
+    bases: Sequence[FinishedRun] = ()
     comparisons: Sequence[Mapping[str, Any]] = ()  # one a base, as in comparison.json
     published: Sequence[PublishedBaseline] = ()
     gate: Mapping[str, Any] | None = None  # as in gate.json, against the first base
@@ -37,14 +37,14 @@ class Story:
     drift: DriftFiles | None = None
 
     @property
-    def sides(self) -> list[Side]:
+    def sides(self) -> list[FinishedRun]:
         """All runs, the candidate first."""
         return [self.candidate, *self.bases]
 
     @property
     def labels(self) -> list[str]:
         """A name for each run that tells it from the others."""
-        names = [side.judged.name for side in self.sides]
+        names = [side.name for side in self.sides]
         names = [name if names.count(name) == 1 else side.path.resolve().name
                  for name, side in zip(names, self.sides, strict=True)]  # fmt: skip
         roles = ["candidate", *(f"base {number}" if number > 1 else "base" for number in range(1, len(names)))]
@@ -84,15 +84,15 @@ def load_story(
     by the default one. Raises UserError where one cannot be read, NotComparableError where one may not be compared.
     """
     curves = load_curves(curve_file) if curve_file else None
-    candidate = load_side(run)
+    candidate = read_scored_run(run)
     drift = _drift(run, drift_folder)
-    sides: list[Side] = []
+    sides: list[FinishedRun] = []
     published: list[PublishedBaseline] = []
     for name in bases:
         if (found := Path(name)).is_dir():
             if found.resolve() == run.resolve():
                 raise UserError(f"{name} is the run itself; name another run as its base")
-            sides.append(load_side(found))
+            sides.append(read_scored_run(found))
         else:
             baseline = load_baseline(name)  # raises for what is neither
             assert isinstance(baseline, PublishedBaseline)
@@ -102,9 +102,9 @@ def load_story(
             raise UserError("--by shows what was lost against a base run; add --baseline RUN")
         return Story(candidate, published=published, curves=curves, drift=drift)
     policy, source = load_policy(policy_file) if policy_file else _last_policy(run, sides[0]) or load_policy(None)
-    decided, first = gate(candidate.judged, sides[0].judged, policy, source)
-    others = [compare_one(candidate.judged, side.judged, policy.alpha) for side in sides[1:]]
-    lost = slices_by(candidate.judged, sides[0].judged, by, policy.alpha)
+    decided, first = gate(candidate, sides[0], policy, source)
+    others = [compare_one(candidate, side, policy.alpha) for side in sides[1:]]
+    lost = slices_by(candidate, sides[0], by, policy.alpha)
     return Story(
         candidate, sides, [*first["comparisons"], *others], published, decided, policy.alpha, curves, lost, drift
     )
@@ -117,7 +117,7 @@ def _drift(run: Path, folder: Path | None) -> DriftFiles | None:
     return found
 
 
-def _last_policy(run: Path, base: Side) -> tuple[Policy, str] | None:
+def _last_policy(run: Path, base: FinishedRun) -> tuple[Policy, str] | None:
     """The policy by which the gate last judged this pair, so that the report and the gate do not disagree."""
     path = run / "gate.json"
     if not path.is_file():

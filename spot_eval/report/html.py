@@ -118,12 +118,12 @@ def _warnings(story: Story) -> list[str]:
 
 def _card(story: Story, task: str) -> dict[str, Any]:
     """Two distributions of one task: scores over docs, lengths over answers."""
-    sides = [side for side in story.sides[:2] if task in side.docs]
+    sides = [side for side in story.sides[:2] if task in side.samples_by_doc]
     labels = story.labels[: len(sides)]
     lengths = [
         [
             sample.output_tokens
-            for docs in side.docs[task].values()
+            for docs in side.samples_by_doc[task].values()
             for sample in docs
             if sample.output_tokens is not None
         ]
@@ -133,7 +133,7 @@ def _card(story: Story, task: str) -> dict[str, Any]:
     return {
         "name": task,
         "note": f"{format.several(entry['docs'], 'doc')}, {format.several(entry['repeats'], 'repeat')}",
-        "scores": figures.score_histogram([list(side.docs[task].values()) for side in sides], labels),
+        "scores": figures.score_histogram([list(side.samples_by_doc[task].values()) for side in sides], labels),
         "tokens": figures.length_histogram(lengths, labels),
     }
 

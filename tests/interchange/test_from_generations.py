@@ -22,7 +22,7 @@ from spot_eval.graders import load_grader
 from spot_eval.interchange import from_generations
 from spot_eval.interchange.from_generations import grade_file, stated_sampling
 from spot_eval.runs.baseline import load_base_run, save_baseline
-from spot_eval.runs.judged import read_run
+from spot_eval.runs.finished import read_run
 from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import Sampling, load_suite
 from tests.command_line import spot_eval

@@ -28,7 +28,7 @@ from trainer.objectives import Objective, Shift
 from trainer.pairs.pair_files import read_pairs
 from trainer.settings import Settings, learning_rate_factor
 from trainer.training import saves
-from trainer.training.engine import Engine
+from trainer.training.engine import Engine, check_lora
 from trainer.training.export import export
 from trainer.training.processes import Processes, joined
 from trainer.training.reference import default_cache, reference_sums
@@ -49,6 +49,7 @@ def no_progress(what: str, total: int, *, done: int = 0) -> Iterator[Callable[..
 class Job:
     """Where things are, and how the run is watched; nothing here changes the weights that come out.
 
+    model_name: name of the base for an adapter's configuration, such as a hub id; its folder if None.
     save_every: steps between saves, besides one every `save_minutes`. on_step(step, metrics) is called on the first
     process after each step. checkpoint_every: steps between checkpoints on the way, written to out/step-N;
     on_checkpoint(step, folder) is called on the first process for each, while the others wait.
@@ -58,6 +59,7 @@ class Job:
     pairs: Path
     out: Path
     settings: Settings = field(default_factory=Settings)
+    model_name: str | None = None
     cache: Path | None = None
     device: str | None = None
     save_minutes: float = 10.0
@@ -85,6 +87,8 @@ def run_training(job: Job) -> dict[str, Any]:
         say = job.say if processes.first else _silent
         # bad input is found before anything is written
         examples = read_examples(job, load_tokenizer(job.model), objective)
+        if job.settings.lora:
+            check_lora(job.model, job.settings.lora)
         identity = processes.of_first(_begin(job) if processes.first else None)
         if (job.folder / "result.json").is_file():
             say(f"{job.out} is trained already")
@@ -102,7 +106,7 @@ def run_training(job: Job) -> dict[str, Any]:
         steps = steps_of(plan, job.settings)
         shift = Shift(job.settings.shift)
         measured = _walk(job, engine, plan, objective, shift=shift, reference=reference, steps=steps, say=say)
-        kept = export(engine, job.out, job.model, engine.stored_dtype)
+        kept = export(engine, job.out, job.model, engine.stored_dtype, job.model_name)
         result = {
             "objective": str(objective),
             "steps": steps,
@@ -278,7 +282,7 @@ def _walk(
 def _checkpoint(job: Job, engine: Engine, step: int) -> None:
     """Writes the weights of the moment and hands them over."""
     folder = job.out / f"step-{step}"
-    export(engine, folder, job.model, engine.stored_dtype)
+    export(engine, folder, job.model, engine.stored_dtype, job.model_name)
     if engine.processes.first:
         job.on_checkpoint(step, folder)
     engine.processes.wait()
