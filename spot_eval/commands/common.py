@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from spot_eval.core.errors import UserError
+from spot_eval.display.format import plain
 
 OLD_SPELLINGS = {"--output": "--out", "--base": "--baseline"}
 """Option names of the version before. They still work, with a hint, and go with the next version."""
@@ -123,8 +124,8 @@ def data_files(given: list[str] | None) -> dict[str, Path]:
 
 
 def say(sentence: str) -> None:
-    """Print a message to stderr."""
-    print(f"spot-eval: {sentence}", file=sys.stderr)  # noqa: T201
+    """Print a message to stderr. Names in it cannot steer the terminal."""
+    print(f"spot-eval: {plain(sentence)}", file=sys.stderr)  # noqa: T201
 
 
 def typed(*words: Any) -> str:
@@ -149,10 +150,15 @@ def _callable(program: Path) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print a result for a script to stdout."""
+    """Print a result for a script to stdout: in ASCII if its encoding lacks a character, or the text half of one."""
     import json
 
-    print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    print(text)  # noqa: T201
 
 
 def show_board(path: Path, board: dict[str, Any], as_json: bool) -> None:
@@ -160,8 +166,7 @@ def show_board(path: Path, board: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(board)
         return
-    from rich.console import Console
-
     from spot_eval.display.scoreboard import print_scoreboard
+    from spot_eval.display.terminal import Terminal
 
-    print_scoreboard(board, Console(), notes=[f"records: {path}"])
+    print_scoreboard(board, Terminal(), notes=[f"records: {path}"])

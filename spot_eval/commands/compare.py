@@ -70,10 +70,9 @@ def compare_command(
     if as_json:
         print_json(found)
         return
-    from rich.console import Console
-
     from spot_eval.display.comparison import print_comparison
+    from spot_eval.display.terminal import Terminal
 
-    print_comparison(found, Console(), notes=[f"written: {', '.join(map(str, written))}"] if written else [])
+    print_comparison(found, Terminal(), notes=[f"written: {', '.join(map(str, written))}"] if written else [])
     if not out and len(written) > 1:
         say("wrote one comparison.json per run; -o FILE writes all comparisons, pairs and curves into one file")

@@ -47,9 +47,8 @@ def gate_command(
     if as_json:
         print_json(verdict)
     else:
-        from rich.console import Console
-
+        from spot_eval.display.terminal import Terminal
         from spot_eval.display.verdict import print_gate
 
-        print_gate(verdict, Console(), place)
+        print_gate(verdict, Terminal(), place)
     raise typer.Exit(verdict["exit_code"])

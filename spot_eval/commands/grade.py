@@ -98,9 +98,8 @@ def _show_changes(run: Path, board: dict[str, Any], as_json: bool) -> None:
     changes = [asdict(change) for change in read_changes(run)]
     show_board(run, {**board, "verdict_changes": changes} if as_json else board, as_json)
     if not as_json:
-        from rich.console import Console
-
+        from spot_eval.display.terminal import Terminal
         from spot_eval.display.verdict_changes import print_changes
 
         judged = sum(task["samples"] for task in board["tasks"].values())
-        print_changes(changes, judged, Console(), file=str(run / CHANGES_FILE))
+        print_changes(changes, judged, Terminal(), file=str(run / CHANGES_FILE))

@@ -83,9 +83,8 @@ def power_command(
     if as_json:
         print_json(plan)
         return
-    from rich.console import Console
-
     from spot_eval.display.power import print_power
+    from spot_eval.display.terminal import Terminal
 
     against = f"against {base.name}" if base else f"assumed difficulty {difficulty:g}"
-    print_power(plan, Console(), f"{name} v{resolved['version']}, {against}")
+    print_power(plan, Terminal(), f"{name} v{resolved['version']}, {against}")

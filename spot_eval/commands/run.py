@@ -218,9 +218,8 @@ def _check_drift(baseline: Path, each: Sequence[RunOptions]) -> None:
 
 def _drift(options: RunOptions, path: Path, baseline: Path) -> None:
     """Measure drift into the run's folder. It goes to stderr, since stdout is the scoreboard's."""
-    from rich.console import Console
-
     from spot_eval.display.drift import print_drift
+    from spot_eval.display.terminal import Terminal
     from spot_eval.evaluation.drift import DriftOptions, measure_drift
 
     found = measure_drift(
@@ -234,7 +233,7 @@ def _drift(options: RunOptions, path: Path, baseline: Path) -> None:
         ),
         say,
     )[1]
-    print_drift(found, Console(stderr=True))
+    print_drift(found, Terminal(stderr=True))
 
 
 def _monitor(policy: Path | None) -> UntilVerdict:
@@ -257,12 +256,11 @@ def _run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate) 
     if as_json:
         print_json({"runs": entries, "failed": [{"model": one.model, "exit_code": one.exit_code} for one in failed]})
     elif entries:
-        from rich.console import Console
-
         from spot_eval.display.leaderboard import print_leaderboard
+        from spot_eval.display.terminal import Terminal
 
         print_leaderboard(
-            entries, Console(), ["percent ± standard error. To see which differ: spot-eval compare RUN… BASE"]
+            entries, Terminal(), ["percent ± standard error. To see which differ: spot-eval compare RUN… BASE"]
         )
     if failed:
         kind = "adapters" if adapters else "models"
@@ -274,9 +272,8 @@ def _dry_run(each: Sequence[RunOptions], as_json: bool) -> None:
     """Print what each run would do. Exit 2 if one would refuse to start."""
     may_fetch = os.environ.get("HF_HUB_OFFLINE", "").upper() not in {"1", "ON", "YES", "TRUE"}
     os.environ["HF_HUB_OFFLINE"] = "1"  # so that nothing is fetched; huggingface_hub reads it when it is imported
-    from rich.console import Console
-
     from spot_eval.display.dry_run import print_dry_run
+    from spot_eval.display.terminal import Terminal
     from spot_eval.evaluation.dry_run import dry_run
     from spot_eval.gating.power import power_of_rows
 
@@ -285,6 +282,6 @@ def _dry_run(each: Sequence[RunOptions], as_json: bool) -> None:
         print_json(found[0] if len(found) == 1 else found)
     else:
         for one in found:
-            print_dry_run(one, Console())
+            print_dry_run(one, Terminal())
     if any(one["problems"] for one in found):
         raise typer.Exit(2)

@@ -208,16 +208,15 @@ def _curve(suite: str | None, base: Path, out: Path, engine: str, engine_args: l
 
 def _print_curve(curve: Curve, out: Path) -> None:
     """Print the scored checkpoints as a table, and write comparison.json beside the metrics."""
-    from rich.console import Console
-
     from spot_eval.core.files import write_json
     from spot_eval.display.comparison import print_curves
+    from spot_eval.display.terminal import Terminal
 
     if not curve.points:
         return
     found = curve.compare()
     write_json(out / "training" / "comparison.json", found)
-    print_curves(found, Console())
+    print_curves(found, Terminal())
     typer.echo(f"written: {out / 'training' / 'comparison.json'}; runs: {curve.folder}")
 
 

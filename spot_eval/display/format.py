@@ -99,10 +99,8 @@ def with_minus(text: str) -> str:
 
 
 def safe(text: str) -> str:
-    """A name for a Rich table: nothing in it acts as markup or steers the terminal."""
-    from rich.markup import escape
-
-    return escape(plain(text))
+    """Return a name on one line, for a table on a `Terminal`, which reads no markup."""
+    return " ".join(plain(text).split())
 
 
 def signed(value: float | None, stderr: float | None = None) -> str:
@@ -159,6 +157,14 @@ def inert(text: str) -> str:
     return " ".join(text.split())
 
 
+_STEERING = re.compile(
+    r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"  # control characters, surrogates
+    r"|[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"  # direction, line ends
+    r"|[\U000e0000-\U000e007f]"  # tags, which nobody sees
+)
+
+
 def plain(text: str) -> str:
-    """Without the control characters by which a text could steer a terminal, or break an XML file."""
-    return re.sub(r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
+    """Return `text` with a question mark for each character that could steer a terminal, turn the direction of what
+    stands beside it, hide, or break an XML file."""
+    return _STEERING.sub("?", text)

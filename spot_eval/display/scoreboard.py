@@ -186,7 +186,7 @@ def markdown(board: Board) -> str:
         f"|---|{'---:|' * len(head)}",
     ]
     for row in rows(board):
-        name = row.name if row.level == "task" else f"**{row.name}**"
+        name = inert(row.name) if row.level == "task" else f"**{inert(row.name)}**"
         lines.append(f"| {name} | {' | '.join(row.cells)} |")
     lines += ["", *(f"- {inert(line)}" for line in footer(board))]
     return "\n".join(lines) + "\n"

@@ -9,6 +9,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from spot_eval.display.format import family_title, kl, p_value, percent, plain, safe, signed
 
@@ -19,7 +20,7 @@ STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> None:
     """Verdict first, then why, then the numbers it stands on."""
     style, word = STYLES[verdict["verdict"]], verdict["verdict"].upper()
-    console.print(f"[{style}]{word}[/]: {safe(verdict['summary'])}", soft_wrap=True, highlight=False)
+    console.print(Text.assemble((word, style), f": {safe(verdict['summary'])}"), soft_wrap=True)
     for reason in verdict["reasons"]:
         console.print(f"- {plain(reason)}", markup=False, highlight=False, soft_wrap=True)
     title = f"{verdict['candidate']['model']} against {verdict['base']['model']} (%)"
@@ -46,11 +47,11 @@ def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> Non
     )  # fmt: skip
 
 
-def _cells(one: Mapping[str, Any], limit: float) -> list[str]:
+def _cells(one: Mapping[str, Any], limit: float) -> list[str | Text]:
     style = STYLES[one["verdict"]]
     p = one["p_harm_holm"]
     return [
-        f"[{style}]{one['verdict']}[/]",
+        Text(one["verdict"], style),
         percent(one["base"]),
         percent(one["candidate"]),
         signed(one["mean"], one["stderr"]),

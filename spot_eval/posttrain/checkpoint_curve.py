@@ -92,11 +92,14 @@ class Curve:
 
 def _spot_eval(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - ourselves
-        [sys.executable, "-m", "spot_eval", *arguments],
+        [sys.executable, "-P", "-m", "spot_eval", *arguments],
         capture_output=True,
         text=True,
         check=False,
-        env={name: value for name, value in os.environ.items() if name not in TORCHRUN},
+        env={
+            **{name: value for name, value in os.environ.items() if name not in TORCHRUN},
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
     )
 
 

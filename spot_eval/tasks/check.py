@@ -161,8 +161,9 @@ def _judge_gold(one: Checked, grader: str, asked: tuple[Doc, str], verdict: Verd
 def print_checked(checked: Sequence[Checked]) -> None:
     """A table of tasks and results, then what is to be mended and what is worth a look."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from spot_eval.display.terminal import Terminal
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("task", "result", "docs", "gold judged right"):
@@ -171,7 +172,7 @@ def print_checked(checked: Sequence[Checked]) -> None:
         gold = f"{one.gold_right} of {one.gold_asked}" if one.gold_asked else ("no gold to judge" if one.docs else "")
         result = "left out" if one.left_out else "ok" if one.ok else "broken"
         table.add_row(one.task, result, str(one.docs or ""), gold)
-    console = Console()
+    console = Terminal()
     console.print(table)
     for one in checked:
         for problem in one.problems:
