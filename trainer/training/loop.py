@@ -211,7 +211,8 @@ def load_model(path: Path) -> Any:
     # transformers would go on with random weights in their place
     if absent := sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]])):
         raise TrainError(
-            f"{path}: {len(absent)} weights are missing or of another shape, {absent[0]} first; copy the checkpoint again"
+            f"{path}: {len(absent)} weights are missing or of another shape, {absent[0]} first; "
+            "copy the checkpoint again"
         )
     if broken := [name for name, each in model.named_parameters() if not bool(torch.isfinite(each).all())]:
         raise TrainError(f"{path}: weight {broken[0]} holds infinity or NaN; take another checkpoint")
