@@ -7,6 +7,7 @@ take_off(model, modules)
 
 from __future__ import annotations
 
+import gc
 import logging
 import warnings
 from collections.abc import Mapping
@@ -65,3 +66,4 @@ def take_off(model: torch.nn.Module, modules: Mapping[str, torch.nn.Module]) -> 
             modules[above]._modules[child] = module
     if hasattr(model, "peft_config"):
         del model.peft_config
+        gc.collect()  # peft's wrappers refer to one another, and would keep the weights until then
