@@ -122,7 +122,7 @@ def _basis(story: Story) -> str:
     missing = f" Left out: {', '.join(map(inert, left_out))}." if left_out else ""
     paired = " Differences are paired doc by doc." if story.bases else ""
     boards = [story.candidate.board, *(base.board for base in story.bases[:1])]
-    exact = f" {format.EXACT}." if any(format.has_bounds(board) for board in boards) else ""
+    exact = f" {format.sentence(format.EXACT)}" if any(format.has_bounds(board) for board in boards) else ""
     return (
         "Percent, ± one standard error over docs; families and overall are unweighted means of tasks."
         f"{exact}{paired}{missing}"

@@ -16,7 +16,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json, write_atomically, write_json, writing
 from spot_eval.core.paths import folder
 from spot_eval.core.records import to_line
-from spot_eval.metrics.estimates import paired_difference
+from spot_eval.metrics.estimates import exact_bounds, paired_difference, units_of
 from spot_eval.metrics.scoreboard import combined
 from spot_eval.runs.comparability import refuse_other_settings
 from spot_eval.runs.finished import read_run
@@ -111,8 +111,13 @@ def difference(
             both = (*baseline.docs[name].values(), *candidate_docs[name].values())
             clusters = {doc.doc_hash: doc.cluster for doc in both if doc.cluster is not None}
             estimate, docs = paired_difference(candidate, base, clusters)
+            alike = not estimate.stderr and not _identical(candidate_docs[name], baseline.docs[name])
+            shared = {doc: candidate[doc] - base[doc] for doc in candidate.keys() & base.keys()} if alike else {}
+            bounds = exact_bounds(*units_of(shared, clusters), span=(-1.0, 1.0))
             tasks[name] = {
-                **estimate._asdict(),
+                "mean": estimate.mean,
+                "stderr": None if bounds else estimate.stderr,
+                **({"bounds": list(bounds)} if bounds else {}),
                 "docs": docs,
                 "docs_unpaired": len(candidate.keys() ^ base.keys()),
             }
@@ -124,6 +129,14 @@ def difference(
         "families": {family: combined(names, tasks) for family, names in members.items()},
         "overall": combined([name for names in members.values() for name in names], tasks),
     }
+
+
+def _identical(candidate: Mapping[str, JudgedDoc], base: Mapping[str, JudgedDoc]) -> bool:
+    """Return True if every doc that both runs hold has the same texts and scores: the difference is 0 by identity."""
+    return all(
+        (candidate[doc].text_hashes, candidate[doc].scores) == (base[doc].text_hashes, base[doc].scores)
+        for doc in candidate.keys() & base.keys()
+    )
 
 
 def _published_difference(board: Mapping[str, Any], baseline: PublishedBaseline) -> dict[str, Any]:

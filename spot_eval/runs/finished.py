@@ -21,7 +21,7 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
-from spot_eval.core.records import Sample, read_lines, read_records
+from spot_eval.core.records import Sample, cluster_of, read_lines, read_records
 from spot_eval.metrics.scoreboard import docs_of, scoreboard
 from spot_eval.runs.directory import SCHEMA, RunDirectory
 from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs
@@ -180,11 +180,8 @@ def read_clusters(docs: Path) -> dict[str, dict[str, str]]:
     """
     clusters: dict[str, dict[str, str]] = defaultdict(dict)
     for line in read_lines(docs) if docs.is_file() else ():
-        row = line.get("row") or {}
-        inner = row.get("row")
-        cluster = row.get("cluster_id", inner.get("cluster_id") if isinstance(inner, dict) else None)
-        if cluster is not None:
-            clusters[str(line["task"])][str(line["doc_hash"])] = str(cluster)
+        if (cluster := cluster_of(line.get("row") or {})) is not None:
+            clusters[str(line["task"])][str(line["doc_hash"])] = cluster
     return dict(clusters)
 
 

@@ -35,6 +35,34 @@ def _kept(key: str) -> dict[str, float]:
     return next(row for row in KEPT["cells"] if row["key"] == key)
 
 
+def _text(page: str) -> str:
+    return " ".join((calibration_page.DOCS / page).read_text(encoding="utf-8").split())
+
+
+def test_the_prose_states_the_kept_figures() -> None:
+    rows = {row["key"]: row for row in KEPT["cells"]}
+
+    def p(value: float, digits: int = 1) -> str:
+        return f"{100 * value:.{digits}f}"
+
+    bases = [rows[f"shared base/spot{more}"] for more in ("", ", base of 4x", ", 1 repeat")]
+    one, deep, once = ((p(base["rate"]), p(base["extra"]["above"]), p(base["extra"]["worst"], 0)) for base in bases)
+    gate = _text("gate.md")
+    assert f"failed {one[0]} % of its unchanged candidates, but {one[1]} % of the bases failed more than 5 %" in gate
+    assert f"the worst failed {one[2]} %. With four times" in gate
+    assert f"these are {deep[0]} %, {deep[1]} % and {deep[2]} %" in gate
+    assert f"they are {once[0]} %, {once[1]} % and {once[2]} %" in gate
+    statistics = _text("statistics.md")
+    for key in ("spot", "spot, 2 repeats", "spot, 1 repeat, base of 5", "redrawn"):
+        extra = rows[f"unchanged/{key}"]["extra"]
+        assert f"{p(extra['pass'])} instead of {p(extra['pass_t'])} %" in statistics
+    old = max(row["extra"]["t"] for row in KEPT["cells"] if row["section"] in {"margin", "greedy"})
+    assert f"in up to {p(old, 0)} % of cases" in statistics
+    prices = [row["extra"]["pass_t"] - row["extra"]["pass"] for row in KEPT["cells"] if row["section"] == "greedy"]
+    assert f"lose up to {p(max(prices), 0)} points of PASS" in statistics
+    assert f"gain up to {p(-min(prices), 0)} if few do" in statistics
+
+
 SLOW = ("clusters/", "shared base/", "unchanged/spot, 10 %", "margin/spot, 10 %")
 
 
