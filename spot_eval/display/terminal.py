@@ -34,7 +34,7 @@ class Terminal(Console):
             yield segment if segment.control else Segment(plain(segment.text), segment.style)
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print `objects`; a table is given the width that its numbers need. A table without numbers folds its words."""
+        """Print `objects`; a table is given the width that its numbers need. Words fold if it has none."""
         if len(objects) != 1 or not isinstance(objects[0], Table) or not _has_numbers(objects[0]):
             super().print(*objects, **options)
             return
