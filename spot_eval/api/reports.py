@@ -42,10 +42,10 @@ def report_text(
 
     Raises UserError for a run that cannot be read, NotComparableError if a base cannot be compared with it.
     """
-    from spot_eval.report.content import load_story
+    from spot_eval.report.content import load_content
     from spot_eval.report.render import render
 
-    content = load_story(
+    content = load_content(
         Path(str(name_of(run))), [name_of(base) for base in baselines], path_of(policy), path_of(curve), by=by,
         drift_folder=path_of(drift),
     )  # fmt: skip

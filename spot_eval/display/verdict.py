@@ -61,10 +61,10 @@ def _cells(one: Mapping[str, Any], limit: float) -> list[str | Text]:
     ]
 
 
-Verdict = Mapping[str, Any]
+GateRecord = Mapping[str, Any]
 
 
-def drift_lines(verdict: Verdict) -> Iterator[str]:
+def drift_lines(verdict: GateRecord) -> Iterator[str]:
     """Yield how far the candidate moved from its base, where that was measured. It is no part of the verdict."""
     if not (found := verdict.get("drift")) or found["overall"]["mean"] is None:
         return
@@ -75,7 +75,7 @@ def drift_lines(verdict: Verdict) -> Iterator[str]:
     )
 
 
-def imputed_lines(verdict: Verdict) -> Iterator[str]:
+def imputed_lines(verdict: GateRecord) -> Iterator[str]:
     """What each family's verdict would be if all that was not judged were right, or wrong."""
     for name, one in verdict["families"].items():
         if one["imputed"]:

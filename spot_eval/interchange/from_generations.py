@@ -20,13 +20,13 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.files import file_name, write_atomically
 from spot_eval.core.options import FileOptions
 from spot_eval.core.progress import Say, progress
-from spot_eval.core.records import Doc, Failure, Generation, digest, to_line
+from spot_eval.core.records import Doc, Failure, Generation, SamplePlace, digest, to_line
 from spot_eval.core.thinking import closes_unopened, has_thinking
 from spot_eval.evaluation.checks import check_baseline, preflight
 from spot_eval.evaluation.grade import grade
 from spot_eval.evaluation.score import score
 from spot_eval.interchange.doc_matching import AskedDocs, repeats_of
-from spot_eval.interchange.generations_file import Row, read_rows, size
+from spot_eval.interchange.generations_file import GenerationRow, read_rows, size
 from spot_eval.runs.baseline import load_baseline
 from spot_eval.runs.directory import SCHEMA, RunDirectory
 from spot_eval.runs.manifest import versions
@@ -35,8 +35,6 @@ from spot_eval.tasks.loader import LoadedTask, TaskLoader
 from spot_eval.tasks.suite import Sampling, Suite, load_suite, nearest
 
 ENGINE = "elsewhere"
-Place = tuple[str, int, int]
-"""(task, doc_id, repeat)."""
 
 
 @dataclass
@@ -45,7 +43,7 @@ class Reading:
 
     sha256: str = ""
     model: str | None = None
-    places: list[Place | None] = field(default_factory=list)
+    places: list[SamplePlace | None] = field(default_factory=list)
     tasks: dict[str, AskedDocs] = field(default_factory=dict)
     loaded: dict[str, LoadedTask] = field(default_factory=dict)
     prompts: Counter[str] = field(default_factory=Counter)
@@ -123,7 +121,7 @@ def read_once(file: Path, whole: Suite, suite: Suite, loader: TaskLoader) -> Rea
     second model.
     """
     found, content = Reading(), hashlib.sha256()
-    lines: dict[Place, int] = {}
+    lines: dict[SamplePlace, int] = {}
     graders: set[str] = set()
     with progress(f"reading {file.name} (KB)", size(file) >> 10) as advance:
         behind = 0
@@ -261,7 +259,7 @@ def _write_records(store: RunDirectory, file: Path, reading: Reading) -> None:
     """Docs, failures, and last the generations, whose being there means that all is there."""
     docs = {(name, doc.doc_id): doc for name, asked in reading.tasks.items() for doc in asked.docs}
     write_atomically(store.path / "docs.jsonl", map(to_line, docs.values()))
-    content, silent = hashlib.sha256(), dict[Place, int]()
+    content, silent = hashlib.sha256(), dict[SamplePlace, int]()
 
     def generations() -> Iterator[bytes]:
         rows = read_rows(file, read=content.update)
@@ -278,7 +276,7 @@ def _write_records(store: RunDirectory, file: Path, reading: Reading) -> None:
     write_atomically(store.generations.path, generations())
 
 
-def _generation(row: Row, doc: Doc, repeat: int, reading: Reading) -> Generation:
+def _generation(row: GenerationRow, doc: Doc, repeat: int, reading: Reading) -> Generation:
     return Generation(
         key=_key(reading, doc, repeat),
         task=doc.task,
@@ -296,7 +294,7 @@ def _generation(row: Row, doc: Doc, repeat: int, reading: Reading) -> Generation
 
 
 def _failures(
-    file: Path, reading: Reading, docs: Mapping[tuple[str, int], Doc], silent: Mapping[Place, int]
+    file: Path, reading: Reading, docs: Mapping[tuple[str, int], Doc], silent: Mapping[SamplePlace, int]
 ) -> Iterator[Failure]:
     """What a doc should have and the file does not give."""
     given: dict[tuple[str, int], set[int]] = defaultdict(set)

@@ -36,7 +36,7 @@ from spot_eval.models.hf_adapter import put_on, take_off
 from spot_eval.models.hf_sampling import SAMPLER_VERSION, BrokenRows, SeededSampling
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.models.quantization import check_quantization
-from spot_eval.models.settings import Settings
+from spot_eval.models.settings import EngineSettings
 from spot_eval.models.stop_strings import ended_text
 from spot_eval.models.thinking_count import ThinkingCount
 from spot_eval.tasks.suite import Sampling
@@ -45,7 +45,7 @@ TAIL_TOKENS = 64  # more than any stop string has
 SMALL_MODEL = 10_000_000  # parameters below which a CPU gains from large batches
 
 
-class HfSettings(Settings):
+class HfSettings(EngineSettings):
     """The `--engine-arg`s of this engine."""
 
     engine: ClassVar[str] = "hf"

@@ -16,10 +16,10 @@ WORDS = {"pass": "Passed", "fail": "Failed", "inconclusive": "Inconclusive"}
 SEVERITY = ("fail", "doubt", "pass")
 MARKS = {"pass": "✓", "fail": "✕", "inconclusive": "≈"}
 
-Verdict = dict[str, Any]
+VerdictCard = dict[str, Any]
 
 
-def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> Verdict:
+def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> VerdictCard:
     """What the gate decided: every family, and whatever else did not pass."""
     lost, gained = gate["lost"], gate["gained"]
     docs = sum(task["docs"] for task in comparison["tasks"].values())
@@ -52,7 +52,7 @@ def _point(found: Mapping[str, Any], name: str, of: str) -> dict[str, str]:
     return {"tone": TONES[verdict], "word": WORDS[verdict], "name": name, "why": format.with_minus(why)}
 
 
-def alone(board: Mapping[str, Any]) -> Verdict:
+def alone(board: Mapping[str, Any]) -> VerdictCard:
     """One run without a base: its score, and no judgement."""
     overall = board["overall"]
     tasks = format.several(len(board["tasks"]), "task")
