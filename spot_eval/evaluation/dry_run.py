@@ -33,7 +33,8 @@ from spot_eval.models.registry import ENGINES, check_engine
 from spot_eval.runs.baseline import Baseline
 from spot_eval.runs.directory import reusable_generations
 from spot_eval.tasks.data.sources import ALL_SOURCES, at_hand
-from spot_eval.tasks.loader import LoadedTask, TaskLoader
+from spot_eval.tasks.docs import LoadedTask
+from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import Suite
 
 Power = Callable[[Suite, Sequence[Mapping[str, Any]], Baseline | None], dict[str, Any]]

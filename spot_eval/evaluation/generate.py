@@ -22,7 +22,7 @@ from spot_eval.models.prompts import Prompt
 from spot_eval.models.registry import Completion, Engine, Refusal, Request
 from spot_eval.runs.directory import RunDirectory, reusable_generations
 from spot_eval.runs.manifest import versions
-from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.suite import Suite
 
 SESSION_EVERY_S = 5.0  # how much of a killed session's clock may be lost

@@ -21,7 +21,7 @@ from spot_eval.models.model import Model, find_model
 from spot_eval.models.registry import check_engine
 from spot_eval.runs.directory import RunDirectory
 from spot_eval.runs.manifest import build_manifest, run_config
-from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.suite import Suite
 from trainer.pairs.rectify import corrected_text, repair_messages
 

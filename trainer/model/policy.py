@@ -1,8 +1,8 @@
 """The model as training sees it: micro-batches in, token log-probs out.
 
 `PolicyModel` is one module around a causal model, so that everything it does (backbone, head, log-probs) happens inside
-one forward call, where FSDP has the weights at hand. `probe` finds out, on a few made-up tokens and against the model's own
-logits, which layout the model can do and how its head makes logits; nothing is taken from a list of architectures.
+one forward call, where FSDP has the weights at hand. `probe` finds out, on a few made-up tokens and against the model's
+own logits, which layout the model can do and how its head makes logits; nothing is taken from a list of architectures.
 """
 
 from __future__ import annotations
