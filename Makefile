@@ -20,6 +20,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)  ## the embedded miniature, from checkpoint to scoreboard
 	$(BIN)/spot-eval run
+	@echo "next: 'source $(BIN)/activate', then 'spot-eval runs' and 'spot-eval --help' (or type $(BIN)/spot-eval)"
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist worksteal

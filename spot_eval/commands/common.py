@@ -127,6 +127,27 @@ def say(sentence: str) -> None:
     print(f"spot-eval: {sentence}", file=sys.stderr)  # noqa: T201
 
 
+def typed(*words: Any) -> str:
+    """Return a command of spot-eval with `words`, as the user can type it here: as spot-eval itself was started."""
+    import shlex
+
+    script = Path(sys.argv[0])
+    program = (
+        [_callable(script)] if script.name == "spot-eval" else [_callable(Path(sys.executable)), "-m", "spot_eval"]
+    )
+    return shlex.join([*program, *map(str, words)])
+
+
+def _callable(program: Path) -> str:
+    """Return the name of `program` if that finds it on the PATH, else its path, relative if it lies below us."""
+    import shutil
+
+    if (found := shutil.which(program.name)) and Path(found).absolute() == program.absolute():
+        return program.name
+    here = Path.cwd()
+    return str(program.absolute().relative_to(here) if program.absolute().is_relative_to(here) else program)
+
+
 def print_json(value: Any) -> None:
     """Print a result for a script to stdout."""
     import json

@@ -45,9 +45,9 @@ def drift_command(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure how far a checkpoint moved from its base, without sampling.
+    """Measure how far a checkpoint moved from its base.
 
-    Both read the base's stored answers. Run the same command again to resume."""
+    Both read the stored answers of the base run; nothing is sampled. Run the same command again to resume."""
     from rich.console import Console
 
     from spot_eval.display.drift import print_drift

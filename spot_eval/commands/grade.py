@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -67,7 +67,8 @@ def grade_command(
             raise UserError(f"{given[0]} applies to a FILE of generations only; the run at {run} has its own settings")
         from spot_eval.evaluation.run import grade_again
 
-        show_board(run, grade_again(run, baseline, workers, say), as_json)
+        board = grade_again(run, baseline, workers, say)
+        _show_changes(run, board, as_json)
         return
     from spot_eval.core.options import FileOptions
     from spot_eval.interchange.from_generations import grade_file
@@ -86,3 +87,20 @@ def grade_command(
     )
     path, board = grade_file(options, say)
     show_board(path, board, as_json)
+
+
+def _show_changes(run: Path, board: dict[str, Any], as_json: bool) -> None:
+    """Print the scoreboard, and which verdicts the grading changed; in JSON under `verdict_changes`."""
+    from dataclasses import asdict
+
+    from spot_eval.evaluation.verdict_changes import CHANGES_FILE, read_changes
+
+    changes = [asdict(change) for change in read_changes(run)]
+    show_board(run, {**board, "verdict_changes": changes} if as_json else board, as_json)
+    if not as_json:
+        from rich.console import Console
+
+        from spot_eval.display.verdict_changes import print_changes
+
+        judged = sum(task["samples"] for task in board["tasks"].values())
+        print_changes(changes, judged, Console(), file=str(run / CHANGES_FILE))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spot_eval.commands.common import engine_completions, names, print_json, say, suite_completions
+from spot_eval.commands.common import engine_completions, names, print_json, say, suite_completions, typed
 from spot_eval.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def train_command(
 
     check_own("trainer")
     from spot_eval.core.progress import progress
+    from spot_eval.miniature import is_miniature
     from spot_eval.models.checkpoint import locate
     from trainer.errors import TrainError
     from trainer.settings import recipe_for, settings_from
@@ -136,7 +138,7 @@ def train_command(
     base = locate(model)
     try:
         settings = settings_from(
-            recipe_for(recipe, objective, miniature=(base / "miniature.json").is_file()),
+            recipe_for(recipe, objective, miniature=is_miniature(base)),
             objective=objective,
             learning_rate=learning_rate,
             beta=beta,
@@ -185,7 +187,7 @@ def train_command(
     elif dry_run:
         _print_rehearsal(found, settings)
     else:
-        _print_result(found, out)
+        _print_result(found, out, ["--suite", "miniature"] if is_miniature(base) else [])
         if curve:
             curve.score(found["steps"], out)
             _print_curve(curve, out)
@@ -273,7 +275,7 @@ def _print_rehearsal(found: dict[str, Any], settings: Settings) -> None:
     _print_rows(rows)
 
 
-def _print_result(found: dict[str, Any], out: Path) -> None:
+def _print_result(found: dict[str, Any], out: Path, suite: Sequence[str]) -> None:
     last, rounding = found["last"], found["rounding"]
     rows = [("objective", found["objective"]), ("pairs", f"{found['pairs']:,}")]
     rows += [("", f"{count:,} dropped: {reason}") for reason, count in found["dropped"].items()]
@@ -297,7 +299,7 @@ def _print_result(found: dict[str, Any], out: Path) -> None:
                 f"{100 * rounding['weights_moved']:.0f} % of the changed weights",
             )
         )
-    rows.append(("checkpoint", f"{out}; score it: spot-eval run --model {out}"))
+    rows += [("checkpoint", str(out)), ("score it", typed("run", "--model", out, *suite))]
     _print_rows(rows)
 
 

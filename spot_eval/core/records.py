@@ -83,6 +83,13 @@ class Generation:
     prompt_tokens: int | None  # None where the engine is not told
     output_tokens: int | None
     max_new_tokens: int | None  # the budget in force: the task's, or what the context left of it
+    thinking_open: str | None = None
+    """The mark of the thinking block that the prompt left open (`<think>`); "" if none, None if not recorded."""
+
+    @property
+    def judged_text(self) -> str:
+        """The text as a grader reads it: with the thinking block that its prompt opened."""
+        return f"{self.thinking_open or ''}{self.text}"
 
 
 @dataclass(frozen=True)

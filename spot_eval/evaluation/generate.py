@@ -56,6 +56,7 @@ class Planned:
             prompt_tokens=prompt_tokens,
             output_tokens=output_tokens,
             max_new_tokens=self.request.sampling.max_new_tokens,
+            thinking_open=self.request.prompt.thinking_open,
         )
 
 
@@ -179,7 +180,15 @@ def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -
     for found in reusable_generations(run.path.parent, fingerprint, set(open_requests)):
         if one := open_requests.pop(found.key, None):
             doc = one.doc
-            run.generations.append(replace(found, task=doc.task, doc_id=doc.doc_id, doc_hash=doc.doc_hash))
+            run.generations.append(
+                replace(
+                    found,
+                    task=doc.task,
+                    doc_id=doc.doc_id,
+                    doc_hash=doc.doc_hash,
+                    thinking_open=one.request.prompt.thinking_open,  # an older record does not say
+                )
+            )
             taken.add(found.key)
     return taken
 

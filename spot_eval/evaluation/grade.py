@@ -1,6 +1,7 @@
 """From generations to judged samples, in worker processes. Reads and writes the run directory; needs no model.
 
-Every request the run should hold has one sample: what could not be generated is not judged, with the reason.
+Every request of the run has one sample: what could not be generated is not judged, with the reason. If texts were
+judged before, the verdicts that changed go to verdict_changes.jsonl.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.files import write_atomically
 from spot_eval.core.progress import progress
 from spot_eval.core.records import Doc, Generation, Sample, digest, read_records, to_line
+from spot_eval.evaluation.verdict_changes import verdict_changes, write_changes
 from spot_eval.graders import load_grader
 from spot_eval.graders.answer_groups import group_answers
 from spot_eval.graders.base import Verdict
@@ -23,7 +25,7 @@ from spot_eval.graders.pool import Job, Pool
 from spot_eval.runs.directory import RunDirectory
 
 Place = tuple[str, int, int]
-"""(task, doc_id, repeat): where a sample stands in its run."""
+"""(task, doc_id, repeat): the position of a sample in its run."""
 
 
 Asked = Mapping[str, Mapping[str, int]]
@@ -33,12 +35,12 @@ Asked = Mapping[str, Mapping[str, int]]
 def grade(
     store: RunDirectory, *, workers: int | None = None, again: bool = False, asked: Asked | None = None
 ) -> list[Sample]:
-    """Judge the run's generations and write samples.jsonl; return the samples in task, doc, repeat order.
+    """Judge the run's generations, write samples.jsonl, and return the samples in task, doc, repeat order.
 
     Args:
-        store: the run directory.
+        store: the run, which holds docs and generations.
         workers: number of grading processes; one per core if None.
-        again: judge everything anew; else verdicts of an earlier call with the same grader version are kept.
+        again: judge every text again. Otherwise verdicts of the same grader version are kept.
         asked: what a run that stopped at a look has asked; None for all of the protocol.
     """
     config = store.manifest["config"]
@@ -49,7 +51,8 @@ def grade(
     versions = {name: f"{name}/{load_grader(name).version}" for name in set(names.values())}
     grader_of = {task: versions[name] for task, name in names.items()}
     path = store.path / "samples.jsonl"
-    kept = {} if again else _earlier(path)
+    earlier = _earlier(path)
+    kept = {} if again else earlier
 
     wanted = [
         (task, doc_id, repeat)
@@ -68,7 +71,7 @@ def grade(
 
     with Pool(workers or os.cpu_count() or 1, preload=sorted(versions)) as pool:
         jobs = [
-            Job(names[task], "judge", (docs[task, doc].row, generations[task, doc, r].text))
+            Job(names[task], "judge", (docs[task, doc].row, generations[task, doc, r].judged_text))
             for task, doc, r in to_judge
         ]
         judged: dict[Place, Verdict] = {}
@@ -88,11 +91,13 @@ def grade(
                 samples.append(kept[one.key])
         samples = _with_votes(pool, samples, names)
     write_atomically(path, map(to_line, samples))
+    if any(generations[place].key in earlier for place in to_judge):
+        write_changes(store.path, verdict_changes(earlier, samples))
     return samples
 
 
 def _earlier(path: Path) -> dict[str, Sample]:
-    """Samples of an earlier grading by key; none where the file is not there or broken, for it is made again."""
+    """Return the samples of an earlier grading by key; none if the file is absent or broken: it is made again."""
     try:
         return {sample.key: sample for sample in read_records(path, Sample)}
     except UserError:
@@ -130,7 +135,7 @@ def _sample(one: Generation, verdict: Verdict, grader: str) -> Sample:
 
 
 def _unanswered(doc: Doc, place: Place, why: str, grader: str) -> Sample:
-    """A request without a text: outside the mean, with the reason."""
+    """Return the sample of a request without a text: outside the mean, with the reason."""
     return Sample(
         key="-".join(map(str, place)),
         task=doc.task,
@@ -150,7 +155,7 @@ def _unanswered(doc: Doc, place: Place, why: str, grader: str) -> Sample:
 
 
 def _with_votes(pool: Pool, samples: Iterable[Sample], names: dict[str, str]) -> list[Sample]:
-    """Numbers equal answers of each doc, where the task's answers can vote."""
+    """Number equal answers of each doc, if the task's answers can vote."""
     samples = list(samples)
     by_grader: dict[str, dict[tuple[str, int], list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, sample in enumerate(samples):

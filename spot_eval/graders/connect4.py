@@ -1,8 +1,8 @@
-"""Connect4: every part of the answer, exactly; the `connect4` package reads the reply and knows the cells.
+"""Judge Connect4: every part of the answer, exactly; the `connect4` package reads the reply and knows the cells.
 
 doc: {"state": "(5,0):_ …", "level": 1, …}    score: joint; beside it: the parts, move_legal, move_good, format_ok
 
-Level 1 where the doc names none; the right answer of level 3, which takes a search, is the doc's.
+Level 1 if the doc names no level; the right answer of level 3, which takes a search, is the doc's.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import Any
 
 from connect4 import Result, read_row, reply, score_response, truth
 from connect4.task.labels import good_moves
-from spot_eval.graders.base import Grader, Verdict, no_answer
+from spot_eval.graders.base import Grader, Verdict, after_thinking, no_answer
 
 
 def judge(doc: Mapping[str, Any], text: str) -> Verdict:
-    """Score a reply to the board in `doc["state"]`; a doc that holds no board raises ValueError."""
+    """Score a reply to the board in `doc["state"]`; raise ValueError if the doc holds no board."""
     item = read_row(doc)
-    score = score_response(item.board, text, item.level, item.known if item.level == 3 else None)
+    said = after_thinking(text)
+    score = score_response(item.board, said or "", item.level, item.known if item.level == 3 else None)
     answer = score.answer
     metrics = {
         **score.parts,
@@ -26,11 +27,11 @@ def judge(doc: Mapping[str, Any], text: str) -> Verdict:
         "move_good": score.move_good,
         "format_ok": float(not answer.errors),
     }
-    why = "; ".join(answer.errors)
+    why = "the thinking never ended" if said is None else "; ".join(answer.errors)
     if answer.empty:
         return no_answer(why, **metrics)
-    said = "; ".join(f"{part} {_shown(content)}" for part, content in answer.parts.items())
-    return Verdict(score.joint, said, why, metrics=metrics)
+    cells = "; ".join(f"{part} {_shown(content)}" for part, content in answer.parts.items())
+    return Verdict(score.joint, cells, why, metrics=metrics)
 
 
 def _shown(content: Any) -> str:
@@ -40,16 +41,16 @@ def _shown(content: Any) -> str:
 
 
 def same(a: str, b: str) -> bool:
-    """Two replies agree if they name the same cells; the move has no vote."""
+    """Return True if two replies name the same cells; the move has no vote."""
     return a == b
 
 
 def perfect(row: Mapping[str, Any], gold: object) -> str:
-    """What is true of the board: the grader looks at no other gold, but for level 3, whose label is the row's."""
+    """Return the true answer of the board; the gold is not read, except that level 3 takes the row's label."""
     del gold
     item = read_row(row)
     known = item.known or truth(item.board, item.level)
     return reply(item.level, known, min(good_moves(item.board, item.level, known) or item.board.landing_cells()))
 
 
-GRADER = Grader("connect4", 2, judge, same, perfect)
+GRADER = Grader("connect4", 3, judge, same, perfect)

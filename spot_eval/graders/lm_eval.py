@@ -14,7 +14,7 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
-from spot_eval.graders.base import Grader, Verdict, undecided
+from spot_eval.graders.base import Grader, Verdict, after_thinking, no_answer, undecided
 
 _FALLBACK = "[invalid]"  # what lm-eval's regex filters say where nothing matched
 
@@ -27,10 +27,13 @@ def _task(include_path: tuple[str, ...], name: str) -> Any:
 
 
 def judge(doc: Mapping[str, Any], text: str) -> Verdict:
-    """Run the task's own judgement; whatever it raises becomes "not judged", with the exception's name."""
+    """Run the task's own judgement on the answer after the thinking; an exception becomes "not judged"."""
+    said = after_thinking(text)
+    if said is None:
+        return no_answer("the thinking never ended")
     try:
         task = _task(tuple(doc["_task"]["include_path"]), doc["_task"]["name"])
-        answer = _filtered(task, doc["row"], text)
+        answer = _filtered(task, doc["row"], said)
         found = task.process_results(doc["row"], [answer])
         headline = next(iter(task.aggregation()))
     except Exception as problem:  # noqa: BLE001 - foreign code on hostile text, inside a grading worker
@@ -65,4 +68,4 @@ def perfect(row: Mapping[str, Any], gold: Any) -> str | None:
     return str(first) if isinstance(first, str | int | float) else None
 
 
-GRADER = Grader("lm_eval", 1, judge, perfect=perfect)
+GRADER = Grader("lm_eval", 2, judge, perfect=perfect)

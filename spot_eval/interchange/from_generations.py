@@ -21,6 +21,7 @@ from spot_eval.core.files import file_name, write_atomically
 from spot_eval.core.options import FileOptions
 from spot_eval.core.progress import Say, progress
 from spot_eval.core.records import Doc, Failure, Generation, digest, to_line
+from spot_eval.core.thinking import closes_unopened, has_thinking
 from spot_eval.evaluation.checks import check_baseline, preflight
 from spot_eval.evaluation.grade import grade
 from spot_eval.evaluation.score import score
@@ -49,6 +50,8 @@ class Reading:
     loaded: dict[str, LoadedTask] = field(default_factory=dict)
     prompts: Counter[str] = field(default_factory=Counter)
     passed_over: Counter[str] = field(default_factory=Counter)
+    closed: int = 0  # answers that end a thinking block they did not open, with no word on the prompt
+    bare: int = 0  # answers without thinking, with no word on the prompt
     repeats: dict[str, int] = field(default_factory=dict)
 
 
@@ -160,6 +163,9 @@ def read_once(file: Path, whole: Suite, suite: Suite, loader: TaskLoader) -> Rea
             lines[place] = row.line
             found.places.append(place)
             found.prompts[prompt] += 1
+            if row.thinking_open is None and row.text is not None:
+                found.closed += closes_unopened(row.text)
+                found.bare += not has_thinking(row.text)
     if not lines:
         raise UserError(f"{file}: it has no row{' of the chosen tasks' if found.places else ''}")
     try:
@@ -232,6 +238,12 @@ def _remarks(file: Path, suite: Suite, reading: Reading) -> Iterator[str]:
         yield f"{reading.passed_over.total()} rows of tasks that --tasks leaves out are passed over ({tasks})"
     if absent := [task for task in suite.tasks if task not in reading.tasks]:
         yield f"{file.name} has no row of {', '.join(absent)}: left out, and their families have no mean"
+    if reading.closed and reading.bare:
+        yield (
+            f"{reading.closed} answers end a thinking block that their prompt must have opened, and {reading.bare} "
+            "have no thinking: if those were cut inside the block, they are judged by their scratch work. A column "
+            "thinking_open (true or false) says whether the prompt left a block open"
+        )
     answered = {place for place in reading.places if place}
     for task, asked in reading.tasks.items():
         wanted = len(asked.docs) * reading.repeats[task]
@@ -279,6 +291,7 @@ def _generation(row: Row, doc: Doc, repeat: int, reading: Reading) -> Generation
         prompt_tokens=row.prompt_tokens,
         output_tokens=row.output_tokens,
         max_new_tokens=None,
+        thinking_open=row.thinking_open,
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.errors import UserError
+from spot_eval.core.thinking import opened_by
 
 TEXT = ("text", "response", "completion", "output", "generation")
 """Spellings of the column that holds the answer, one of which a line must have."""
@@ -28,6 +29,7 @@ FINISH_REASONS = {
 }
 """Spellings of how an answer ended, in lower case: the model ended it, or its budget did."""
 TELL_EVERY = 256  # lines
+PLAIN_MARK = "<think>"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Row:
     prompt_tokens: int | None
     output_tokens: int | None
     model: str | None
+    thinking_open: str | None = None
+    """The mark of the thinking block that the prompt left open; "" if none, None if the line does not say."""
 
 
 def read_rows(
@@ -120,7 +124,23 @@ def _row(values: Mapping[str, Any], number: int, where: str) -> Row:
         prompt_tokens=_whole(values, "prompt_tokens", where),
         output_tokens=_whole(values, "output_tokens", where),
         model=_string(values, "model", where),
+        thinking_open=_thinking_open(values, where),
     )
+
+
+def _thinking_open(values: Mapping[str, Any], where: str) -> str | None:
+    """Return what the column says (true, false or the mark itself), else what the rendered prompt ends in."""
+    said = values.get("thinking_open")
+    if isinstance(said, bool):
+        return PLAIN_MARK if said else ""
+    if said is not None:
+        if not isinstance(said, str) or (said and opened_by(said) != said):
+            _refuse(values, "thinking_open", where, "true, false, or the mark of a thinking block such as <think>")
+        return said
+    last = (values.get("messages") or [{}])[-1]
+    prompt = values.get("prompt")
+    started = prompt if isinstance(prompt, str) else last.get("content", "") if last.get("role") == "assistant" else ""
+    return opened_by(started.rstrip().rpartition("\n")[2]) or None
 
 
 def _string(values: Mapping[str, Any], name: str, where: str) -> str | None:

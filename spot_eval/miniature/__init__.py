@@ -11,7 +11,13 @@ from pathlib import Path
 
 from spot_eval.miniature.world import FAMILIES, SPLITS, VERSION, Item, items
 
-__all__ = ["BASE", "FAMILIES", "SPLITS", "VERSION", "Item", "items"]
+__all__ = ["BASE", "FAMILIES", "SPLITS", "VERSION", "Item", "is_miniature", "items"]
 
 BASE = Path(__file__).parent / "base"
 """The checkpoint that comes with the package: Qwen3, bf16, built by `build` with its default seed."""
+
+
+def is_miniature(checkpoint: Path) -> bool:
+    """Return True if `checkpoint` has the miniature's tokenizer, as its base and every model trained from it do."""
+    file = checkpoint / "tokenizer.json"
+    return file.is_file() and file.read_bytes() == (BASE / "tokenizer.json").read_bytes()

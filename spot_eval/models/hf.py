@@ -33,6 +33,7 @@ from spot_eval.models.hf_sampling import SAMPLER_VERSION, SeededSampling
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.models.settings import Settings
 from spot_eval.models.stop_strings import ended_text
+from spot_eval.models.thinking_count import ThinkingCount
 from spot_eval.tasks.suite import Sampling
 
 TAIL_TOKENS = 64  # more than any stop string has
@@ -98,6 +99,7 @@ class HfEngine:
         if not sys.stderr.isatty():
             transformers_logging.disable_progress_bar()
         self.tokenizer = tokenizer
+        self.thinking = ThinkingCount(wanted=tokenizer.thinking)
         self.device = settings.resolved_device()
         self.dtype = settings.resolved_dtype(path)
         config = read_config(path)
@@ -128,17 +130,21 @@ class HfEngine:
         self.model.generation_config = GenerationConfig()
 
     def description(self) -> dict[str, Any]:
-        """Batch, device and precision, for the session's file."""
+        """Return batch, device and precision for the session's file, and remarks for the user."""
+        remarks = [*self.thinking.remarks(), *self.tokenizer.stop_remarks(self.stop_ids)]
         name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else self.device
         return {
             "batch_size": self.batch_size,
             "device": name,
             "dtype": self.dtype,
             "threads": torch.get_num_threads(),
+            "with_thinking": self.thinking.answers,
+            **({"remarks": remarks} if remarks else {}),
         }
 
     def generate(self, requests: Sequence[Request], emit: Emit) -> None:
-        """Answers all requests; see `Engine.generate`."""
+        """Answer all requests; see `Engine.generate`."""
+        emit = self.thinking.counted(requests, emit)
         for (sampling, until), group in groupby(requests, key=lambda request: (_draw(request.sampling), request.until)):
             waiting = deque(group)
             while waiting:  # the batch may shrink on the way

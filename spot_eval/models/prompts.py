@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.records import digest
+from spot_eval.core.thinking import SPECIAL_MARKS, opened_by
 
 NO_TEMPLATE = "none"  # the value of --chat-template that asks for plain text prompts
 
@@ -18,34 +21,50 @@ NO_TEMPLATE = "none"  # the value of --chat-template that asks for plain text pr
 class Prompt:
     """A prompt as the model reads it: `text` is what the token ids spell.
 
-    Where the chat template is applied elsewhere, there are `messages` and no token ids; `text` is their JSON, and
-    `counted` the number of tokens if that was asked for.
+    If the chat template is applied elsewhere, there are `messages` and no token ids; `text` is their JSON, and
+    `counted` the number of tokens if it was requested. `thinking_open` is the mark of the thinking block that the
+    prompt leaves open (`<think>`), "" if it leaves none open, None if the rendered prompt cannot be seen here.
     """
 
     text: str
     token_ids: tuple[int, ...] = ()
     messages: tuple[Mapping[str, str], ...] = ()
     counted: int | None = None
+    thinking_open: str | None = None
 
     @property
     def length(self) -> int | None:
-        """Its tokens; None where nobody here can count them."""
+        """Return the number of tokens; None if nobody here can count them."""
         return len(self.token_ids) or self.counted
 
 
 def chat_prompt(messages: list[dict[str, str]], thinking: bool) -> Prompt:
-    """A prompt whose template is applied elsewhere; its text tells apart whatever could change the answer."""
+    """Return a prompt whose template is applied elsewhere; its text holds whatever could change the answer."""
     text = json.dumps({"messages": messages, "thinking": thinking}, ensure_ascii=False, sort_keys=True)
-    return Prompt(text, messages=tuple(messages))
+    started = opened_by(messages[-1]["content"]) if messages[-1]["role"] == "assistant" else ""
+    return Prompt(text, messages=tuple(messages), thinking_open=started or None)
 
 
 def plain_prompt(messages: list[dict[str, str]]) -> Prompt:
-    """The prompt of a base model that is not tokenised here."""
-    return Prompt(_plain(messages))
+    """Return the prompt of a base model that is not tokenised here."""
+    text = _plain(messages)
+    return Prompt(text, thinking_open=_opened_by_plain(text))
+
+
+def _opened_by_plain(text: str) -> str:
+    """Return the mark that the last line of a prompt without a template ends in; the rest is the task's own text."""
+    return opened_by(text.rstrip().rpartition("\n")[2])
 
 
 def _plain(messages: list[dict[str, str]]) -> str:
     return "\n\n".join(message["content"] for message in messages)
+
+
+def _after_question(text: str, messages: Sequence[Mapping[str, str]]) -> str:
+    """Return the end of a rendered prompt, from the last user message on: what the question says opens no block."""
+    asked = next((message["content"].strip() for message in reversed(messages) if message["role"] == "user"), "")
+    found = text.rfind(asked) if asked else -1
+    return text[found + len(asked) :] if found >= 0 else text.rstrip().rpartition("\n")[2]
 
 
 class ChatTokenizer:
@@ -90,11 +109,12 @@ class ChatTokenizer:
         """The prompt for `messages`; a last assistant turn is left open for the model to go on with."""
         if self.plain:
             text = _plain(messages)
-            return Prompt(text, tuple(self.tokenizer(text)["input_ids"]))
+            return Prompt(text, tuple(self.tokenizer(text)["input_ids"]), thinking_open=_opened_by_plain(text))
         open_turn = messages[-1]["role"] == "assistant"
         text = self._apply(messages, add_generation_prompt=not open_turn, continue_final_message=open_turn)
         # the template has written the special tokens (BOS among them) into the text already
-        return Prompt(text, tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
+        ids = tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return Prompt(text, ids, thinking_open=opened_by(_after_question(text, messages)))
 
     def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
         """The prompt of each conversation."""
@@ -128,6 +148,36 @@ class ChatTokenizer:
         ids = {token for entry in named for token in (entry if isinstance(entry, list) else [entry])}
         return frozenset({token for token in ids if isinstance(token, int)} | set(self._turn_end()))
 
+    def stop_remarks(self, stop_ids: Iterable[int]) -> list[str]:
+        """Return a warning for each stop token that is ordinary text: answers are cut where it comes up."""
+        ordinary = sorted(token for token in stop_ids if token not in self._marks)
+        named = [(token, self.tokenizer.decode([token])) for token in ordinary]
+        return [
+            f"the checkpoint names {text!r} (token {token}) as its end of text, which is an ordinary word: answers end "
+            "at it; correct eos_token_id in generation_config.json if that is not meant"
+            for token, text in named
+            if any(c.isalnum() for c in text) and not re.fullmatch(r"\W.*\W", text.strip())
+        ]
+
+    @cached_property
+    def _marks(self) -> frozenset[int]:
+        """Tokens that are no text: the special ones, and those added to the vocabulary beside it."""
+        return frozenset({*self.tokenizer.all_special_ids, *getattr(self.tokenizer, "added_tokens_decoder", {})})
+
+    @cached_property
+    def _special(self) -> frozenset[int]:
+        """Tokens that a decoded text leaves out."""
+        added = getattr(self.tokenizer, "added_tokens_decoder", {})
+        return frozenset({*self.tokenizer.all_special_ids, *(id_ for id_, token in added.items() if token.special)})
+
+    @cached_property
+    def _kept(self) -> frozenset[int]:
+        """Special tokens that a decoded text keeps: the marks of thinking."""
+        return frozenset(id_ for id_ in self._special if SPECIAL_MARKS.fullmatch(self._spelling(id_)))
+
+    def _spelling(self, token: int) -> str:
+        return str(self.tokenizer.convert_ids_to_tokens(token))
+
     def _turn_end(self) -> Iterator[int]:
         if self.plain:
             return
@@ -137,13 +187,17 @@ class ChatTokenizer:
             after = self._apply(turns).rpartition(probe)[2]
         except UserError:  # a template that refuses answered turns; the configuration names its end token
             return
-        ids = self.tokenizer(after, add_special_tokens=False)["input_ids"]
-        if ids and ids[0] in self.tokenizer.all_special_ids:
+        # tokenizer.json may know the token although the tokenizer does not list it as special, or not call it special
+        ids = self.tokenizer(after.lstrip(), add_special_tokens=False)["input_ids"]
+        if ids and ids[0] in self._marks:
             yield ids[0]
 
     def decode(self, token_ids: list[int]) -> str:
-        """The text of generated tokens, special ones left out."""
-        return self.tokenizer.decode(token_ids, skip_special_tokens=True)
+        """Return the text of generated tokens without special ones, but with the marks of thinking."""
+        if self._kept.isdisjoint(token_ids):
+            return self.tokenizer.decode(token_ids, skip_special_tokens=True)
+        shown = [token for token in token_ids if token not in self._special or token in self._kept]
+        return self.tokenizer.decode(shown, skip_special_tokens=False)
 
 
 def read_template(given: str | None) -> str | None:

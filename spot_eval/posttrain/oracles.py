@@ -14,6 +14,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
 from spot_eval.core.records import Doc, digest, doc_hash, read_lines
+from spot_eval.core.thinking import after_thinking
 from spot_eval.evaluation.generate import generate_missing, make_plan, refuse_too_long
 from spot_eval.miniature import Item
 from spot_eval.models.model import Model, find_model
@@ -120,7 +121,9 @@ def from_model(rows: Sequence[Row], asking: Asking, work: Path, say: Say) -> lis
         generate_missing(store, plan, model, say)
         said: dict[int, dict[int, tuple[str, str | None]]] = {}
         for one in store.read_generations().values():
-            said.setdefault(one.doc_id, {})[one.repeat] = (one.text, one.finish_reason)
+            answer = after_thinking(one.judged_text)
+            text = f"<think>{one.text}" if answer is None else answer
+            said.setdefault(one.doc_id, {})[one.repeat] = (text, one.finish_reason)
         failed = {one.doc_id: one.reason for one in store.read_failures().values()}
     finally:
         store.close()

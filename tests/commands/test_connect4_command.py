@@ -72,7 +72,7 @@ def test_a_sound_set_passes_and_a_changed_one_does_not(made: Path, tmp_path: Pat
 def test_bad_input_is_one_sentence(made: Path, tmp_path: Path) -> None:
     out = tmp_path / "c.jsonl"
     assert "a.jsonl exists already" in refused("generate", "-n", 5, "-o", made)
-    assert "a set is a .jsonl file" in refused("generate", "-n", 5, "-o", tmp_path / "c.txt")
+    assert "must be a .jsonl file" in refused("generate", "-n", 5, "-o", tmp_path / "c.txt")
     assert "9 rows and 9 columns are too many" in refused("generate", "-o", out, "--rows", 9, "--columns", 9)
     assert "nobody can connect 8" in refused("generate", "-o", out, "--connect", 8)
     assert "nowhere.jsonl: cannot be read" in refused("generate", "-o", out, "--exclude", "nowhere.jsonl")

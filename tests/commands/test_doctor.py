@@ -38,7 +38,7 @@ def test_on_a_healthy_machine_nothing_is_broken_and_nothing_is_left_behind(healt
     assert [one for one in found.values() if one.state == "broken"] == []
     assert found["punkt_tab"].found == f"in {healthy / 'nltk'}"
     assert found["import connect4"].state == "ok"
-    assert "to be fetched from the hub when run: aime24, aime25" in found["data sets"].found
+    assert "a run will fetch from the hub: aime24, aime25" in found["data sets"].found
     assert sorted(healthy.rglob("*")) == before
 
 
@@ -68,7 +68,7 @@ def test_offline_without_data_is_broken_and_gated_data_never_is(healthy: Path, m
     (healthy / "aime24.jsonl").write_text("")
     monkeypatch.setenv("SPOT_EVAL_DATA", str(healthy))
     assert "aime24," not in findings(healthy)["data sets"].found
-    assert findings(healthy, "miniature")["data sets"] == Finding("data sets", "ok", "4 of 4 at hand")
+    assert findings(healthy, "miniature")["data sets"] == Finding("data sets", "ok", "4 of 4 are here")
 
 
 def test_a_package_too_old_or_absent_is_broken_with_the_command_and_an_extra_is_a_note(

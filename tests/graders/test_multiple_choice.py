@@ -91,7 +91,6 @@ def test_the_letter_is_read(reply):
         ("Option A is not correct.", "no answer line"),
         ("Neither A nor B is correct.", "no answer line"),
         ("It isn't true that A is correct.", "no answer line"),
-        ("Answer: C? No, D", "two letters"),
         ("Answer: X", "no answer line"),
         ("### Answer\nCarbon", "no answer line"),
         ("Answer: Carbon", "no letter"),
@@ -136,8 +135,7 @@ def test_lighteval_cases_but_for_other_formats(mirror):
     differ = {
         "(C) Cecile": "the gold is text in which only a later word is the letter",
         "\nC Cecile": "likewise",
-        "réponse": "French",
-        "不是": "Chinese",
+        "不是": "a letter with a Chinese denial right behind it",
     }
     agree = 0
     for row in map(json.loads, path.read_text(encoding="utf-8").strip().split("\n")):
@@ -146,7 +144,7 @@ def test_lighteval_cases_but_for_other_formats(mirror):
             agree += 1
         else:
             assert any(mark in row["gold"] + row["prediction"] for mark in differ), row
-    assert agree == 4
+    assert agree == 5
 
 
 @pytest.mark.parametrize(

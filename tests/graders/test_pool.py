@@ -19,12 +19,17 @@ import pytest
 from spot_eval.graders import Verdict
 from spot_eval.graders.pool import Job, Pool
 
-SLOW = r"\boxed{(x+y+z)^{300}-(x+y)^{300}}"  # sympy expands it: seconds of CPU, then gigabytes
+SPINNING = "tests.graders.spinning:judge"
+SLOW = r"\boxed{(x+y+z)^{300}-(x+y)^{300}}"  # seconds of CPU and gigabytes to whoever expands it
 TOWER = r"9^{9^{9^9}}"
 
 
 def judge_job(text: str, gold: str = "3") -> Job:
     return Job("maths", "judge", ({"answer": gold}, text))
+
+
+def spinning_job(text: str = "spin") -> Job:
+    return Job(SPINNING, "judge", ({}, text))
 
 
 def synthetic(count: int) -> list[Job]:
@@ -71,19 +76,16 @@ def test_both_calls(pool: Pool) -> None:
 
 
 def test_a_job_over_the_cpu_limit_is_not_judged_and_the_others_are(pool: Pool) -> None:
-    jobs = [judge_job(SLOW if i == 7 else r"\boxed{3}") for i in range(40)]
+    jobs = [spinning_job() if i == 7 else judge_job(r"\boxed{3}") for i in range(40)]
     results = dict(pool.run(jobs))
     guilty = results.pop(7)
     assert isinstance(guilty, Verdict)
     assert (guilty.score, guilty.why) == (None, "more than 1 s of CPU")
     assert all(isinstance(verdict, Verdict) and verdict.score == 1 for verdict in results.values())
-    same = dict(pool.run([Job("maths", "same", (SLOW[7:-1], "1"))]))[0]
-    assert isinstance(same, Verdict)
-    assert same.not_judged
 
 
 def test_a_job_over_the_memory_limit_is_not_judged_and_the_others_are() -> None:
-    jobs = [judge_job(SLOW if i == 2 else r"\boxed{3}") for i in range(8)]
+    jobs = [spinning_job("hoard") if i == 2 else judge_job(r"\boxed{3}") for i in range(8)]
     results = run_all(jobs, memory_bytes=2**25, cpu_seconds=60)
     guilty = results.pop(2)
     assert isinstance(guilty, Verdict)
@@ -94,7 +96,7 @@ def test_a_job_over_the_memory_limit_is_not_judged_and_the_others_are() -> None:
 def test_a_job_whose_worker_dies_is_not_judged_and_the_others_are() -> None:
     with Pool(1, cpu_seconds=30) as pool:
         results = {}
-        for index, verdict in pool.run([judge_job(text) for text in (r"\boxed{3}", SLOW, r"\boxed{3}")]):
+        for index, verdict in pool.run([judge_job(r"\boxed{3}"), spinning_job(), judge_job(r"\boxed{3}")]):
             results[index] = verdict
             if index == 0:  # the next job is at work half a second from now
                 threading.Timer(0.5, lambda: os.kill(pool._busy[0].pid, signal.SIGSEGV)).start()
@@ -159,7 +161,7 @@ def test_a_verdict_depends_neither_on_what_its_worker_judged_before_nor_on_the_h
 
 
 def test_a_run_that_is_left_early_leaves_a_pool_that_works(pool: Pool) -> None:
-    for _ in pool.run([judge_job(r"\boxed{3}"), judge_job(SLOW), judge_job(SLOW)]):
+    for _ in pool.run([judge_job(r"\boxed{3}"), spinning_job(), spinning_job()]):
         break
     assert [i for i, _ in pool.run([judge_job(r"\boxed{3}")])] == [0]
 
@@ -176,8 +178,7 @@ PROGRAM = f"""
     print("main runs")  # once: workers do not run the caller's main module again
     from spot_eval.graders.pool import Job, Pool
     with Pool(2, cpu_seconds=60) as pool:
-        texts = ("\\\\boxed{{3}}", {SLOW!r}, {SLOW!r})
-        jobs = [Job("maths", "judge", ({{"answer": "3"}}, text)) for text in texts]
+        jobs = [Job({SPINNING!r}, "judge", ({{}}, text)) for text in ("right", "spin", "spin")]
         for index, verdict in pool.run(jobs):
             print(verdict.score, flush=True)
 """

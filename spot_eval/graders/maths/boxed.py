@@ -22,12 +22,12 @@ class Box(NamedTuple):
 
 # Two backslashes before the word are JSON escaping gone wrong, not a LaTeX newline followed by "boxed".
 _TOKEN = re.compile(
-    r"\\{1,2}(?P<box>boxed|fbox)[ \t\n]{0,8}\{"
+    r"\\{1,2}(?P<box>boxed|fbox|framebox(?:\[[^\[\]{}]{0,12}\]){0,2})[ \t\n]{0,8}\{"
     r"|\\{1,2}boxed[ \t]{0,8}(?P<bare>-?[0-9](?:[0-9.,]{0,38}[0-9])?|[A-Za-z](?![A-Za-z]))"
     r"|\\.|[{}]",
     re.DOTALL,
 )
-_BOX_WORD = re.compile(r"\\{1,2}(?:boxed|fbox)[ \t\n]{0,8}(?=\{)")
+_BOX_WORD = re.compile(r"\\{1,2}(?:boxed|fbox|framebox)[ \t\n]{0,8}(?=\{)")
 _GAP_MARKUP = re.compile(r"\\[()\[\]]|\\q?quad(?![a-z])|\\[,;:! ]|[$~&\s]")
 _GAP_TEXT = re.compile(r"\\(?:text|mbox|mathrm)\s{0,3}\{([^{}]{0,20})\}")
 _GAP = re.compile(r"(?=[,;ao])[,;]?(?:and|or)?(?:[A-Za-z](?:_\{?\w{1,3}\}?)?'?(?:\(\w\))?(?:=|:|\\in))?", re.IGNORECASE)

@@ -11,6 +11,8 @@ import re
 from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
 
 from spot_eval.graders.maths import boxed, normalize, safety, stated
+from spot_eval.graders.maths.formatting import answers_in_lines, plain_answer
+from spot_eval.graders.turns import first_turn
 
 logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns that its own time limits are off: pool has ours
 logging.getLogger("latex2sympy2_extended").setLevel(logging.CRITICAL)
@@ -40,6 +42,20 @@ def final_answer(text: str) -> str | None:
     >>> [final_answer(text) for text in (r"$\boxed{3}$? No, the answer is 4.", "so x = 2, I say", "East")]
     ['4', '2', 'East']
     """
+    turn = first_turn(text)
+    answer = _of_turn(turn) if turn != text else None
+    if answer is None or (turn != text and not _is_settled(turn)):
+        answer = _of_turn(text)
+    return plain_answer(answer) if answer else None
+
+
+def _is_settled(turn: str) -> bool:
+    """Return True if a turn gives an answer by itself, and does not only quote numbers."""
+    return bool(boxed.boxed_answer(turn) or stated.stated_answer(answers_in_lines(turn)))
+
+
+def _of_turn(text: str) -> str | None:
+    text = answers_in_lines(text)
     box = boxed.boxed_answer(text)
     if box:
         return stated.correction(stated.without_denials(text[box[1] :]), box[0]) or box[0]
@@ -47,11 +63,18 @@ def final_answer(text: str) -> str | None:
     said = stated.stated_answer(text) or stated.bold_line(text)
     if said:
         return _read_prose(said) or said
-    if "boxed" in text:
-        return None
+    return None if "boxed" in text else _unstated(text)
+
+
+def _unstated(text: str) -> str | None:
+    """Return the answer of a text that neither boxes nor states one."""
+    last = text.rstrip().rpartition("\n")[2].strip()
+    if last != text.strip() and stated.is_value(last):
+        return stated.bare(last)
     if stated.is_expression(text) or normalize.plain(text).lstrip("-").isdigit():
         return stated.bare(text)
-    return _read_prose(text) or (stated.bare(text) if _is_few_words(text) else None) or None
+    in_words = stated.bare(text) if _is_few_words(text) else None
+    return stated.last_group(text) or _read_prose(text) or in_words or None
 
 
 def _is_few_words(text: str) -> bool:

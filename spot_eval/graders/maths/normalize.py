@@ -80,6 +80,24 @@ def to_latex(text: str) -> str:
     return _REVERSED.sub(r"\2=\1", text)
 
 
+_LAYOUT_COMMAND = re.compile(r"\\(?:phantom|label|tag)\s?\{[^{}]*\}")
+_COLOUR = re.compile(r"\\(?:color|textcolor)\s?\{[^{}]*\}")
+
+
+def tidy(text: str) -> str:
+    r"""Return `text` without markdown marks around it, colours, and a sentence's full stop.
+
+    >>> tidy(r"`42`."), tidy(r"**7**"), tidy(r"\color{red}{13}")
+    ('42', '7', '{13}')
+    """
+    text = _COLOUR.sub("", _LAYOUT_COMMAND.sub("", text)).strip()
+    text = text.strip("`").strip() if "`" in text else text
+    if text.startswith("**") and text.endswith("**"):
+        text = text.strip("*")
+    text = re.sub(r"`?\.\s*$", "", text) if not text.endswith("..") else text
+    return text.strip("` ")
+
+
 def _written_out(number: re.Match[str]) -> str:
     """4.5e33 with all its zeros, the one form in which Math-Verify compares integers and decimals alike."""
     exponent = int(number[2].strip("{} "))

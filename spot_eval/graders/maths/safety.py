@@ -20,6 +20,7 @@ MAX_PARTS = 200
 MAX_DIGIT_RUN = 400
 # An answer such as 2024^{4046} has 13,378 digits and is judged.
 MAX_DIGITS = 30_000.0
+MAX_EXPONENT = 5_000  # of a number such as 4.5e33
 
 # What Math-Verify's parser works out while it reads, and what sympy works out term by term.
 _GREEDY = (

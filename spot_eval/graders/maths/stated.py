@@ -9,15 +9,32 @@ from __future__ import annotations
 
 import re
 
+from spot_eval.graders.suppositions import standing
+
+_HEADS = (
+    r"Antwort|Endergebnis|Ergebnis|Lösung|Respuesta|Resultado|Réponse|Reponse|Résultat|Resposta|Risposta|Risultato"
+    r"|Ответ|答案|答え|答|解答|回答|正解|정답|답|उत्तर|जवाब|الإجابة|الاجابة|الجواب|উত্তর|جواب|Jawaban|Cevap|Yanıt"
+    r"|Đáp án|Đáp số|Câu trả lời"
+)
+_KINDS_OF = (
+    r"(?:(?:Окончательный|Итоговый|Правильный|最终|正确|最後の|अंतिम|सही|চূড়ান্ত|সঠিক|صحیح|La|Die|Le|A|finale|endgültige)"
+    r"[ \t]?)"
+)
 _STRONG = (  # a line or a phrase that can only introduce the final answer
     r"^[ \t>*_]{0,8}####[ \t]{0,8}",
     r"^[ \t>*_#]{0,8}(?:A|Ans|(?:The[ \t])?(?:Final[ \t])?Answer)[ \t*_]{0,8}[:\uff1a][ \t*_]{0,8}",
     r"\bfinal answer\b(?:[ \t*_\"']{0,4}(?:(?:is|are)\b|[:=])|[ \t*_]{0,4}$)",
-    r"答案(?:是|为|：|:)",
+    r"(?:答案|答え|正解|정답|답)\s?(?:应该|应)?(?:是|为|為|は|은|는|：|:)",
+    rf"^[ \t>*_#]{{0,8}}{_KINDS_OF}?(?:{_HEADS})(?:[ \t](?:final|finale|correcta|correta|النهائية|الصحيحة))?"
+    r"[ \t*_]{0,8}[:\uff1a][ \t*_]{0,8}",
 )
 _WEAK = (
     r"\banswer\b[^.\n$\\]{0,40}?(?:\b(?:is|are|equals)\b[ \t*_]{0,4}:?|[:=])"
-    r"|\b(?:réponse|respuesta|risposta)\b[^.\n$]{0,20}?(?:est|es|è|:)"
+    r"|\b(?:réponse|résultat|respuesta|resultado|resposta|risposta|risultato|antwort|lösung|ergebnis|jawaban(?:nya)?)\b"
+    r"[^.\n$]{0,20}?(?:\b(?:est|es|é|è|ist|lautet|beträgt|adalah)\b|:)(?:\s(?:donc|alors|also|por tanto|quindi)\b)?"
+    r"|\bответ(?:ом)?\b[^.\n$]{0,20}?(?:—|–|\bэто\b|\bравен\b|является|:|(?=\s-?[0-9]))"
+    r"|(?:उत्तर|जवाब|উত্তর|الإجابة|الاجابة|الجواب|جواب)[^.\n$।]{0,20}?(?:है|হল|হলো|هي|هو|ہے|:|(?=\s-?[0-9]))"
+    r"|(?:\bcevap\b|đáp án|đáp số)[^.\n$]{0,16}?(?:\blà\b|:|(?=\s-?[0-9]))"
 )
 _CORRECTION = re.compile(
     rf"{'|'.join(_STRONG)}|\bthe\s(?:(?:correct|right|actual|true)\s)?answer\s(?:is|equals)\b[ \t*_]{{0,4}}:?",
@@ -31,9 +48,9 @@ _SPAN = (
 _SPANS = re.compile(
     rf"(?:{_SPAN})(?:\s{{0,4}}(?:,|,?\s?and|,?\s?or)\s{{0,4}}(?:{_SPAN}))*(?:\s?(?:\\?%|percent\b|pct\b))?"
 )
-_LEAD = re.compile(r"(?:\s|\\?[*_\"'“”:]|(?:therefore|thus|simply|just|equal to|given by|either)\b)*", re.IGNORECASE)
+_LEAD = re.compile(r"(?:\s|\\?[*_\"'“”:：]|(?:therefore|thus|simply|just|equal to|given by|either)\b)*", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?:[.!?。](?=\s|$|[\"'*_])|\n|\bI hope\b)")
-_DELIMITER = re.compile(r"\$+|\\[()\[\]]")
+_DELIMITER = re.compile(r"^(?:\$+|\\[(\[])|(?:(?<!\\)\$+|\\[)\]])$")
 _WORD = re.compile(r"\\[a-zA-Z]+|\\.|[^\W\d_]+")
 _TEXT_GROUP = re.compile(r"\\(?:text|mbox|mathrm|textbf|textit|operatorname|begin|end)\s{0,3}\*?\{[^{}]{0,80}\}")
 _SYMBOLS = re.compile(
@@ -55,6 +72,32 @@ _DENIED = re.compile(
     rf"|\bat\s{{1,3}}(?:least|most)|\b(?:above|below)|\bbetween\s{{1,3}}{_VALUE}\sand)\s{{1,3}}[*_\"']{{0,3}}{_VALUE}",
     re.IGNORECASE,
 )
+_CONTRAST = re.compile(  # the 3 of "2 (and not 3)", "2 rather than 3"
+    r"(?<=[0-9$})])\s{0,3}[,(]{0,2}\s{0,3}(?:(?:and|but)\s{1,3})?(?:not|rather\s{1,3}than|instead\s{1,3}of"
+    rf"|as\s{{1,3}}opposed\s{{1,3}}to|never)\s{{1,3}}{_VALUE}\)?",
+    re.IGNORECASE,
+)
+_REVISED = re.compile(  # a value that takes back the one before it
+    r"(?:(?<![\w’'])(?:wait|actually|correction|sorry|oops|hmm|scratch that|i meant?|my mistake|i made an? \w{1,12}"
+    r"|that(?:['’]?s| is| was) (?:wrong|not right|incorrect)"
+    r"|on (?:second thoughts?|(?:further )?reflection)|i (?:now )?(?:see|think)(?: that)?)\b[\s,:;.!—–-]{1,4}"
+    r"|(?<![\w’'])no[,.;:!—–-]{1,2}\s{0,2}|(?:->|→|=>)\s?no[,.]?\s"
+    r"|\bbut\s(?:actually\s)?(?=it\s(?:is|should|must)))"
+    r"(?:(?:so|it|that|this|the|my|final|correct|right|true|answer|value|result|is|was|must|should|would|has|to|be|i"
+    r"|think|believe|meant?|made|a|mistake|error|again|wait|actually|no|rather|instead|in|fact|therefore|thus|then|on"
+    r"|second|thoughts?|reflection|correct|myself|sorry|oops|hmm|equals?)(?:['’](?:s|m|d))?[\s,:;.—–-]{1,4}){0,14}"
+    r"(?=[$\d]|-\d|\\[(a-z])",
+    re.IGNORECASE,
+)
+_OTHER_CASE = re.compile(
+    r"\b(?:for|with|when|if|at|where|case|take|try|let)\s\$?[A-Za-z]\s?(?:=|\\geq?|\\leq?|>|<)"
+    r"|\b(?:in general|generally|similarly|for (?:comparison|example|instance|reference)|sanity check|alternatively"
+    r"|otherwise|by contrast|likewise|instead|without|had)\b",
+    re.IGNORECASE,
+)
+_GROUP = re.compile(r"(?<![A-Za-z0-9_}])([(\[][^()\[\]{}\n]{1,60},[^()\[\]{}\n]{1,60}[)\]])[.!]?\s*$")
+_LEADING_GROUP = re.compile(r"([(\[][^()\[\]{}\nA-Za-z]{1,60},[^()\[\]{}\nA-Za-z]{1,60}[)\]])(?=[.!\s*]*(?:\n|$))")
+_IS_VALUE = re.compile(r"[-+]?(?:\\?[$£€])?[0-9][0-9.,/ ]{0,40}\\?%?\.?")
 _MINUS = re.compile(
     r"((?:\b(?:is|are|be|equals)\s|[:=]\s?|^\s{0,8})[*_]{0,3})(?:minus|negative)\s(\$|\\\()?(?=[0-9])", re.IGNORECASE
 )
@@ -71,7 +114,7 @@ _MAX_MARKS = 20
 
 
 def is_expression(text: str) -> bool:
-    r"""Whether `text` is nothing but mathematics: LaTeX commands, function names, symbols, no words.
+    r"""Return True if `text` is nothing but mathematics: LaTeX commands, function names, symbols, no words.
 
     >>> [is_expression(text) for text in (r"x = \frac12 \text{ cm}", "3 or 4", "42 because it is")]
     [True, True, False]
@@ -88,12 +131,35 @@ def is_expression(text: str) -> bool:
     return True
 
 
+def is_value(line: str) -> bool:
+    r"""Return True if a line is one plain number or one formula between delimiters, and nothing else.
+
+    >>> [is_value(line) for line in ("42", "$x = 4$", "so x = 4")]
+    [True, True, False]
+    """
+    line = line.strip("*_` ")
+    if len(line) > _MAX_BARE:
+        return False
+    return bool(_IS_VALUE.fullmatch(line) or (re.fullmatch(_SPAN, line) and "boxed" not in line))
+
+
+def last_group(text: str) -> str | None:
+    """Return the pair, tuple or interval that `text` ends with, or None.
+
+    >>> last_group("The point is (1, 2)."), last_group("It is f(1, 2).")
+    ('(1, 2)', None)
+    """
+    found = _GROUP.search(text[-_MAX_STATEMENT:].rstrip())
+    return found[1] if found and is_expression(found[1]) and any(c.isdigit() for c in found[1]) else None
+
+
 def without_denials(text: str) -> str:
     r"""`text` without the values it says an answer is not, or only bounds it with; "minus 7" becomes -7.
 
     >>> [without_denials(text) for text in ("It is not 2, but 5.", "x is at least $4$", "It is minus 7.")]
     ['It is   but 5.', 'x is  ', 'It is -7.']
     """
+    text = _CONTRAST.sub("", text)
     return _DENIED.sub(" ", _MINUS.sub(lambda minus: f"{minus[1]}{minus[2] or ''}-", text))
 
 
@@ -105,26 +171,62 @@ def stated_answer(text: str) -> str | None:
     >>> [stated_answer(text) for text in ("2 + 2 is 4.\nA: 4", "the answer is $x=1$ or $x=2$.", "4")]
     ['4', 'x=1, x=2', None]
     """
-    for mark in reversed(list(_MARK.finditer(text))[-_MAX_MARKS:]):
-        tail = text[mark.end() : mark.end() + _MAX_STATEMENT]
-        tail = tail[_LEAD.match(tail).end() :]  # type: ignore[union-attr]
-        spans = _SPANS.match(tail)
-        if spans and "boxed" not in spans[0]:
-            return spans_content(spans[0])
-        end = _SENTENCE.search(tail)
-        sentence = (tail[: end.start()] if end else tail).strip().rstrip("*_\"' .,")
-        if "boxed" in sentence:  # never closed, or it would have been found
-            continue
-        if is_expression(sentence):
-            return bare(sentence)
-        if any(c.isdigit() for c in sentence):
-            return sentence
-        introduced = mark["strong"] or mark[0].rstrip("*_ ").endswith(":")
-        if introduced and 0 < len(sentence) <= 40 and sentence.count(" ") < 4:
-            return sentence  # an answer in words
-        if _NAME.fullmatch(sentence) and not _REMARK.fullmatch(sentence.lower()):
-            return sentence
+    marks = list(_MARK.finditer(text))[-_MAX_MARKS:]
+    stands = [(mark, standing(text, mark.start(), mark.start())) for mark in reversed(marks)]
+    for wanted in ("stated", "conditional"):
+        for mark, how in stands:
+            if how == wanted and (value := _value_after(text, mark)):
+                return _revised(text[mark.end() :]) or value
     return None
+
+
+def _revised(text: str) -> str | None:
+    """Return the value that takes back what was stated before it ("No wait, it is 7."), if any."""
+    for mark in reversed(list(_REVISED.finditer(text))[-_MAX_MARKS:]):
+        value = _closed_value(text[mark.end() : mark.end() + _MAX_STATEMENT])
+        if value:
+            return value
+    return None
+
+
+def _closed_value(tail: str) -> str:
+    """Return the value that `tail` begins with, if its sentence holds nothing else and is no question; else ""."""
+    spans = _SPANS.match(tail)
+    if spans:
+        return spans_content(spans[0]) if _CLOSES.match(tail, spans.end()) else ""
+    end = _SENTENCE.search(tail)
+    value = (tail[: end.start()] if end else tail).strip().rstrip("*_\"' .,")
+    return bare(value) if is_expression(value) and not (end and end[0] == "?") and "?" not in value else ""
+
+
+def _value_after(text: str, mark: re.Match[str]) -> str | None:
+    """Return what the statement introduced by `mark` states, or None."""
+    tail = text[mark.end() : mark.end() + _MAX_STATEMENT]
+    tail = tail[_LEAD.match(tail).end() :]  # type: ignore[union-attr]
+    spans = _SPANS.match(tail)
+    if spans and "boxed" not in spans[0]:
+        return spans_content(spans[0])
+    if group := _LEADING_GROUP.match(tail):
+        return group[1]
+    sentence = _sentence(tail)
+    if "boxed" in sentence:  # never closed, or it would have been found
+        return None
+    if is_expression(sentence):
+        return bare(sentence)
+    introduced = bool(mark["strong"]) or mark[0].rstrip("*_ ").endswith(":")
+    return sentence if any(c.isdigit() for c in sentence) or _is_in_words(sentence, introduced=introduced) else None
+
+
+def _is_in_words(sentence: str, *, introduced: bool) -> bool:
+    """Return True if a sentence without digits may be an answer: a few words after a heading, or a name."""
+    if introduced and 0 < len(sentence) <= 40 and sentence.count(" ") < 4:
+        return True
+    return bool(_NAME.fullmatch(sentence) and not _REMARK.fullmatch(sentence.lower()))
+
+
+def _sentence(tail: str) -> str:
+    end = _SENTENCE.search(tail)
+    return (tail[: end.start()] if end else tail).strip().rstrip("*_\"' .,`”’")
 
 
 def correction(text: str, box: str) -> str | None:
@@ -136,16 +238,14 @@ def correction(text: str, box: str) -> str | None:
     >>> [correction(text, "3") for text in ("No: the answer is 5.", "The answer is $a+b$ = 3.", "Answer key: B")]
     ['5', None, None]
     """
-    for mark in reversed(list(_CORRECTION.finditer(text))[-_MAX_MARKS:]):
+    marks = [*_CORRECTION.finditer(text), *_REVISED.finditer(text)]
+    marks.sort(key=lambda mark: mark.end())
+    for mark in reversed(marks[-_MAX_MARKS:]):
+        sentence = re.split(r"[.!?;]\s|\n", text[max(0, mark.start() - 120) : mark.start()])[-1]
+        if standing(text, mark.start(), mark.start()) != "stated" or _OTHER_CASE.search(sentence):
+            continue
         tail = text[mark.end() : mark.end() + _MAX_STATEMENT]
-        tail = tail[_LEAD.match(tail).end() :]  # type: ignore[union-attr]
-        spans = _SPANS.match(tail)
-        if spans:
-            value = spans_content(spans[0]) if _CLOSES.match(tail, spans.end()) else ""
-        else:
-            end = _SENTENCE.search(tail)
-            value = (tail[: end.start()] if end else tail).strip().rstrip("*_\"' .,")
-            value = bare(value) if is_expression(value) and not (end and end[0] == "?") else ""
+        value = _closed_value(tail[_LEAD.match(tail).end() :])  # type: ignore[union-attr]
         if "boxed" not in value and _CONSTANT.search(value) and (not _has_variables(value) or _has_variables(box)):
             return value
     return None

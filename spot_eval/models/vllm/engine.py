@@ -23,6 +23,7 @@ from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Reques
 from spot_eval.models.checkpoint import read_config
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.models.stop_strings import ended_text
+from spot_eval.models.thinking_count import ThinkingCount
 from spot_eval.models.vllm.shards import Message, Shard, ask, stream
 
 # -P: a folder called vllm where the command is typed is not the package
@@ -172,6 +173,7 @@ class VllmEngine:
         self, path: Path, tokenizer: ChatTokenizer, settings: VllmSettings, *, trust_remote_code: bool = False
     ) -> None:
         self.tokenizer, self.settings = tokenizer, settings
+        self.thinking = ThinkingCount(wanted=tokenizer.thinking)
         self.stop_ids = tokenizer.stop_ids(read_config(path, "generation_config.json"), read_config(path))
         scout = _scout(path, settings, trust_remote_code)
         self.told = scout.told
@@ -194,17 +196,21 @@ class VllmEngine:
             raise
 
     def description(self) -> dict[str, Any]:
-        """Devices, precision and vLLM's own settings, for the session's file."""
+        """Return devices, precision and vLLM's own settings for the session's file, and remarks for the user."""
+        remarks = [*self.thinking.remarks(), *self.tokenizer.stop_remarks(self.stop_ids)]
         names = ("device", "dtype", "max_num_seqs", "version")
         return {
             **{name: self.told[name] for name in names},
             "processes": len(self.shards),
             "devices_a_process": self.told["devices_an_engine"],
             "arguments": dict(self.settings.arguments),
+            "with_thinking": self.thinking.answers,
+            **({"remarks": remarks} if remarks else {}),
         }
 
     def generate(self, requests: Sequence[Request], emit: Emit) -> None:
-        """Answers all requests; see `Engine.generate`. Raises EngineDiedError where vLLM dies or hangs."""
+        """Answer all requests; see `Engine.generate`. Raises EngineDiedError if vLLM dies or hangs."""
+        emit = self.thinking.counted(requests, emit)
         asked: dict[str, Request] = {}
 
         def messages() -> Iterator[Message]:

@@ -20,9 +20,7 @@ from spot_eval.graders.pool import Job, Pool
 
 pytestmark = pytest.mark.real
 
-DISAGREEMENTS = {
-    "lighteval_math-20bb589a4842": 'the gold is two pairs joined by "and", which Math-Verify reads as four equations',
-}
+DISAGREEMENTS: dict[str, str] = {}
 GOLDS_NOT_EQUAL_TO_THEMSELVES: dict[str, str] = {}
 
 AT_LEAST = {"gsm8k_openai_solutions": 0.995, "qwen_math_cot_100x8": 0.995, "verifiers_math_python": 0.995}

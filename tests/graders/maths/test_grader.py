@@ -219,8 +219,10 @@ def test_no_answer_is_counted_apart_from_a_wrong_one(text: str) -> None:
         ("50\\%", "50", 1, 1),
         ("50\\%", "0.5", 1, 0),
         ("62.5%", "62.5\\%", 1, 1),
-        ("62.5%", "62.5", 0, 1),
+        ("62.5%", "62.5", 1, 1),
         ("62.5%", "0.625", 1, 0),
+        ("33.3", "33.3\\%", 1, 1),
+        ("50\\%", "0.5\\%", 0, 0),
         ("7", "7", 1, 1),
         ("7", "8", 0, 0),
     ],
@@ -246,27 +248,45 @@ def test_precision_of_decimals() -> None:
     assert score(r"\frac{1}{3}", r"\boxed{0.3333}", precision=4) == 1
 
 
-NOT_FOR_SYMPY = {
-    "a huge power": r"\boxed{9^{9^{9^9}} x}",
-    "a root of a huge power": r"\boxed{\log_2{9^{9^9}}}",
-    "nested fractions": r"\boxed{" + r"\frac{1}{1+" * 22 + "2" + "}" * 22 + "}",
-    "nested brackets": r"\boxed{" + "(" * 400 + "1" + ")" * 400 + "}",
-    "nested roots": r"\boxed{" + r"\sqrt{2+" * 20 + "3" + "}" * 20 + "}",
-    "a binomial": r"\boxed{\binom{10000000000}{500000000}}",
-    "a matrix": r"\boxed{\begin{pmatrix}" + r"\\".join("&".join("1" * 15) for _ in range(15)) + r"\end{pmatrix}}",
-    "a sum": r"\boxed{\sum_{k=1}^{10000000000} k^{99}}",
+TOO_LARGE = {
+    "a huge power": r"9^{9^{9^9}} x",
+    "a root of a huge power": r"\log_2{9^{9^9}}",
+    "a binomial": r"\binom{10000000000}{500000000}",
+    "a sum": r"\sum_{k=1}^{10000000000} k^{99}",
+    "a factorial": "(10^{12})!",
+    "a long answer": "x+" * 600 + "x",
+    "a tower": "2^{2^{2^{49}}}",
+    "a product": r"\prod_{k=1}^{2000} \prod_{j=1}^{2000} (x+k)^j",
+    "nested brackets": "(" * 400 + "x" + ")" * 400,
+}
+HOSTILE = TOO_LARGE | {
+    "nested fractions": r"\frac{1}{1+" * 11 + "2" + "}" * 11,
+    "nested roots": r"\sqrt{2+" * 11 + "3" + "}" * 11,
+    "a matrix": r"\begin{pmatrix}" + r"\\".join("&".join("1" * 15) for _ in range(15)) + r"\end{pmatrix}",
+    "a determinant": r"\begin{vmatrix}" + r"\\".join("&".join("x" * 4) for _ in range(4)) + r"\end{vmatrix}",
     "a float": "1.5E999999999",
-    "a long answer": r"\boxed{" + "x+" * 600 + "x}",
+    "an expansion": "(x+y+z)^{300}-(x+y)^{300}",
+    "an integral": r"\int_0^1 x^2 \, dx",
+    "many items": ", ".join(f"{i}^{{{i}}}" for i in range(99)),
+    "a division by zero": r"\frac{1}{0}",
+    "signs": r"\pm" * 200 + "3",
+    "exclamation marks": "4" + "!" * 300,
 }
 
 
-@pytest.mark.parametrize("text", NOT_FOR_SYMPY.values(), ids=NOT_FOR_SYMPY)
-def test_what_sympy_would_choke_on_is_not_judged(text: str) -> None:
+@pytest.mark.parametrize("answer", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("gold", ["3", "-1", r"\frac{1}{2}", r"\sqrt{2}", "1, 2", "(1, 2)"])
+def test_what_is_too_large_or_left_unevaluated_is_no_plain_value(gold: str, answer: str) -> None:
     started = time.process_time()
-    verdict = judge({"answer": "3"}, text)
-    assert verdict.not_judged
-    assert verdict.why
+    assert score(gold, rf"\boxed{{{answer}}}") == 0
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("answer", TOO_LARGE.values(), ids=TOO_LARGE)
+def test_what_is_too_large_is_not_judged_against_a_formula(answer: str) -> None:
+    verdict = judge({"answer": "x^2 + n"}, rf"\boxed{{{answer}}}")
+    assert verdict.not_judged or verdict.score == 0
+    assert not verdict.not_judged or verdict.why
 
 
 def test_long_numbers_are_judged_without_sympy() -> None:

@@ -340,7 +340,7 @@ def test_whatever_dies_nothing_is_lost_nothing_left_and_the_run_goes_on(
     run.process.send_signal(signal.SIGINT)
     said = run.said()
     assert run.process.returncode == 130
-    assert "what was finished is kept" in said
+    assert "finished work is kept" in said
     assert "Traceback" not in said
     assert not run.left_after(5)
 
