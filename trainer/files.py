@@ -63,6 +63,22 @@ def publish(part: Path, final: Path) -> None:
     os.replace(part, final)
 
 
+def check_shards(path: Path) -> None:
+    """Raise TrainError if the index of a checkpoint names a shard that is not safetensors in the same folder.
+
+    Libraries would load such a shard as a pickle, which can run code.
+    """
+    index = path / "model.safetensors.index.json"
+    if not index.is_file():
+        return
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise TrainError(f"{index} is not a safetensors index: it has no `weight_map` from weights to files")
+    for name in sorted(set(names.values())):
+        if not name.endswith(".safetensors") or Path(name).name != name:
+            raise TrainError(f"{index} names {name!r}; every shard must be a .safetensors file in the same folder")
+
+
 def digest_of_weights(path: Path) -> str:
     """128 bits over the safetensors files of a checkpoint, in the order of their names; TrainError without any."""
     files = sorted(path.glob("*.safetensors"))

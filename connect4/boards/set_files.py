@@ -200,6 +200,7 @@ def write_set(path: Path, content: bytes, about: Mapping[str, Any]) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
+    path = Path(os.path.realpath(path))  # a symlink stays, and what it names is written
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         try:

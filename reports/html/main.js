@@ -27,6 +27,7 @@ async function browser() {
   const docs = docsOf(index);
   const view = new DocView(at("doc"), index);
   const state = { base: index.runs.length > 1 ? 1 : 0, outcome: "", matching: null, search: 0 };
+  if (state.base && docs.some((doc) => outcome(doc, state.base) === "lost")) { state.outcome = "lost"; state.opening = true; }
   const list = new DocList(at("list"), at("rows"), (doc) => { location.hash = linkTo(doc); });
 
   for (const task of index.tasks) at("task").append(element("option", { value: task.name }, task.name));
@@ -50,7 +51,7 @@ async function browser() {
     const shown = ["", ...names.filter((name) => counts[name] || always.includes(name) || name === state.outcome)];
     at("outcomes").replaceChildren(...shown.map((name) => element("label", {},
       element("input", { type: "radio", name: "outcome", value: name, checked: name === state.outcome,
-        onchange: () => { state.outcome = name; refresh(); at("outcomes").querySelector(":checked").focus(); } }),
+        onchange: () => { state.outcome = name; state.opening = false; refresh(); at("outcomes").querySelector(":checked").focus(); } }),
       name ? OUTCOMES[name] : "All", element("b", {}, count(name ? counts[name] || 0 : found.length)))));
   }
 
@@ -71,6 +72,7 @@ async function browser() {
   async function search() {
     const run = ++state.search, wanted = at("text").value.trim().toLowerCase();
     view.wanted = wanted || null;
+    if (wanted) everything();
     state.note = "";
     if (!wanted) { state.matching = null; refresh(); reopen(); return; }
     const words = new Set(index.words.flatMap((word, i) => word.toLowerCase().includes(wanted) ? [i] : []));
@@ -89,6 +91,11 @@ async function browser() {
     reopen();
   }
 
+  // The page opens on what was lost; whoever asks for a text or a doc is not held to it.
+  function everything() {
+    if (state.opening) { state.opening = false; state.outcome = ""; refresh(); }
+  }
+
   const reopen = () => { if (view.doc) view.open(view.doc, state.base, view.repeat, view.wanted); };
 
   // The address: #task/doc or #task/doc/repeat opens a doc; others are sections of the page.
@@ -97,6 +104,7 @@ async function browser() {
     if (id === undefined) return false;
     const doc = docs.find((one) => one.task === task && one.id === id);
     if (!doc) { view.close(`There is no doc ${task}/${id} in this report.`); return true; }
+    if (outcome(doc, state.base) !== "lost") everything();
     const wanted = Number(repeat) - 1;
     view.open(doc, state.base, Number.isInteger(wanted) && wanted >= 0 && wanted < most(doc) ? wanted : null, view.wanted);
     list.select(doc);

@@ -286,8 +286,9 @@ def _print_guesses(guessing: dict[str, dict[str, float]]) -> None:
 def _table(title: str, strata: dict[str, dict[str, int]]) -> None:
     """Print a table of boards by class and band of plies."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from spot_eval.display.terminal import Terminal
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     bands = list(next(iter(strata.values())))
@@ -296,6 +297,6 @@ def _table(title: str, strata: dict[str, dict[str, int]]) -> None:
     for kind, counts in strata.items():
         cells: list[Any] = [kind, *counts.values(), sum(counts.values())]
         table.add_row(*map(str, cells))
-    console = Console()
+    console = Terminal()
     console.print(title, markup=False, highlight=False, soft_wrap=True)
     console.print(table)

@@ -87,9 +87,17 @@ def rectify_command(
     thinking: Annotated[
         bool, typer.Option("--thinking/--no-thinking", help="Let the oracle think before it replies.")
     ] = True,
+    model_id: Annotated[
+        str | None, typer.Option("--model-id", metavar="NAME", help="Model that an endpoint serves, such as org/name.")
+    ] = None,
     engine: Annotated[
-        str, typer.Option(metavar="NAME", help="Engine for a model; see `run`.", autocompletion=engine_completions)
-    ] = "hf",
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Engine for a model; see `run`. [default: api for a URL, else hf]",
+            autocompletion=engine_completions,
+        ),
+    ] = None,
     engine_arg: Annotated[
         list[str] | None, typer.Option(metavar="K=V", help="Setting of the engine. Repeatable.")
     ] = None,
@@ -105,7 +113,8 @@ def rectify_command(
 
     options = RunOptions(
         model=oracle,
-        engine=engine,
+        model_id=model_id,
+        engine=engine or ("api" if "://" in oracle else "hf"),
         engine_args=assignments("--engine-arg", engine_arg),
         repeats=attempts,
         seed=seed,

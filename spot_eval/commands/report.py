@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,6 +23,13 @@ class Format(StrEnum):
     html = "html"
     md = "md"
     model_card = "model-card"
+
+
+FORMS: dict[Format, Literal["html", "md", "model-card"]] = {
+    Format.html: "html",
+    Format.md: "md",
+    Format.model_card: "model-card",
+}
 
 
 def report_command(
@@ -62,6 +69,19 @@ def report_command(
         Path | None,
         typer.Option(metavar="comparison.json", help="Draw the checkpoints of a training run by step (page only)."),
     ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="COLUMN",
+            help="Name what was lost by this column (see `compare --by`). Repeatable. "
+            "[default: subject, level, kind, instruction and ply, where docs have them]",
+        ),
+    ] = None,
+    drift: Annotated[
+        Path | None,
+        typer.Option("--drift", metavar="DIR", help="Folder of `spot-eval drift`. [default: RUN/drift, if there]"),
+    ] = None,
     budget: Annotated[
         float, typer.Option("--budget", min=0, metavar="MB", help="Most megabytes of transcripts in the page.")
     ] = BUDGET_MB,
@@ -69,14 +89,15 @@ def report_command(
     """Write a report: verdict, scores, lost and gained docs.
 
     The page is one file that needs no network, with both runs' transcripts of the docs that changed."""
-    from spot_eval.core.files import write_atomically
-    from spot_eval.report.content import load_story
-    from spot_eval.report.render import render
+    from spot_eval import api
 
-    text = render(load_story(run, [*(bases or []), *(baselines or [])], policy, curve), form.value, int(budget * 1e6))
+    names = [*(bases or []), *(baselines or [])]
     if out is None and form is not Format.html:
+        text = api.report_text(run, names, form=FORMS[form], policy=policy, curve=curve, by=by, drift=drift)
         print(text, end="")  # noqa: T201
         return
-    path = out or run / "report.html"
-    write_atomically(path, [text.encode()])
-    say(f"written: {path} ({len(text) / 1e6:.1f} MB)")
+    path = api.write_report(
+        run, names, out, form=FORMS[form], policy=policy, curve=curve, by=by, drift=drift, budget_mb=budget
+    )
+    size = f" ({path.stat().st_size / 1e6:.1f} MB)" if path.is_file() else ""
+    say(f"written: {path}{size}")

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "spot-eval run --model ckpt/ --suite spot-quick --baseline runs/base",
     "spot-eval run --model step-100/ --model step-200/ --suite spot-quick",
+    "spot-eval run --model base/ --adapter lora-a/ --adapter lora-b/ --suite spot-quick",
 )
 
 
@@ -48,6 +49,14 @@ def run_command(
         typer.Option(
             metavar="PATH|HUB|URL",
             help="Checkpoint, hub id or endpoint. Repeat it to evaluate several. [default: the embedded miniature]",
+        ),
+    ] = None,
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LORA",
+            help="LoRA adapter to put on the model, unmerged. Repeat it to evaluate several on one base; "
+            "none: the base itself.",
         ),
     ] = None,
     model_id: Annotated[
@@ -143,20 +152,18 @@ def run_command(
     Run the same command again to resume.
     """
     from spot_eval.core.errors import UserError
-    from spot_eval.core.options import RunOptions
+    from spot_eval.evaluation.defaults import engine_for, run_options
     from spot_eval.evaluation.run import run
     from spot_eval.evaluation.several import options_of_each
-    from spot_eval.miniature import BASE
 
     if policy is not None and not until_verdict:
         raise UserError("--policy is the gate's: give it to `spot-eval gate`, or add --until-verdict")
-    models = model or [str(BASE)]
-    options = RunOptions(
-        model=models[0],
+    options = run_options(
+        model[0] if model else None,
+        suite=suite,
+        engine=engine,
         model_id=model_id,
-        suite=suite or ("spot" if model else "miniature"),
         tasks=names(tasks),
-        engine=engine or "hf",
         engine_args=assignments("--engine-arg", engine_arg),
         data_dirs=data_dir or [],
         data_files=data_files(data),
@@ -174,17 +181,16 @@ def run_command(
         trust_remote_code=trust_remote_code,
         workers=workers,
     )
-    several = len(set(models)) > 1
-    each = options_of_each(options, models, say) if several else [options]
+    each = options_of_each(options, model or [options.model], say, adapter or ())
     if engine is None:
-        each = [replace(one, engine="api") if "://" in one.model else one for one in each]
+        each = [replace(one, engine=engine_for(one.model)) for one in each]
     if drift:
         _check_drift(drift, each)
     if dry_run:
         _dry_run(each, as_json)
         return
     evaluate = partial(run, monitor=_monitor(policy)) if until_verdict else run
-    if several:
+    if len(each) > 1:
         _run_several(each, as_json, evaluate)
     else:
         path, board = evaluate(each[0], say)
@@ -196,6 +202,7 @@ def run_command(
 def _check_drift(baseline: Path, each: Sequence[RunOptions]) -> None:
     """Raise UserError if drift cannot follow this run; nothing has been generated yet."""
     from spot_eval.core.errors import UserError
+    from spot_eval.models.checkpoint import is_adapter
     from spot_eval.models.registry import check_engine
     from spot_eval.runs.directory import RunDirectory
 
@@ -203,13 +210,14 @@ def _check_drift(baseline: Path, each: Sequence[RunOptions]) -> None:
     check_engine("hf")
     if len(each) > 1 or each[0].engine not in {"hf", "vllm"}:
         raise UserError("--drift follows the run of one checkpoint (--engine hf or vllm); use `spot-eval drift` later")
+    if each[0].adapter is not None or is_adapter(Path(each[0].model)):
+        raise UserError("--drift measures a checkpoint, not an adapter on a base; merge the adapter and measure that")
 
 
 def _drift(options: RunOptions, path: Path, baseline: Path) -> None:
     """Measure drift into the run's folder. It goes to stderr, since stdout is the scoreboard's."""
-    from rich.console import Console
-
     from spot_eval.display.drift import print_drift
+    from spot_eval.display.terminal import Terminal
     from spot_eval.evaluation.drift import DriftOptions, measure_drift
 
     found = measure_drift(
@@ -223,7 +231,7 @@ def _drift(options: RunOptions, path: Path, baseline: Path) -> None:
         ),
         say,
     )[1]
-    print_drift(found, Console(stderr=True))
+    print_drift(found, Terminal(stderr=True))
 
 
 def _monitor(policy: Path | None) -> UntilVerdict:
@@ -235,25 +243,26 @@ def _monitor(policy: Path | None) -> UntilVerdict:
 
 
 def _run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate) -> None:
-    """Run each model, print one table, and exit with the code of the first failure."""
-    from spot_eval.evaluation.several import run_each
+    """Run each model or adapter, print one table, and exit with the code of the first failure."""
+    from spot_eval.evaluation.several import run_adapters, run_each
     from spot_eval.runs.leaderboard import read_entry, sorted_entries
 
-    outcomes = run_each(each, say, evaluate)
+    adapters = each[0].adapter is not None
+    outcomes = run_adapters(each, say, evaluate) if adapters else run_each(each, say, evaluate)
     entries = [entry.as_json() for entry in sorted_entries([read_entry(one.path) for one in outcomes if one.path])]
     failed = [one for one in outcomes if one.path is None]
     if as_json:
         print_json({"runs": entries, "failed": [{"model": one.model, "exit_code": one.exit_code} for one in failed]})
     elif entries:
-        from rich.console import Console
-
         from spot_eval.display.leaderboard import print_leaderboard
+        from spot_eval.display.terminal import Terminal
 
         print_leaderboard(
-            entries, Console(), ["percent ± standard error. To see which differ: spot-eval compare RUN… BASE"]
+            entries, Terminal(), ["percent ± standard error. To see which differ: spot-eval compare RUN… BASE"]
         )
     if failed:
-        say(f"{len(failed)} of {len(outcomes)} models failed: {', '.join(one.model for one in failed)}")
+        kind = "adapters" if adapters else "models"
+        say(f"{len(failed)} of {len(outcomes)} {kind} failed: {', '.join(one.model for one in failed)}")
         raise typer.Exit(failed[0].exit_code)
 
 
@@ -261,9 +270,8 @@ def _dry_run(each: Sequence[RunOptions], as_json: bool) -> None:
     """Print what each run would do. Exit 2 if one would refuse to start."""
     may_fetch = os.environ.get("HF_HUB_OFFLINE", "").upper() not in {"1", "ON", "YES", "TRUE"}
     os.environ["HF_HUB_OFFLINE"] = "1"  # so that nothing is fetched; huggingface_hub reads it when it is imported
-    from rich.console import Console
-
     from spot_eval.display.dry_run import print_dry_run
+    from spot_eval.display.terminal import Terminal
     from spot_eval.evaluation.dry_run import dry_run
     from spot_eval.gating.power import power_of_rows
 
@@ -272,6 +280,6 @@ def _dry_run(each: Sequence[RunOptions], as_json: bool) -> None:
         print_json(found[0] if len(found) == 1 else found)
     else:
         for one in found:
-            print_dry_run(one, Console())
+            print_dry_run(one, Terminal())
     if any(one["problems"] for one in found):
         raise typer.Exit(2)

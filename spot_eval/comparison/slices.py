@@ -1,12 +1,13 @@
 """Name what was lost: differences by slices of the docs, `compare --by COLUMN`.
 
-    {"by": "subject", "alpha": 0.05, "without": 0,
+    {"by": "subject", "alpha": 0.05, "without": 0, "tested": 57,
      "slices": [{"task": "mmlu", "value": "anatomy", "docs": 135, "base": 0.61, "candidate": 0.47, "mean": -0.14,
                  "stderr": 0.03, "p_harm": 0.0001, "q": 0.0057, "named": true}, …],
      "lost": {task: {"observed": {"mean", "stderr"}, "expected": {…}, "excess": {…}, "docs": 135}}}
 
 The slice with the strongest evidence of harm comes first. `q` is its p value after Benjamini and Hochberg over all
-slices; `named` if it is at most alpha: with nothing lost anywhere, at most that share of comparisons names a slice.
+slices that were tested together: `tested` of them, of all columns that were asked for. `named` if it is at most alpha:
+with nothing lost anywhere, at most that share of comparisons names a slice.
 `without` counts docs that lack the column.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,13 +29,41 @@ from spot_eval.metrics.lost import Counts, lost_share
 from spot_eval.metrics.paired import Effect, effect
 from spot_eval.runs.judged import JudgedDoc, JudgedRun
 
+USUAL = ("subject", "level", "kind", "instruction", "ply")
+"""Columns that a report cuts by where the docs have them."""
 LENGTH, PLY, INSTRUCTION = "length", "ply", "instruction"
 """Columns that rows do not hold as such: tokens of the base's answers, stones on a Connect4 board, IFEval's checks."""
 FEW_VALUES = 12  # a number with more values than this is cut at its quartiles
 
 
+def slices_by(
+    candidate: JudgedRun, base: JudgedRun, columns: Sequence[str] | None = None, alpha: float = 0.05
+) -> list[dict[str, Any]]:
+    """Return the slices by each column, with `q` over the slices of all columns together.
+
+    Args:
+        candidate: the run looked at.
+        base: the run it is compared with.
+        columns: as `slices` takes one; None for those of USUAL that the docs have.
+        alpha: the share of comparisons that may name a slice though nothing was lost.
+
+    Raises UserError if no doc has one of the columns that were named.
+    """
+    if columns is None:
+        place = _rows_file(candidate, base)
+        known = _columns_of(place) if place else set()
+        columns = [column for column in USUAL if column in known]
+    found = [slices(candidate, base, column, alpha) for column in dict.fromkeys(columns)]
+    rows = [row for one in found for row in one["slices"]]
+    for row, q in zip(rows, _benjamini_hochberg([row["p_harm"] for row in rows]), strict=True):
+        row["q"], row["named"] = q, q <= alpha
+    for one in found:
+        one["tested"] = len(rows)
+    return found
+
+
 def slices(candidate: JudgedRun, base: JudgedRun, column: str, alpha: float = 0.05) -> dict[str, Any]:
-    """Return the differences by slice.
+    """Return the differences by slice of one column.
 
     Args:
         candidate: the run looked at.
@@ -65,6 +95,7 @@ def slices(candidate: JudgedRun, base: JudgedRun, column: str, alpha: float = 0.
         "by": column,
         "alpha": alpha,
         "without": without,
+        "tested": len(rows),
         "slices": rows,
         "lost": {task: _lost(docs) for task, docs in pairs.items()},
     }
@@ -113,7 +144,7 @@ def _values(
     if column == LENGTH:
         lengths = {task: {pair[0].doc_hash: _length(pair[1]) for pair in docs} for task, docs in pairs.items()}
         return lengths, {LENGTH}
-    place = next((run.path / "docs.jsonl" for run in (base, candidate) if (run.path / "docs.jsonl").is_file()), None)
+    place = _rows_file(candidate, base)
     if place is None:
         raise UserError(f"--by {column}: neither run holds its docs.jsonl (a saved baseline keeps no rows)")
     found: dict[str, dict[str, list[Any]]] = defaultdict(dict)
@@ -124,6 +155,22 @@ def _values(
         if values := _column(row, column):
             found[str(line["task"])][str(line["doc_hash"])] = values
     return dict(found), seen
+
+
+def _rows_file(candidate: JudgedRun, base: JudgedRun) -> Path | None:
+    return next((run.path / "docs.jsonl" for run in (base, candidate) if (run.path / "docs.jsonl").is_file()), None)
+
+
+def _columns_of(place: Path) -> set[str]:
+    """Return those of USUAL that some doc has."""
+    missing, found = set(USUAL), set()
+    for line in read_lines(place):
+        row = _row_of(line)
+        found |= {column for column in missing if _column(row, column)}
+        missing -= found
+        if not missing:
+            break
+    return found
 
 
 def _row_of(line: Mapping[str, Any]) -> Mapping[str, Any]:

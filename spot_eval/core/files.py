@@ -6,9 +6,11 @@ Knows bytes and JSON; nothing of runs.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -38,20 +40,46 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, lines: Iterable[bytes]) -> None:
-    """Writes a whole file or nothing: readers see the old content or the new, never a part.
+    """Write a whole file or nothing: readers see the old content or the new, never a part.
 
-    Raises UserError where the disk is full or the place is not writable.
+    A symlink stays, and the file it names is replaced. A pipe or a device stays too: the content goes into it.
+
+    Raises UserError if the disk is full or the place is not writable.
     """
     with writing(path):
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        if _takes_a_stream(path):
+            with path.open("ab", buffering=0) as stream:
+                for line in lines:
+                    _write_all(stream, line)
+            return
+        place = Path(os.path.realpath(path))
+        temporary = place.with_name(f".{place.name[:200]}.{os.getpid()}")
         try:
-            with temporary.open("wb") as file:
+            temporary.unlink(missing_ok=True)
+            with temporary.open("xb") as file:
                 file.writelines(lines)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            os.replace(temporary, place)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _takes_a_stream(path: Path) -> bool:
+    """Return True if `path` is no place for a file: a pipe, a device, or the descriptor of an open file."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:  # a new file, or a symlink to one
+        return False
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return not stat.S_ISREG(mode) or str(path.absolute()).startswith(("/dev/", "/proc/"))
+
+
+def _write_all(file: IO[bytes], content: bytes) -> None:
+    written = 0
+    while written < len(content):
+        written += file.write(content[written:])
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -109,9 +137,7 @@ class JsonLog:
             end = self._file.seek(0, os.SEEK_END)
             line = to_line(record)
             try:
-                written = 0
-                while written < len(line):
-                    written += self._file.write(line[written:])
+                _write_all(self._file, line)
             except OSError:
                 self._file.truncate(end)
                 raise

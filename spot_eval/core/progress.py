@@ -26,10 +26,10 @@ def _bar(what: str, total: int, done: int) -> Iterator[Advance]:
     from rich.console import Console
 
     columns = (
-        rich.TextColumn("[bold]{task.description}"),
+        rich.TextColumn("{task.description}", style="bold", markup=False),
         rich.BarColumn(),
         rich.MofNCompleteColumn(),
-        rich.TextColumn("{task.fields[note]}"),
+        rich.TextColumn("{task.fields[note]}", markup=False),
         rich.TimeElapsedColumn(),
         rich.TextColumn("left"),
         rich.TimeRemainingColumn(),

@@ -56,6 +56,13 @@ def request_seed(run_seed: int, task: str, doc: str, repeat: int) -> int:
     return int(digest("seed", run_seed, task, doc, repeat)[:8], 16) & 0x7FFFFFFF
 
 
+def cluster_of(row: Mapping[str, Any]) -> str | None:
+    """Return the `cluster_id` of a doc's row, or None; a user's own task has its row one level down."""
+    inner = row.get("row")
+    cluster = row.get("cluster_id", inner.get("cluster_id") if isinstance(inner, dict) else None)
+    return None if cluster is None else str(cluster)
+
+
 @dataclass(frozen=True)
 class Doc:
     """One row of a task, as asked: what `docs.jsonl` holds. `row` is what the grader reads."""

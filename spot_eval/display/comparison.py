@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from spot_eval.display.format import clock, family_title, p_value, percent, plain, safe, signed
+from spot_eval.display.format import clock, family_title, kl, p_value, percent, plain, safe, signed
 from spot_eval.display.slices import print_slices
 
 SHOWN_FLIPS = 5
@@ -43,6 +43,8 @@ def print_curves(comparison: Mapping[str, Any], console: Console) -> None:
     """Print a table per curve of checkpoints."""
     for curve in comparison["curves"]:
         console.print(_curve(comparison, curve))
+        if any(point.get("drift") for point in curve["points"]):
+            console.print(_drifts(comparison, curve))
 
 
 def print_pairs(pairs: Mapping[str, Any], console: Console) -> None:
@@ -167,6 +169,20 @@ def remarks(entry: Mapping[str, Any]) -> Iterator[str]:
 def by_step(comparison: Mapping[str, Any], curve: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
     """Return (step, comparison) of each checkpoint of a curve."""
     return [(point["step"], comparison["comparisons"][point["comparison"]]) for point in curve["points"]]
+
+
+def _drifts(comparison: Mapping[str, Any], curve: Mapping[str, Any]) -> Table:
+    """Return a table of the drift of the checkpoints of one training run, a line per step."""
+    families = list(by_step(comparison, curve)[0][1]["families"])
+    title = f"{curve['training_run']}, by step: KL from {comparison['base']['model']} (1/1000 nat per token)"
+    table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("step", justify="right")
+    for family in [*families, "overall"]:
+        table.add_column(safe(family_title(family)), justify="right", no_wrap=True)
+    for point in curve["points"]:
+        found = point.get("drift") or {}
+        table.add_row(f"{point['step']:,}", *(kl(found.get(name)) for name in [*families, "overall"]))
+    return table
 
 
 def _curve(comparison: Mapping[str, Any], curve: Mapping[str, Any]) -> Table:

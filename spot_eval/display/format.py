@@ -8,9 +8,11 @@ p_value(0.031)         # ".031"
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 MINUS = "−"
+EXACT = "in brackets: exact 95 % bound, used if all docs of a task score the same"
 TITLES = {"in_domain": "in-domain", "ood": "out-of-domain", "general": "general"}
 
 
@@ -24,18 +26,49 @@ class NumberText(NamedTuple):
         return f"{self.text} {self.error}".strip()
 
 
-def score(mean: float | None, stderr: float | None = None) -> NumberText | None:
-    """`45.5`, `± 3.5`: percent."""
+def score(mean: float | None, stderr: float | None = None, bounds: Sequence[float] | None = None) -> NumberText | None:
+    """Return `45.5`, `± 3.5`: percent; `100.0`, `(≥98.5)` if there are exact bounds instead of a standard error."""
     if mean is None:
         return None
-    return NumberText(f"{100 * mean:.1f}", "" if stderr is None else f"± {100 * stderr:.1f}")
+    return NumberText(f"{100 * mean:.1f}", _error(stderr, bounds))
+
+
+def has_bounds(board: Mapping[str, Any]) -> bool:
+    """Return True if a score of the board has exact bounds instead of a standard error."""
+    difference = board.get("difference") or {"tasks": {}}
+    entries = [*board["tasks"].values(), *board.get("families", {}).values(), board.get("overall", {})]
+    entries += difference["tasks"].values()
+    metrics = [found for task in board["tasks"].values() for found in task.get("metrics", {}).values()]
+    return any(one.get("bounds") for one in [*entries, *metrics])
+
+
+def _error(stderr: float | None, bounds: Sequence[float] | None) -> str:
+    """Return the error of a score: one standard error, or the bounds of a task whose docs all score the same."""
+    if bounds is None:
+        return "" if stderr is None else f"± {100 * stderr:.1f}"
+    low, high = (100 * one for one in bounds)
+    if high >= 100:
+        return f"(≥{low:.1f})"
+    return f"(≤{high:.1f})" if low <= 0 else f"({low:.1f}–{high:.1f})"
 
 
 def difference(mean: float | None, stderr: float | None = None) -> NumberText | None:
-    """`+2.1`, `± 0.8`: percentage points, with a sign unless it is zero."""
+    """Return `+2.1`, `± 0.8`: percentage points, with a sign unless it is zero."""
     if mean is None:
         return None
     return NumberText(points(mean), "" if stderr is None else f"± {100 * stderr:.1f}")
+
+
+def exact_difference(mean: float, bounds: Sequence[float]) -> str:
+    """Return `+0.0 (±1.5)`, or `-100.0 (≤-97.0)`: a difference with exact bounds instead of a standard error."""
+    low, high = bounds
+    if abs(low + high) < 1e-9:
+        error = f"±{100 * high:.1f}"
+    elif high >= 1:
+        error = f"≥{100 * low:+.1f}"
+    else:
+        error = f"≤{100 * high:+.1f}" if low <= -1 else f"{100 * low:+.1f} to {100 * high:+.1f}"
+    return f"{100 * mean:+.1f} ({error})"
 
 
 def share(value: float | None) -> str:
@@ -80,10 +113,8 @@ def with_minus(text: str) -> str:
 
 
 def safe(text: str) -> str:
-    """A name for a Rich table: nothing in it acts as markup or steers the terminal."""
-    from rich.markup import escape
-
-    return escape(plain(text))
+    """Return a name on one line, for a table on a `Terminal`, which reads no markup."""
+    return " ".join(plain(text).split())
 
 
 def signed(value: float | None, stderr: float | None = None) -> str:
@@ -91,6 +122,13 @@ def signed(value: float | None, stderr: float | None = None) -> str:
     if value is None:
         return "-"
     return f"{100 * value:+.1f}" + ("" if stderr is None else f" ± {100 * stderr:.1f}")
+
+
+def kl(one: Mapping[str, Any] | None) -> str:
+    """Return a KL per token in thousandths of a nat, as `14.4 ± 2.2`."""
+    if one is None or one["mean"] is None:
+        return "-"
+    return f"{1000 * one['mean']:.3g}" + ("" if one["stderr"] is None else f" ± {1000 * one['stderr']:.2g}")
 
 
 def p_value(p: float) -> str:
@@ -105,11 +143,9 @@ def p_phrase(p: float | None) -> str:
     return "p < .001" if p < 0.001 else f"p = {p_value(p)}"
 
 
-def percent(value: float | None, stderr: float | None = None) -> str:
-    """`31.2 ± 6.0`, in percent; a dash where there is no value."""
-    if value is None:
-        return "-"
-    return f"{100 * value:.1f}" if stderr is None else f"{100 * value:.1f} ± {100 * stderr:.1f}"
+def percent(value: float | None, stderr: float | None = None, bounds: Sequence[float] | None = None) -> str:
+    """Return `31.2 ± 6.0` in percent, `100.0 (≥98.5)` with exact bounds, or a dash if there is no value."""
+    return str(score(value, stderr, bounds) or "-")
 
 
 def clock(seconds: float) -> str:
@@ -135,6 +171,14 @@ def inert(text: str) -> str:
     return " ".join(text.split())
 
 
+_STEERING = re.compile(
+    r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"  # control characters, surrogates
+    r"|[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"  # direction, line ends
+    r"|[\U000e0000-\U000e007f]"  # tags, which nobody sees
+)
+
+
 def plain(text: str) -> str:
-    """Without the control characters by which a text could steer a terminal, or break an XML file."""
-    return re.sub(r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
+    """Return `text` with a question mark for each character that could steer a terminal, turn the direction of what
+    stands beside it, hide, or break an XML file."""
+    return _STEERING.sub("?", text)

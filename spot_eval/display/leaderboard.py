@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -16,7 +17,7 @@ from spot_eval.display.verdict import STYLES
 Entry = Mapping[str, Any]
 """A run as `runs.leaderboard.Entry.as_json` gives it."""
 
-LEGEND = "percent ± standard error. To see which differ: spot-eval compare RUN… BASE"
+LEGEND = "percent ± standard error (≥, ≤: exact 95 % bound). To see which differ: spot-eval compare RUN… BASE"
 SCORE, VERDICT, NAME = 12, 13, 12  # columns: of a score, of the verdict, and the least for a name
 
 
@@ -79,7 +80,9 @@ def _facts(entry: Entry) -> Iterator[str]:
 def _score(score: Mapping[str, Any] | None) -> str:
     if score is None:
         return ""
-    return "partial" if score["partial"] else percent(score["mean"], score["stderr"])
+    if score["partial"]:
+        return "partial"
+    return re.sub("[()]", "", percent(score["mean"], score["stderr"], score["bounds"]))  # columns are narrow
 
 
 def _short(family: str) -> str:

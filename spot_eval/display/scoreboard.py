@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from spot_eval.display.format import clock, family_title, inert, percent
+from spot_eval.display.format import EXACT, clock, exact_difference, family_title, has_bounds, inert, percent
 
 Board = Mapping[str, Any]
 
@@ -58,7 +58,7 @@ def _task_cells(name: str, task: Mapping[str, Any], difference: Mapping[str, Any
     k = str(task["repeats"])
     many = task["repeats"] > 1
     cells = [
-        percent(task["mean"], task["stderr"]),
+        percent(task["mean"], task["stderr"], task.get("bounds")),
         f"{task['docs']} x {task['repeats']}",
         percent(task["pass_at_k"].get(k)) if many else "",
         percent(task["maj_at_k"].get(k)) if many else "",
@@ -73,7 +73,7 @@ def _task_cells(name: str, task: Mapping[str, Any], difference: Mapping[str, Any
 def _family_cells(
     entry: Mapping[str, Any], difference: Mapping[str, Any] | None, level: str, name: str | None
 ) -> list[str]:
-    score = "partial" if entry.get("partial") else percent(entry["mean"], entry["stderr"])
+    score = "partial" if entry.get("partial") else percent(entry["mean"], entry["stderr"], entry.get("bounds"))
     cells = [score, *[""] * (len(HEAD) - 1)]
     if not difference:
         return cells
@@ -84,6 +84,8 @@ def _family_cells(
 def _difference_cell(entry: Mapping[str, Any] | None) -> str:
     if not entry or entry["mean"] is None:
         return "-"
+    if bounds := entry.get("bounds"):
+        return exact_difference(entry["mean"], bounds)
     error = "" if entry["stderr"] is None else f" ± {100 * entry['stderr']:.1f}"
     return f"{100 * entry['mean']:+.1f}{error}"
 
@@ -107,6 +109,8 @@ def footer(board: Board) -> list[str]:
             f"{percent(probe['twins'])}, difference {_difference_cell(probe)} over {probe['docs']} pairs"
         )
     lines += [f"{name} left out: {reason}" for name, reason in board["left_out"].items()]
+    if has_bounds(board):
+        lines.append(EXACT)
     if looks := board.get("looks"):
         lines.append(_looks_line(looks))
     if difference := board.get("difference"):
@@ -127,7 +131,9 @@ def _metric_lines(tasks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     by_metric: dict[str, dict[str, str]] = {}
     for name, task in tasks.items():
         for metric, estimate in task["metrics"].items():
-            by_metric.setdefault(metric, {})[name] = percent(estimate["mean"], estimate["stderr"])
+            by_metric.setdefault(metric, {})[name] = percent(
+                estimate["mean"], estimate["stderr"], estimate.get("bounds")
+            )
     for metric, shown in by_metric.items():
         if len(shown) > 1:
             yield f"{metric}: {', '.join(f'{name} {value}' for name, value in shown.items())}"
@@ -182,7 +188,7 @@ def markdown(board: Board) -> str:
         f"|---|{'---:|' * len(head)}",
     ]
     for row in rows(board):
-        name = row.name if row.level == "task" else f"**{row.name}**"
+        name = inert(row.name) if row.level == "task" else f"**{inert(row.name)}**"
         lines.append(f"| {name} | {' | '.join(row.cells)} |")
     lines += ["", *(f"- {inert(line)}" for line in footer(board))]
     return "\n".join(lines) + "\n"

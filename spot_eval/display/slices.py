@@ -41,7 +41,7 @@ def lines(found: Mapping[str, Any], shown: int) -> Iterator[str]:
     yield f"lost in: {', '.join(named)}" if named else f"no slice has lost, at {level} over all slices"
     rest = len(found["slices"]) - shown
     yield (
-        f"q: p after Benjamini and Hochberg over {several(len(found['slices']), 'slice')}"
+        f"q: p after Benjamini and Hochberg over {several(found['tested'], 'slice')}"
         + (f", {rest} not shown" if rest else "")
         + (f"; {several(found['without'], 'doc')} without this column" if found["without"] else "")
     )

@@ -9,8 +9,9 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from spot_eval.display.format import family_title, p_value, percent, plain, safe, signed
+from spot_eval.display.format import family_title, kl, p_value, percent, plain, safe, signed
 
 FULL_WIDTH = 90
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
@@ -19,7 +20,7 @@ STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> None:
     """Verdict first, then why, then the numbers it stands on."""
     style, word = STYLES[verdict["verdict"]], verdict["verdict"].upper()
-    console.print(f"[{style}]{word}[/]: {safe(verdict['summary'])}", soft_wrap=True, highlight=False)
+    console.print(Text.assemble((word, style), f": {safe(verdict['summary'])}"), soft_wrap=True)
     for reason in verdict["reasons"]:
         console.print(f"- {plain(reason)}", markup=False, highlight=False, soft_wrap=True)
     title = f"{verdict['candidate']['model']} against {verdict['base']['model']} (%)"
@@ -36,7 +37,9 @@ def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> Non
                 guard = verdict["guards"][task]
                 table.add_row(f"  {safe(task)}", *_cells(guard, guard["drop"])[shown])
     console.print(table)
-    for note in [*look_lines(verdict), *imputed_lines(verdict), *verdict["notes"], *verdict["warnings"]]:
+    for note in [
+        *look_lines(verdict), *imputed_lines(verdict), *verdict["notes"], *verdict["warnings"], *drift_lines(verdict)
+    ]:  # fmt: skip
         console.print(f"note: {plain(note)}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{verdict['lost']} docs lost, {verdict['gained']} gained; at least: {level_words(verdict)}\n"
@@ -45,11 +48,11 @@ def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> Non
     )  # fmt: skip
 
 
-def _cells(one: Mapping[str, Any], limit: float) -> list[str]:
+def _cells(one: Mapping[str, Any], limit: float) -> list[str | Text]:
     style = STYLES[one["verdict"]]
     p = one["p_harm_holm"]
     return [
-        f"[{style}]{one['verdict']}[/]",
+        Text(one["verdict"], style),
         percent(one["base"]),
         percent(one["candidate"]),
         signed(one["mean"], one["stderr"]),
@@ -60,6 +63,17 @@ def _cells(one: Mapping[str, Any], limit: float) -> list[str]:
 
 
 Verdict = Mapping[str, Any]
+
+
+def drift_lines(verdict: Verdict) -> Iterator[str]:
+    """Yield how far the candidate moved from its base, where that was measured. It is no part of the verdict."""
+    if not (found := verdict.get("drift")) or found["overall"]["mean"] is None:
+        return
+    parts = [f"{family_title(name)} {kl(one)}" for name, one in found["families"].items() if one["mean"] is not None]
+    yield (
+        f"drift (information, no part of the verdict): KL {kl(found['overall'])} thousandths of a nat per token"
+        + (f"; {', '.join(parts)}" if parts else "")
+    )
 
 
 def imputed_lines(verdict: Verdict) -> Iterator[str]:

@@ -26,7 +26,7 @@ from spot_eval.models.checkpoint import fingerprint, locate, readable_name
 from spot_eval.models.prompts import NO_TEMPLATE, ChatTokenizer, read_template
 from spot_eval.models.registry import check_engine
 from spot_eval.runs.directory import RunDirectory
-from spot_eval.runs.judged import read_clusters, read_run
+from spot_eval.runs.finished import read_clusters, read_run
 
 if TYPE_CHECKING:
     from spot_eval.models.hf_drift import Difference, Forced
@@ -111,7 +111,8 @@ def measure_drift(options: DriftOptions, say: Say) -> tuple[Path, dict[str, Any]
                 done=len(known),
             )
             known = {row.key: row for row in read_records(log.path, AnswerDrift)}
-            write_json(out / "changed.json", _changed(known, wanted, models, tokenizers["base"]))
+            answers = _changed(known, wanted, models, tokenizers["base"])
+            write_json(out / "changed.json", {"schema": SCHEMA, "answers": answers})
         finally:
             log.close()
             for engine in engines:
@@ -127,6 +128,8 @@ def measure_drift(options: DriftOptions, say: Say) -> tuple[Path, dict[str, Any]
         "schema": SCHEMA,
         "candidate": candidate_name,
         "base": manifest["model"]["name"],
+        "baseline": options.baseline.resolve().name,
+        "fingerprints": {"base": identity["base"], "candidate": identity["candidate"]},
         "dtype": dtype,
         "floor": FLOORS.get(dtype),
         **drift(rows, families={name: of for name, of in families.items() if of},

@@ -19,6 +19,7 @@ from spot_eval.core.progress import Say
 from spot_eval.evaluation.checks import check_baseline, chosen_suite, preflight
 from spot_eval.evaluation.connect4_seed import with_boards
 from spot_eval.evaluation.generate import Plan, make_plan, refuse_too_long
+from spot_eval.models.held import Held
 from spot_eval.models.model import Model, find_model
 from spot_eval.runs.baseline import Baseline, load_baseline
 from spot_eval.runs.directory import refuse_place
@@ -58,12 +59,13 @@ class Inputs(Protocol):
 class Fetching:
     """The inputs of a real run: fetch what is missing, stop at the first problem."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Say, held: Held | None = None) -> None:
         self._say = say
+        self._held = held
 
     def model(self, options: RunOptions, suite: Suite) -> Model:
         """Return the model; fetch it from the hub if it is a hub id."""
-        return find_model(options, suite, self._say)
+        return find_model(options, suite, self._say, self._held)
 
     def tasks(self, options: RunOptions, suite: Suite) -> TaskSet:
         """Load the docs of every task; fetch rows from the hub if they are not on this machine."""

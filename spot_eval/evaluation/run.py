@@ -17,23 +17,28 @@ from spot_eval.evaluation.grade import grade
 from spot_eval.evaluation.prepare import Fetching, prepare
 from spot_eval.evaluation.score import score
 from spot_eval.evaluation.waves import Monitor, asked_so_far, base_of, note_whole, run_in_waves
+from spot_eval.models.held import Held
 from spot_eval.runs.baseline import load_baseline
 from spot_eval.runs.directory import RunDirectory
 from spot_eval.runs.manifest import build_manifest
 from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.shared_stems import shared_stem
 
 
-def run(options: RunOptions, say: Say, monitor: Monitor | None = None) -> tuple[Path, dict[str, Any]]:
+def run(
+    options: RunOptions, say: Say, monitor: Monitor | None = None, held: Held | None = None
+) -> tuple[Path, dict[str, Any]]:
     """Generate what is missing, grade and score; return (run directory, scoreboard).
 
     Args:
         options: the options of the run.
         say: receives the sentences a user should read meanwhile.
         monitor: decides after each wave of repeats what is certain; None asks the whole protocol.
+        held: keeps the engine for the next run of the same base; without it, each run loads its own.
 
     Raises UserError for bad input, before anything is generated.
     """
-    prepared = prepare(options, Fetching(say), say)
+    prepared = prepare(options, Fetching(say, held), say)
     base = base_of(prepared.baseline, options.baseline) if monitor is not None else None
     model, plan, config, out = prepared.complete()
     if plan.capped:
@@ -44,6 +49,10 @@ def run(options: RunOptions, say: Say, monitor: Monitor | None = None) -> tuple[
     store = RunDirectory.create(out, manifest)
     try:
         _write_docs(store, prepared.docs)
+        if is_new:
+            for task in prepared.docs:
+                if stem := shared_stem(task.docs):
+                    say(f"{task.name}: {stem.sentence}")
         if monitor is not None and base is not None:
             samples = run_in_waves(store, plan, model, base, monitor, workers=options.workers, say=say)
         else:

@@ -1,6 +1,7 @@
-"""Evaluate several models one after the other, each in a process of its own.
+"""Evaluate several models, or several adapters of one base, one after the other.
 
 A process per model frees its memory before the next one starts, and keeps a crash of one from ending the others.
+Adapters of one base share a process and the base's weights, which are loaded once.
 """
 
 from __future__ import annotations
@@ -22,41 +23,86 @@ from spot_eval.core.progress import Say
 from spot_eval.evaluation.checks import chosen_suite
 from spot_eval.evaluation.connect4_seed import with_boards
 from spot_eval.evaluation.run import run
+from spot_eval.models.adapter_fit import adapter_on
+from spot_eval.models.checkpoint import locate
+from spot_eval.models.held import Held
+from spot_eval.models.model import refuse_adapter_of_server, with_base
 from spot_eval.models.vllm.lifetime import die_with_parent
 
-Evaluate = Callable[[RunOptions, Say], tuple[Path, dict[str, Any]]]
+Evaluate = Callable[..., tuple[Path, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result for one model: its run directory, or None and the exit code of what went wrong."""
+    """Result for one model or adapter: its run directory, or None and the exit code of what went wrong."""
 
     model: str
     path: Path | None
     exit_code: int = 0
 
 
-def options_of_each(options: RunOptions, models: Sequence[str], say: Say) -> list[RunOptions]:
-    """Return the options of each model's run. All are asked the same drawn rows.
+def options_of_each(
+    options: RunOptions, models: Sequence[str], say: Say, adapters: Sequence[str] = ()
+) -> list[RunOptions]:
+    """Return the options of each run. All are asked the same drawn rows.
 
     Args:
         options: options shared by all; its `out` names the folder for the run directories.
         models: folder, hub id or URL of each model. One that is named twice is run once.
         say: receives the seed if fresh rows are drawn.
+        adapters: adapters to put on the model, one run each; `none` runs the bare base.
 
-    Raises UserError if an option applies to one model only.
+    Raises UserError if an option applies to one run only, or if there are adapters and several models.
     """
-    if options.model_id:
+    models, adapters = list(dict.fromkeys(models)), list(dict.fromkeys(adapters))
+    if adapters and len(models) > 1:
+        raise UserError(f"--adapter {adapters[0]} and several --model: adapters go with one base; run each base alone")
+    if max(len(models), len(adapters)) == 1:
+        return [replace(options, model=models[0], adapter=adapters[0] if adapters else None, adapters=adapters)]
+    repeated = "--adapter" if adapters else "--model"
+    if options.model_id and not adapters:
         raise UserError("--model-id names one model; run it alone, or leave --model-id out")
     if options.out and (options.out / "manifest.json").is_file():
         raise UserError(
-            f"{options.out} is a run directory; with several --model, --out names a folder for all their runs"
+            f"{options.out} is a run directory; with several {repeated}, --out names a folder for all their runs"
         )
     if options.fresh and not options.baseline:
         drawn = with_boards(replace(options, out=None), chosen_suite(options), None, say)
         options = replace(drawn, out=options.out, fresh=False)
     shared = replace(options, out=None, parent=options.out or options.parent)
-    return [replace(shared, model=model) for model in dict.fromkeys(models)]
+    if adapters:
+        return [replace(shared, model=models[0], adapter=adapter, adapters=tuple(adapters)) for adapter in adapters]
+    return [replace(shared, model=model) for model in models]
+
+
+def run_adapters(each: Sequence[RunOptions], say: Say, evaluate: Evaluate = run) -> list[Outcome]:
+    """Evaluate adapters of one base in this process, and return the outcomes in the same order.
+
+    All are checked before the first is run. After that, a failure does not stop the others. Raises UserError if an
+    adapter does not fit the base or changes nothing.
+    """
+    refuse_adapter_of_server(each[0])
+    base = locate(with_base(each[0]).model)
+    for options in each:
+        adapter_on(base, options, silent)
+    outcomes = []
+    with Held() as held:
+        for number, options in enumerate(each, start=1):
+            name = str(options.adapter)
+            say(f"adapter {number} of {len(each)}: {name}")
+            try:
+                path, _ = evaluate(options, say, held=held)
+            except UserError as problem:
+                say(f"error: {name}: {problem}")
+                outcomes.append(Outcome(name, None, problem.exit_code))
+            else:
+                outcomes.append(Outcome(name, path))
+    return outcomes
+
+
+def silent(sentence: str) -> None:
+    """Say nothing: the run itself will."""
+    del sentence
 
 
 def run_each(each: Sequence[RunOptions], say: Say, evaluate: Evaluate | None = None) -> list[Outcome]:

@@ -20,7 +20,8 @@ from spot_eval.models.base import Engine
 from spot_eval.models.model import Model
 from spot_eval.runs.baseline import Baseline, PublishedBaseline
 from spot_eval.runs.directory import RunDirectory
-from spot_eval.runs.judged import JudgedRun, judged_docs, read_clusters
+from spot_eval.runs.finished import read_clusters
+from spot_eval.runs.judged import JudgedRun, judged_docs
 from spot_eval.runs.look_views import base_digest
 from spot_eval.runs.looks import Clusters, Looks, LooksLog, looks_of, read_looks
 

@@ -33,6 +33,7 @@ from spot_eval.comparison.pairing import (
     paired_docs,
     task_effects,
 )
+from spot_eval.display.format import family_title
 from spot_eval.gating.limits import judge_limits
 from spot_eval.gating.policy import FAIL, INCONCLUSIVE, PASS, Policy
 from spot_eval.metrics.paired import Effect, Pairs, holm
@@ -295,7 +296,7 @@ def _points(one: Effect) -> str:
 
 def _summary(verdict: str, families: Mapping[str, Mapping[str, Any]]) -> str:
     shown = ", ".join(
-        f"{family} {100 * one['mean']:+.1f}" if one["mean"] is not None else f"{family} -"
+        f"{family_title(family)} {100 * one['mean']:+.1f}" if one["mean"] is not None else f"{family_title(family)} -"
         for family, one in families.items()
     )
     said = {

@@ -1,6 +1,6 @@
 """Runs in other programs' words: out to lm-eval, Inspect and model cards, in from lm-eval's sample logs.
 
-    finished     a finished run, doc by doc, as every export reads it
+    exportable   the run to export, and strings and dates fit for other programs
     to_lm_eval   results_….json and samples_….jsonl
     to_inspect   one log a task
     to_card      a model card's evaluation metadata

@@ -93,16 +93,18 @@ def read_log(
     if chosen not in filters:
         raise UserError(f"{path}: no line has the filter {chosen!r}{nearest(chosen, filters)}")
     lines = [line for line in lines if str(line.get("filter", "none")) == chosen]
-    metrics = _metrics(lines[0])
+    metrics = _metrics(lines)
     if not metrics:
         raise UserError(f"{path}: its samples have no metric that is a number for each doc")
     counted = metric or next((name for name in PREFERRED if name in metrics), metrics[0])
     if counted not in metrics:
         raise UserError(f"{path}: the samples have no metric {counted!r}{nearest(counted, metrics)}")
     others = [f"filters {', '.join(filters)}"] if len(filters) > 1 and not of_filter else []
-    others += [f"metrics {', '.join(metrics)}"] if len(metrics) > 1 and not metric else []
+    others += [_why_counted(counted, metrics)] if len(metrics) > 1 and not metric else []
     if others:
         say(f"{task}: {counted} of filter {chosen} is taken ({'; '.join(others)}: choose with --metric, --filter)")
+    if missing := sum(not is_number(line.get(counted)) for line in lines):
+        say(f"{task}: {missing} of {len(lines)} docs have no {counted} that is a number; they are not judged")
     seen = Counter(line["doc_id"] for line in lines)
     if doubles := [doc for doc, count in seen.items() if count > 1]:
         raise UserError(f"{path}: doc_id {doubles[0]} stands {seen[doubles[0]]} times; one file holds one run")
@@ -116,15 +118,28 @@ def read_log(
     return Log(task, path, sorted(lines, key=lambda line: line["doc_id"]), chosen, counted)
 
 
-def _metrics(line: Mapping[str, Any]) -> list[str]:
-    """The metrics that are one number a doc, or may be."""
-    named = line.get("metrics")
-    names = [str(name) for name in named] if isinstance(named, list) else []
-    return [name for name in names if line.get(name) is None or is_number(line[name])]
+def _why_counted(counted: str, metrics: Sequence[str]) -> str:
+    reason = "the first of our order of preference" if counted in PREFERRED else "the first that the log names"
+    return f"metrics {', '.join(metrics)}; {counted} is {reason}"
+
+
+def _metrics(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the metrics that are a number per doc, in the order the lines name them.
+
+    All lines are read: a number may be missing (null or NaN) on some, but not on all, and nothing else may stand there.
+    """
+    named = (line["metrics"] for line in lines if isinstance(line.get("metrics"), list))
+    names = dict.fromkeys(str(name) for each in named for name in each)
+    return [name for name in names if _is_metric([line.get(name) for line in lines])]
+
+
+def _is_metric(values: Sequence[Any]) -> bool:
+    """Return True if all values are numbers, NaN or missing, and at least one is a number."""
+    return any(map(is_number, values)) and all(value is None or isinstance(value, int | float) for value in values)
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether `value` is a number, and not the one that is none."""
+    """Return True if `value` is a number other than NaN."""
     return isinstance(value, int | float) and not math.isnan(value)
 
 

@@ -1,25 +1,29 @@
-"""From judged samples to the scoreboard: tasks, families, overall.
+"""Compute the scoreboard from judged samples: tasks, families, overall.
 
     {"tasks": {"aime24": {"family": "in_domain", "mean": 0.31, "stderr": 0.06, "docs": 30, "repeats": 16, …}},
      "families": {"in_domain": {"mean": …, "stderr": …, "tasks": 6}}, "overall": {…}}
 
-Fractions of 1. What could not be judged is outside every mean and counted; a family that lacks a task has no mean and
-says `partial`.
+Fractions of 1. If all docs of a task score the same, `stderr` is null, and `bounds` holds a one-sided 95 % bound on
+either side (estimates.exact_bounds). What could not be judged is outside every mean and counted; a family that lacks a
+task has no mean and says `partial`.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spot_eval.core.records import Sample
 from spot_eval.metrics.estimates import (
+    TAIL_IN_ERRORS,
     Estimate,
+    exact_bounds,
     ks_up_to,
     majority_score,
-    mean_over_units,
     pass_at_k,
+    units_of,
     unweighted,
     weighted_mean_over_docs,
 )
@@ -33,11 +37,14 @@ def scoreboard(
     left_out: Mapping[str, str] | None = None,
     clusters: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
-    """The whole scoreboard of one run.
+    """Return the scoreboard of one run.
 
-    `suite` is the resolved suite of the run's manifest: its `families` name all tasks of the suite, its `tasks` those
-    of this run. `left_out` maps tasks that could not run to the reason, `clusters` tasks to the cluster of each doc
-    that shares one.
+    Args:
+        samples: all judged samples of the run.
+        suite: the resolved suite of the run's manifest. Its `families` name all tasks, its `tasks` those of this run.
+        sessions: the sessions of the run, for its cost.
+        left_out: the tasks that could not run, with the reason.
+        clusters: task to doc_hash to the doc's cluster, for docs that share one.
     """
     by_task: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -58,35 +65,59 @@ def scoreboard(
 
 
 def combined(wanted: Sequence[str], tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The unweighted mean over `wanted` tasks; null and `partial` where one is missing or has no mean."""
-    parts = [Estimate(tasks[name]["mean"], tasks[name]["stderr"]) for name in wanted if name in tasks]
+    """Return the unweighted mean over `wanted` tasks; null and `partial` if one is missing or has no mean.
+
+    A task with exact bounds adds the distance to the farther one, in standard errors. If all tasks have such bounds, so
+    has their mean: distances add up as squares.
+    """
     missing = [name for name in wanted if name not in tasks or tasks[name]["mean"] is None]
-    estimate = Estimate(None, None) if missing else unweighted(parts)
-    entry: dict[str, Any] = {"mean": estimate.mean, "stderr": estimate.stderr, "tasks": len(wanted)}
     if missing:
-        entry |= {"partial": True, "missing": missing}
-    return entry
+        return {"mean": None, "stderr": None, "tasks": len(wanted), "partial": True, "missing": missing}
+    parts = [tasks[name] for name in wanted]
+    mean, stderr = unweighted([Estimate(part["mean"], _error(part)) for part in parts])
+    if not parts or mean is None or not all(part.get("bounds") for part in parts):
+        return {"mean": mean, "stderr": stderr, "tasks": len(wanted)}
+    below, above = (
+        math.hypot(*(part["bounds"][side] - part["mean"] for part in parts)) / len(parts) for side in (0, 1)
+    )
+    return {"mean": mean, "stderr": None, "bounds": [mean - below, mean + above],
+            "tasks": len(wanted)}  # fmt: skip
+
+
+def _error(part: Mapping[str, Any]) -> float | None:
+    """Return the standard error of a task, or what stands for it."""
+    if bounds := part.get("bounds"):
+        return max(part["mean"] - bounds[0], bounds[1] - part["mean"]) / TAIL_IN_ERRORS
+    stderr = part["stderr"]
+    return None if stderr is None else float(stderr)
+
+
+def _estimated(values: Sequence[float], weights: Sequence[float]) -> dict[str, Any]:
+    """Return {"mean", "stderr"} of docs or clusters, with {"bounds"} if all of them score the same."""
+    estimate = weighted_mean_over_docs(values, weights)
+    bounds = exact_bounds(values, weights)
+    return {"mean": estimate.mean, "stderr": None, "bounds": list(bounds)} if bounds else estimate._asdict()
 
 
 def task_scores(samples: Sequence[Sample], cluster_of: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Mean, error, pass@k, maj@k and counts of one task's samples (at least one).
+    """Return mean, error, pass@k, maj@k and counts of one task's samples (at least one).
 
     `cluster_of` names the cluster of the docs that share a source; the error is then over clusters.
     """
     docs = docs_of(samples)
     judged = _judged(docs)
-    estimate = mean_over_units({doc: sum(scores) / len(scores) for doc, scores in judged.items()}, cluster_of or {})
+    means = {doc: sum(scores) / len(scores) for doc, scores in judged.items()}
+    estimate = _estimated(*units_of(means, cluster_of or {}))
     repeats = max(len(of_doc) for of_doc in docs.values())
     with_text = [sample for sample in samples if sample.output_tokens is not None]
     count = len(samples)
     return {
-        "mean": estimate.mean,
-        "stderr": estimate.stderr,
+        **estimate,
         "docs": len(docs),
         "docs_judged": len(judged),
         "repeats": repeats,
         "samples": count,
-        "avg_at_k": {str(repeats): estimate.mean},
+        "avg_at_k": {str(repeats): estimate["mean"]},
         "pass_at_k": _pass_at_k(judged.values(), repeats),
         "maj_at_k": _maj_at_k(docs, repeats),
         "truncated": _share([sample.truncated for sample in samples]),
@@ -98,7 +129,7 @@ def task_scores(samples: Sequence[Sample], cluster_of: Mapping[str, str] | None 
 
 
 def docs_of(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
-    """The samples of one task by doc_hash, repeats in order."""
+    """Return the samples of one task by doc_hash, repeats in order."""
     docs: dict[str, list[Sample]] = defaultdict(list)
     for sample in sorted(samples, key=lambda sample: (sample.doc_id, sample.repeat)):
         docs[sample.doc_hash].append(sample)
@@ -106,24 +137,24 @@ def docs_of(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
 
 
 def doc_means(samples: Iterable[Sample]) -> dict[str, float]:
-    """doc_hash to the mean over its judged repeats; docs without any are absent."""
+    """Return doc_hash to the mean over its judged repeats; docs without any are absent."""
     return {doc: sum(scores) / len(scores) for doc, scores in _judged(docs_of(samples)).items()}
 
 
 def _judged(docs: Mapping[str, Sequence[Sample]]) -> dict[str, list[float]]:
-    """The scores of each doc that has any."""
+    """Return the scores of each doc that has any."""
     scores = {doc: [sample.score for sample in of_doc if sample.score is not None] for doc, of_doc in docs.items()}
     return {doc: of_doc for doc, of_doc in scores.items() if of_doc}
 
 
 def _pass_at_k(judged: Iterable[Sequence[float]], repeats: int) -> dict[str, float | None]:
-    """pass@k over the docs whose samples were all judged, the same for every k; a sample passes where it scores 1."""
+    """Return pass@k over the docs whose samples were all judged; a sample passes if it scores 1."""
     correct = [sum(score >= 1 for score in scores) for scores in judged if len(scores) == repeats]
     return {str(k): _mean([pass_at_k(repeats, count, k) for count in correct]) for k in ks_up_to(repeats)}
 
 
 def _maj_at_k(docs: Mapping[str, Sequence[Sample]], repeats: int) -> dict[str, float | None]:
-    """maj@k for all repeats; null where the task's answers cannot vote, or there is only one."""
+    """Return maj@k for all repeats; null if the task's answers cannot vote, or there is only one."""
     votes = any(sample.answer_group is not None for of_doc in docs.values() for sample in of_doc)
     if not votes or repeats < 2:
         return {str(repeats): None}
@@ -131,8 +162,8 @@ def _maj_at_k(docs: Mapping[str, Sequence[Sample]], repeats: int) -> dict[str, f
     return {str(repeats): _mean([score for score in scores if score is not None])}
 
 
-def _metrics(docs: Mapping[str, Sequence[Sample]]) -> dict[str, dict[str, float | None]]:
-    """Mean and error of each further metric, over docs as the headline is, weighted where the grader says so."""
+def _metrics(docs: Mapping[str, Sequence[Sample]]) -> dict[str, dict[str, Any]]:
+    """Return mean and error of each further metric, over docs like the score, with the grader's weights."""
     values: dict[str, list[float]] = defaultdict(list)
     weights: dict[str, list[float]] = defaultdict(list)
     for of_doc in docs.values():
@@ -141,7 +172,7 @@ def _metrics(docs: Mapping[str, Sequence[Sample]]) -> dict[str, dict[str, float 
             if known:
                 values[name].append(sum(known) / len(known))
                 weights[name].append(max(sample.weights.get(name, 1.0) for sample in of_doc))
-    return {name: weighted_mean_over_docs(values[name], weights[name])._asdict() for name in sorted(values)}
+    return {name: _estimated(values[name], weights[name]) for name in sorted(values)}
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -149,13 +180,13 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _share(flags: Sequence[bool | None]) -> float | None:
-    """The share of flags that are set; None as soon as one is not known."""
+    """Return the share of flags that are set; None if one of them is unknown."""
     known = [flag for flag in flags if flag is not None]
     return sum(known) / len(known) if len(known) == len(flags) else None
 
 
 def cost(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Wall time and tokens of all the times the command generated for this run; `paid` where prices were given."""
+    """Return wall time and tokens of all sessions of a run; with `paid` if prices were given."""
     seconds = sum(float(session["seconds"]) for session in sessions)
     tokens = sum(int(session["output_tokens"]) for session in sessions)
     paid = [float(session["engine"]["cost"]) for session in sessions if "cost" in session.get("engine", {})]

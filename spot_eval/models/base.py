@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from spot_eval.models.adapter import Adapter
 from spot_eval.models.prompts import Prompt
 from spot_eval.tasks.suite import Sampling
 
@@ -89,4 +90,12 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Lets go of memory and processes."""
+        ...
+
+
+class CheckpointEngine(Engine, Protocol):
+    """An engine that has loaded a checkpoint, and takes LoRA adapters on top of it."""
+
+    def use(self, adapter: Adapter | None) -> None:
+        """Answer with `adapter` from now on; with the bare base if None. Raises UserError if it cannot be loaded."""
         ...

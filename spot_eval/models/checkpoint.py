@@ -20,28 +20,46 @@ from spot_eval.core.progress import progress
 from spot_eval.core.records import digest
 from spot_eval.miniature import BASE as MINIATURE
 
+INDEX = "model.safetensors.index.json"
 # Beside the weights: configuration, tokenizer, chat templates, and code that a checkpoint may bring along.
 DECIDING_SUFFIXES = {".json", ".jinja", ".txt", ".model", ".tiktoken", ".py", ".spm", ".bpe"}
 
 
 def locate(model: str) -> Path:
-    """The folder of a checkpoint: a local path, `miniature`, or a hub id that is downloaded (safetensors only).
+    """Return the folder of a checkpoint: a local path, `miniature`, or a hub id that is downloaded (safetensors only).
 
-    Raises UserError where there is none, or where it holds no config or no safetensors.
+    Raises UserError if there is no such folder, or if it holds no config or no safetensors.
     """
-    path = Path(model).expanduser()
-    if model == "miniature" and not path.exists():
-        path = MINIATURE
-    if not path.is_dir():
-        looks_local = path.exists() or model.startswith((".", "/", "~")) or model.count("/") != 1
-        if looks_local:
-            kind = "is a file, not a folder" if path.exists() else "does not exist"
-            raise UserError(
-                f"model {model!r} {kind}; give the folder that save_pretrained wrote, or a hub id such as org/name"
-            )
-        path = _download(model)
+    path = folder_of(model)
     _check(path)
     return path
+
+
+def folder_of(model: str, option: str = "model") -> Path:
+    """Return the folder that `model` names, whatever it holds; a hub id is downloaded. `option` is for the message."""
+    try:
+        path = Path(model).expanduser()
+        if model == "miniature" and not path.exists():
+            return MINIATURE
+        if path.is_dir():
+            return path
+        looks_local = path.exists() or model.startswith((".", "/", "~")) or model.count("/") != 1
+    except (OSError, ValueError, RuntimeError) as problem:  # too long, a null byte, nobody's home
+        raise UserError(f"{option} {model[:80]!r} cannot be a folder: {problem}") from problem
+    if looks_local:
+        kind = "is a file, not a folder" if path.exists() else "does not exist"
+        raise UserError(
+            f"{option} {model!r} {kind}; give the folder that save_pretrained wrote, or a hub id such as org/name"
+        )
+    return _download(model)
+
+
+def is_adapter(path: Path) -> bool:
+    """Return True if the folder holds an adapter and no model of its own."""
+    if not (path / "adapter_config.json").is_file():
+        return False
+    others = [file for file in path.glob("*.safetensors") if not file.name.startswith("adapter")]
+    return not (path / "config.json").is_file() or not (others or (path / INDEX).is_file())
 
 
 def _download(model: str) -> Path:
@@ -60,10 +78,15 @@ def _download(model: str) -> Path:
 
 
 def _check(path: Path) -> None:
-    if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
+    if is_adapter(path):
         raise UserError(
-            f"{path} holds a LoRA adapter, not a model; merge it first "
-            "(peft: model.merge_and_unload().save_pretrained(...))"
+            f"{path} holds a LoRA adapter, not a whole checkpoint: `spot-eval run` takes it as --model or --adapter; "
+            "elsewhere merge it first (peft: model.merge_and_unload().save_pretrained(...))"
+        )
+    if (path / "adapter_config.json").is_file():
+        raise UserError(
+            f"{path} holds a checkpoint and an adapter beside it (adapter_config.json); move one of them to a folder "
+            "of its own, so that it is clear which is meant"
         )
     if not (path / "config.json").is_file():
         raise UserError(f"{path} has no config.json, so it is not a checkpoint; give the folder save_pretrained wrote")
@@ -75,13 +98,26 @@ def _check(path: Path) -> None:
 
 
 def weight_files(path: Path) -> list[Path]:
-    """The safetensors files of a checkpoint, in name order. Raises UserError where there are none."""
-    index = path / "model.safetensors.index.json"
+    """Return the safetensors files of a checkpoint, in name order.
+
+    Raises UserError if there are none, or if the index names a file that is not safetensors in this very folder:
+    libraries would load it as a pickle, which can run code.
+    """
+    index = path / INDEX
     if index.is_file():
-        try:
-            return sorted(path / name for name in set(json.loads(index.read_bytes())["weight_map"].values()))
-        except (ValueError, KeyError, AttributeError, TypeError) as problem:
-            raise UserError(f"{index}: not a safetensors index ({problem!r})") from problem
+        names = read_config(path, INDEX).get("weight_map")
+        if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+            raise UserError(f"{index} is not a safetensors index: it has no `weight_map` from weights to files")
+        for name in sorted(set(names.values())):
+            if not name.endswith(".safetensors") or Path(name).name != name:
+                raise UserError(f"{index} names {name!r}; every shard must be a .safetensors file in the same folder")
+        single = path / "model.safetensors"
+        if single.is_file() and single.name not in names.values():
+            raise UserError(
+                f"{path} holds model.safetensors and an index that names other files ({min(names.values())} first); "
+                "libraries differ in which they load, so remove the one that is not meant"
+            )
+        return sorted(path / name for name in set(names.values()))
     found = sorted(path.glob("*.safetensors"))
     if not found:
         other = next(iter(sorted([*path.glob("*.bin"), *path.glob("*.pt"), *path.glob("*.pth")])), None)
@@ -151,6 +187,8 @@ def read_config(path: Path, name: str = "config.json") -> dict[str, Any]:
     file = path / name
     try:
         config = json.loads(file.read_bytes()) if file.is_file() else {}
+    except RecursionError as problem:
+        raise UserError(f"{file}: nested too deeply to be read") from problem
     except ValueError as problem:
         raise UserError(f"{file}: not JSON ({problem})") from problem
     if not isinstance(config, dict):
@@ -161,6 +199,6 @@ def read_config(path: Path, name: str = "config.json") -> dict[str, Any]:
 def readable_name(path: Path, model: str) -> str:
     """A checkpoint's folder, with its parent's where that says little (`checkpoint-500`, `base`)."""
     name = model if not Path(model).expanduser().is_dir() else path.resolve().name
-    if re.fullmatch(r"(checkpoint|step)[-_]?\d+|base|final|last|best|model|ckpt", name):
+    if re.fullmatch(r"(checkpoint|step)[-_]?\d+|base|final|last|best|model|ckpt|adapter|lora", name):
         name = f"{path.resolve().parent.name}-{name}"
     return file_name(name)

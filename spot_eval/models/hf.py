@@ -7,9 +7,11 @@ worth (fp32 on CPU: measured equal; bf16: logits differ between batch sizes, so 
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -27,10 +29,13 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from spot_eval.core.errors import UserError
+from spot_eval.models.adapter import Adapter
 from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
 from spot_eval.models.checkpoint import context_length, read_config
-from spot_eval.models.hf_sampling import SAMPLER_VERSION, SeededSampling
+from spot_eval.models.hf_adapter import put_on, take_off
+from spot_eval.models.hf_sampling import SAMPLER_VERSION, BrokenRows, SeededSampling
 from spot_eval.models.prompts import ChatTokenizer
+from spot_eval.models.quantization import check_quantization
 from spot_eval.models.settings import Settings
 from spot_eval.models.stop_strings import ended_text
 from spot_eval.models.thinking_count import ThinkingCount
@@ -80,9 +85,15 @@ class HfSettings(Settings):
         return dtype
 
 
-def facts(path: Path, settings: HfSettings, *, trust_remote_code: bool = False) -> EngineFacts:
-    """See `EngineFacts`; reads the checkpoint's config only."""
+def facts(path: Path, settings: HfSettings, *, trust_remote_code: bool = False, lora_rank: int = 0) -> EngineFacts:
+    """Return what is known before loading; reads the checkpoint's config only. See `EngineFacts`.
+
+    Raises UserError if it is quantised, or an adapter is to be used, and the package for that is not installed.
+    """
     del trust_remote_code  # nothing is run for it
+    check_quantization(read_config(path), path / "config.json")
+    if lora_rank and find_spec("peft") is None:
+        raise UserError("--adapter needs peft, not installed here; pip install 'spot-eval[hf]'")
     return EngineFacts(
         identity={"name": "hf", "sampler": SAMPLER_VERSION, "attention": settings.attn_implementation or "default"},
         dtype=settings.resolved_dtype(path),
@@ -94,8 +105,15 @@ class HfEngine:
     """A causal language model of transformers, ready to answer. Raises UserError where it cannot be loaded."""
 
     def __init__(
-        self, path: Path, tokenizer: ChatTokenizer, settings: HfSettings, *, trust_remote_code: bool = False
+        self,
+        path: Path,
+        tokenizer: ChatTokenizer,
+        settings: HfSettings,
+        *,
+        trust_remote_code: bool = False,
+        lora_rank: int = 0,
     ) -> None:
+        del lora_rank  # peft takes any
         if not sys.stderr.isatty():
             transformers_logging.disable_progress_bar()
         self.tokenizer = tokenizer
@@ -103,7 +121,12 @@ class HfEngine:
         self.device = settings.resolved_device()
         self.dtype = settings.resolved_dtype(path)
         config = read_config(path)
-        options = {"attn_implementation": settings.attn_implementation} if settings.attn_implementation else {}
+        options: dict[str, Any] = {}
+        if settings.attn_implementation:
+            options["attn_implementation"] = settings.attn_implementation
+        if quantized := check_quantization(config, path / "config.json"):
+            options["device_map"] = self.device  # packed weights cannot be moved once they are loaded
+            logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns at every matrix of every step
         try:
             model, info = AutoModelForCausalLM.from_pretrained(
                 path,
@@ -122,7 +145,8 @@ class HfEngine:
                 f"{path}: {len(absent)} weights are missing or of another shape, {absent[0]} first; "
                 "copy the checkpoint again"
             )
-        self.model = model.to(self.device).eval()
+        self.model = (model if quantized else model.to(self.device)).eval()
+        self._modules = dict(self.model.named_modules(remove_duplicate=False))
         roomy = self.device != "cpu" or model.num_parameters() < SMALL_MODEL
         self.batch_size = settings.batch_size or (64 if roomy else 16)
         self.stop_ids = tokenizer.stop_ids(read_config(path, "generation_config.json"), config)
@@ -195,8 +219,15 @@ class HfEngine:
             mask[row, width - len(tokens) :] = 1
         temperature, top_p, top_k = sampling
         drawing = [SeededSampling([r.seed for r in requests], width, temperature, top_p, top_k)] if temperature else []
+        broken = BrokenRows(len(requests))
         finish = FinishedRows(
-            requests, width=width, stop_ids=self.stop_ids, until=until, decode=self.tokenizer.decode, emit=emit
+            requests,
+            width=width,
+            stop_ids=self.stop_ids,
+            until=until,
+            decode=self.tokenizer.decode,
+            emit=emit,
+            broken=broken,
         )
         self.model.generate(
             input_ids=ids.to(self.device),
@@ -206,13 +237,22 @@ class HfEngine:
                 max_new_tokens=max(request.sampling.max_new_tokens for request in requests),
                 pad_token_id=pad,
             ),
-            logits_processor=LogitsProcessorList(drawing),
+            logits_processor=LogitsProcessorList([broken, *drawing]),
             stopping_criteria=StoppingCriteriaList([finish]),
         )
 
+    def use(self, adapter: Adapter | None) -> None:
+        """Put `adapter` on the base, in place of the one before; None leaves the bare base. Nothing is merged.
+
+        Raises UserError if peft cannot load it, or would load only a part of it.
+        """
+        take_off(self.model, self._modules)
+        if adapter is not None:
+            put_on(self.model, adapter, self.device)
+
     def close(self) -> None:
-        """Frees the weights."""
-        del self.model
+        """Free the weights."""
+        del self.model, self._modules
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
 
@@ -233,9 +273,10 @@ class FinishedRows(StoppingCriteria):
         until: tuple[str, ...],
         decode: Callable[[list[int]], str],
         emit: Emit,
+        broken: BrokenRows,
     ) -> None:
         self.requests, self.width, self.until = requests, width, until
-        self.decode, self.emit = decode, emit
+        self.decode, self.emit, self.broken = decode, emit, broken
         self.stop_ids = torch.tensor(sorted(stop_ids), dtype=torch.long)
         self.budgets = torch.tensor([request.sampling.max_new_tokens for request in requests])
         self.done = torch.zeros(len(requests), dtype=torch.bool)
@@ -246,6 +287,14 @@ class FinishedRows(StoppingCriteria):
             self.stop_ids = self.stop_ids.to(input_ids.device)
         length = input_ids.shape[1] - self.width
         stopped = torch.isin(input_ids[:, -1], self.stop_ids).cpu()
+        for row in (~self.done & self.broken.rows.cpu()).nonzero().flatten().tolist():
+            self.done[row] = True
+            self.emit(
+                Refusal(
+                    self.requests[row].key,
+                    "the model's logits are NaN: its weights are broken, or too large for the dtype it runs in",
+                )
+            )
         for row in self._candidates(stopped, length):
             self._finish(row, input_ids[row, self.width :].tolist(), bool(stopped[row]))
         return self.done.to(input_ids.device)

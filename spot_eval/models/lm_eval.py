@@ -15,6 +15,7 @@ import inspect
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,17 @@ from spot_eval.core.errors import EngineDiedError, UserError
 from spot_eval.core.files import file_name
 from spot_eval.core.options import RunOptions
 from spot_eval.core.records import digest
+from spot_eval.models.adapter import NO_ADAPTER, Adapter
+from spot_eval.models.adapter_fit import adapter_on, with_adapter
 from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
-from spot_eval.models.checkpoint import context_length, locate, read_config, readable_name, shown_fingerprint
+from spot_eval.models.checkpoint import (
+    context_length,
+    locate,
+    read_config,
+    readable_name,
+    shown_fingerprint,
+    weight_files,
+)
 from spot_eval.models.prompts import (
     NO_TEMPLATE,
     ChatTokenizer,
@@ -35,10 +45,12 @@ from spot_eval.models.prompts import (
     template_name,
 )
 from spot_eval.models.settings import refuse_secrets
+from spot_eval.models.tensors import refuse_nan
 from spot_eval.tasks.suite import Suite, nearest
 
 PREFIX = "lm_eval:"
 CHUNK = 64
+ADAPTER_ARGUMENTS = ("peft", "lora_local_path")  # of lm-eval's classes hf and vllm
 UNDECIDING = {"batch_size", "device", "max_batch_size", "max_retries", "num_concurrent", "timeout"}
 # What lm-eval's classes and the libraries under them raise.
 CLASS_ERRORS = (
@@ -66,6 +78,7 @@ class LmEvalModel:
         self._thinking = suite.thinking
         self._id = options.model_id
         self._folder = self._checkpoint(options)
+        self._adapter = self._put_on(options, say)
         if options.trust_remote_code and _takes(self._class, "trust_remote_code"):
             self._arguments.setdefault("trust_remote_code", True)
         if self._folder:
@@ -76,6 +89,8 @@ class LmEvalModel:
                 thinking=suite.thinking,
                 trust_remote_code=options.trust_remote_code,
             )
+            if self._adapter:
+                self.name = f"{self.name}+{self._adapter.name}"
         else:
             self.name = file_name(str(self._id))
             if _takes(self._class, "enable_thinking"):
@@ -88,8 +103,10 @@ class LmEvalModel:
 
     @cached_property
     def fingerprint(self) -> str | None:
-        """Of the folder; None where there is none."""
-        return shown_fingerprint(self._folder, PREFIX, self._template) if self._folder else None
+        """Hash of the folder and the adapter; None if there is no folder."""
+        if not self._folder:
+            return None
+        return with_adapter(shown_fingerprint(self._folder, PREFIX, self._template), self._adapter)
 
     @property
     def identity(self) -> str:
@@ -103,8 +120,9 @@ class LmEvalModel:
         return {"fingerprint": self.fingerprint, **known, "chat_template": template}
 
     def origin(self) -> dict[str, Any]:
-        """The folder, or what the class was told."""
-        return {"path": str(self._folder or self._arguments.get("pretrained") or self._arguments.get("model"))}
+        """The folder, or what the class was told; and the adapter's folder."""
+        path = self._folder or self._arguments.get("pretrained") or self._arguments.get("model")
+        return {"path": str(path), **({"adapter": str(self._adapter.path)} if self._adapter else {})}
 
     def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
         """By the checkpoint's tokenizer, or as messages for the class to render."""
@@ -115,7 +133,9 @@ class LmEvalModel:
         return [chat_prompt(messages, self._thinking) for messages in conversations]
 
     def open(self) -> LmEvalEngine:
-        """Has the class load its model."""
+        """Have the class load its model. Raises UserError if it cannot, or if a weight is NaN."""
+        if self._folder:
+            refuse_nan(weight_files(self._folder), self._folder)
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 model = self._class.create_from_arg_obj(self._arguments)
@@ -147,8 +167,34 @@ class LmEvalModel:
             raise UserError("--chat-template: the class applies its own to what is no folder here")
         return None
 
+    def _put_on(self, options: RunOptions, say: Callable[[str], None]) -> Adapter | None:
+        """Return the adapter, and tell the class of it under the name it has for it.
+
+        One that `--engine-arg` names is taken as one that `--adapter` names: known by its content, and checked.
+        """
+        name = next((each for each in ADAPTER_ARGUMENTS if _accepts(self._class, each)), None)
+        told = next((self._arguments[each] for each in ADAPTER_ARGUMENTS if self._arguments.get(each)), None)
+        if told is not None and options.adapter is not None:
+            raise UserError(f"--adapter {options.adapter} and an adapter by --engine-arg: give one of the two")
+        if told is None and options.adapter in {None, NO_ADAPTER}:
+            return None
+        if name is None:
+            raise UserError(
+                f"--adapter {options.adapter}: lm-eval's class {self._class_name} takes no adapters "
+                f"(lm_eval:hf and lm_eval:vllm do)"
+            )
+        if not self._folder:
+            if told is not None:
+                return None  # neither can be seen; --model-id vouches for both
+            raise UserError(f"--adapter {options.adapter}: its base must be a folder here to be known by its content")
+        adapter = adapter_on(self._folder, replace(options, adapter=str(told or options.adapter)), say)
+        assert adapter
+        self._arguments[name] = str(adapter.path)
+        return adapter
+
     def _identity(self) -> dict[str, Any]:
         left_out = UNDECIDING | ({"pretrained"} if self._folder else set())
+        left_out |= set(ADAPTER_ARGUMENTS) if self._adapter else set()
         deciding = {name: value for name, value in sorted(self._arguments.items()) if name not in left_out}
         return {"name": f"{PREFIX}{self._class_name}", "arguments": deciding}
 
@@ -277,6 +323,11 @@ def typed(arguments: Mapping[str, str]) -> dict[str, Any]:
     from lm_eval.utils import handle_arg_string
 
     return {name: handle_arg_string(value) for name, value in arguments.items()}
+
+
+def _accepts(kind: Any, name: str) -> bool:
+    """Return True if a class, or one it is derived from, has a parameter of that name."""
+    return any("__init__" in vars(each) and _takes(each.__init__, name) for each in kind.__mro__)
 
 
 def _takes(callable_: Any, name: str) -> bool:

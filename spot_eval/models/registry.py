@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spot_eval.core.errors import UserError
-from spot_eval.models.base import Completion, Emit, Engine, EngineFacts, Refusal, Request
+from spot_eval.models.base import CheckpointEngine, Completion, Emit, Engine, EngineFacts, Refusal, Request
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.tasks.suite import nearest
 
 __all__ = [
     "ENGINES",
+    "CheckpointEngine",
     "Completion",
     "Emit",
     "Engine",
@@ -52,15 +53,21 @@ ENGINES = {
 
 
 def engine_facts(
-    name: str, path: Path, arguments: Mapping[str, str], *, trust_remote_code: bool = False
+    name: str, path: Path, arguments: Mapping[str, str], *, trust_remote_code: bool = False, lora_rank: int = 0
 ) -> EngineFacts:
-    """What the engine called `name` would make of the checkpoint at `path`.
+    """Return the facts of the checkpoint at `path` in the engine called `name`.
 
-    `arguments` are the `--engine-arg K=V` of the command line. Raises UserError for an unknown engine or argument, and
-    where the engine's extra is not installed.
+    Args:
+        name: the engine's name.
+        path: the checkpoint's folder.
+        arguments: the `--engine-arg K=V` of the command line.
+        trust_remote_code: allow Python code that comes with the checkpoint.
+        lora_rank: largest rank of the adapters that will be put on it; 0 if there are none.
+
+    Raises UserError for an unknown engine or argument, and if the engine's extra is not installed.
     """
     module, settings = _load(name, arguments)
-    return module.facts(path, settings, trust_remote_code=trust_remote_code)
+    return module.facts(path, settings, trust_remote_code=trust_remote_code, lora_rank=lora_rank)
 
 
 def open_engine(
@@ -70,10 +77,13 @@ def open_engine(
     arguments: Mapping[str, str],
     *,
     trust_remote_code: bool = False,
-) -> Engine:
-    """Loads the checkpoint at `path` into the engine called `name`; raises UserError as `engine_facts` does."""
+    lora_rank: int = 0,
+) -> CheckpointEngine:
+    """Load the checkpoint at `path` into the engine called `name`; arguments and errors as of `engine_facts`."""
     module, settings = _load(name, arguments)
-    return getattr(module, ENGINES[name].engine)(path, tokenizer, settings, trust_remote_code=trust_remote_code)
+    return getattr(module, ENGINES[name].engine)(
+        path, tokenizer, settings, trust_remote_code=trust_remote_code, lora_rank=lora_rank
+    )
 
 
 def check_engine(name: str) -> Entry:

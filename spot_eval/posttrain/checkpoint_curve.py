@@ -21,6 +21,7 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.progress import Say
+from spot_eval.runs.drift_files import FOLDER, read_drift
 
 # What torchrun tells its processes is not for the ones that score.
 TORCHRUN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK", "MASTER_ADDR",
@@ -58,6 +59,7 @@ class Curve:
             return
         self.points.append((step, place))
         self.say(f"step {step}: {_summary(json.loads(done.stdout))}")
+        self._measure_drift(step, checkpoint, place)
 
     def compare(self) -> dict[str, Any]:
         """comparison.json of all scored checkpoints against the base, with their curve."""
@@ -66,20 +68,48 @@ class Curve:
 
         found = compare([load_base_run(str(run)) for _, run in self.points], load_base_run(str(self.base_run)))
         # by the steps known here: the last checkpoint's name has none
-        points = [{"step": step, "comparison": index} for index, (step, _) in enumerate(self.points)]
+        points = [
+            {"step": step, "comparison": index, "drift": _drift_of(run)}
+            for index, (step, run) in enumerate(self.points)
+        ]
         return {**found, "curves": [{"training_run": self.name, "points": points}]}
 
     def _run(self, model: Path, place: Path, *more: str) -> subprocess.CompletedProcess[str]:
         self.say(f"scoring {model} on {self.suite}")
         arguments = [part for argument in self.engine_args for part in ("--engine-arg", argument)]
-        return subprocess.run(  # noqa: S603 - ourselves
-            [
-                sys.executable, "-m", "spot_eval", "run", "--model", str(model), "--suite", self.suite, "--engine",
-                self.engine, *arguments, "--out", str(place), "--json", *more,
-            ],
-            capture_output=True, text=True, check=False,
-            env={name: value for name, value in os.environ.items() if name not in TORCHRUN},
+        return _spot_eval(
+            "run", "--model", str(model), "--suite", self.suite, "--engine", self.engine, *arguments,
+            "--out", str(place), "--json", *more,
         )  # fmt: skip
+
+    def _measure_drift(self, step: int, checkpoint: Path, place: Path) -> None:
+        """Read the base's answers by both; a point without drift is still a point."""
+        run = ("--baseline", str(self.base_run), "--run", str(place))
+        done = _spot_eval("drift", str(checkpoint), *run, "-o", str(place / FOLDER), "--json")
+        if done.returncode:
+            self.say(f"step {step}: its drift could not be measured ({_last_line(done.stderr)})")
+
+
+def _spot_eval(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - ourselves
+        [sys.executable, "-P", "-m", "spot_eval", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **{name: value for name, value in os.environ.items() if name not in TORCHRUN},
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
+    )
+
+
+def _drift_of(run: Path) -> dict[str, Any] | None:
+    """Return family (and `overall`) to KL per token and its error; None where drift could not be measured."""
+    found = read_drift(run)
+    if found is None:
+        return None
+    groups = {**found.summary["families"], "overall": found.summary["overall"]}
+    return {name: {**one["kl"], "z": one["z"]} for name, one in groups.items()}
 
 
 def _last_line(text: str) -> str:

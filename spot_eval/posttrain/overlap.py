@@ -75,10 +75,11 @@ def check_pairs(
 def print_overlap(found: Mapping[str, Any]) -> None:
     """What was looked at, and the pairs that overlap most."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from spot_eval.display.terminal import Terminal
+
+    console = Terminal()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("benchmark", "docs", "too short", "pairs that share any", "pairs that overlap"):
         table.add_column(title, justify="left" if title == "benchmark" else "right")

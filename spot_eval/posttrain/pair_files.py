@@ -74,9 +74,9 @@ def pair_stats(file: Path, tokenizer: str) -> dict[str, Any]:
 
 def print_stats(found: Mapping[str, Any]) -> None:
     """The same for a reader, with the histogram of change ratios as bars."""
-    from rich.console import Console
+    from spot_eval.display.terminal import Terminal
 
-    console = Console(highlight=False)
+    console = Terminal()
     equal = f", {found['equal']} of them equal" if found["equal"] else ""
     console.print(f"{found['rows']:,} rows, {found['pairs']:,} with both answers{equal}", markup=False)
     for how, count in found["made"].items():

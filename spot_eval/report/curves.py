@@ -5,7 +5,7 @@ It tells from a comparison.json what a single checkpoint cannot: when a gain cam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,80 @@ def load_curves(path: Path) -> dict[str, Any]:
 
 
 def curves(comparison: Mapping[str, Any], margins: Mapping[str, float] | None) -> list[dict[str, Any]]:
-    """One figure a training run; `margins` of families, as fractions, become bands below zero."""
-    return [_figure(comparison, curve, margins or {}) for curve in comparison["curves"]]
+    """Return a figure of differences per training run, and one of drift where it was measured.
+
+    `margins` of families, as fractions, become bands below zero.
+    """
+    found = []
+    for curve in comparison["curves"]:
+        found.append(_figure(comparison, curve, margins or {}))
+        if any(point.get("drift") for point in curve["points"]):
+            found.append(_drift(comparison, curve))
+    return found
+
+
+def _drift(comparison: Mapping[str, Any], curve: Mapping[str, Any]) -> dict[str, Any]:
+    families = list(by_step(comparison, curve)[0][1]["families"])
+    points = {
+        family: [
+            (point["step"], point["drift"][family])
+            for point in curve["points"]
+            if point.get("drift") and point["drift"].get(family, {}).get("mean") is not None
+        ]
+        for family in families
+    }
+    values = [1000 * (one["mean"] + 2 * (one["stderr"] or 0)) for found in points.values() for _, one in found]
+    high = 1.05 * max(values, default=0.0) or 1.0
+    base = comparison["base"]["model"]
+    return {
+        "hint": f"{curve['training_run']}, step by step: KL({base} || checkpoint), thousandths of a nat per token of "
+        "the base's own answers, ± two standard errors. It says that the model moved, never that it was harmed.",
+        "zero": _height(0, 0, high),
+        "rungs": [{"at": _height(value, 0, high), "text": f"{value:g}"} for value in round_values(0, high, most=5)],
+        **_steps([point["step"] for point in curve["points"]]),
+        "panels": [_drift_panel(family, found, curve, high) for family, found in points.items() if found],
+    }
+
+
+def _drift_panel(
+    family: str, found: Sequence[tuple[int, Mapping[str, Any]]], curve: Mapping[str, Any], high: float
+) -> dict[str, Any]:
+    left, right = _ends([point["step"] for point in curve["points"]])
+    title = format.family_title(family)
+    return {
+        "title": f"drift, {title}",
+        "margin": None,
+        "points": [
+            {
+                "x": place(step, left, right),
+                "y": _height(1000 * one["mean"], 0, high),
+                "low": _height(1000 * (one["mean"] - 2 * one["stderr"]), 0, high) if one["stderr"] else None,
+                "high": _height(1000 * (one["mean"] + 2 * one["stderr"]), 0, high) if one["stderr"] else None,
+                "tone": "",
+                "words": f"step {step:,}: KL {format.kl(one)}",
+            }
+            for step, one in found
+        ],
+        "words": f"{title}, drift by step: " + "; ".join(f"{step:,}: {format.kl(one)}" for step, one in found),
+    }
+
+
+def _ends(steps: Sequence[int]) -> tuple[float, float]:
+    """Return the steps at the left and right edge of a panel."""
+    room = ROOM * (max(steps) - min(steps)) or 1.0
+    return min(steps) - room, max(steps) + room
+
+
+def _steps(steps: Sequence[int]) -> dict[str, Any]:
+    """Return the ticks of a panel's steps."""
+    first, last = min(steps), max(steps)
+    left, right = _ends(steps)
+    ticks = [
+        {"at": place(step, left, right), "text": f"{step:,.0f}"}
+        for step in (round_values(first, last, most=4) if last > first else ())
+        if float(step).is_integer()
+    ]
+    return {"ticks": ticks or [{"at": 50.0, "text": f"{first:,}"}]}
 
 
 def _figure(comparison: Mapping[str, Any], curve: Mapping[str, Any], margins: Mapping[str, float]) -> dict[str, Any]:
@@ -56,9 +128,7 @@ def _figure(comparison: Mapping[str, Any], curve: Mapping[str, Any], margins: Ma
     margin = max((margins[family] for family in families if family in margins), default=None)
     low, high = axis([entry for points in by_family.values() for _, entry in points], margin)
     steps = [step for step, _ in entries]
-    first, last = min(steps), max(steps)
-    room = ROOM * (last - first) or 1.0
-    left, right = first - room, last + room
+    left, right = _ends(steps)
     base = comparison["base"]["model"]
     return {
         "hint": f"{curve['training_run']}, step by step: the difference to {base} in percentage points, with two-sided "
@@ -69,11 +139,7 @@ def _figure(comparison: Mapping[str, Any], curve: Mapping[str, Any], margins: Ma
             {"at": _height(value, low, high), "text": format.points(value).removesuffix(".0")}
             for value in round_values(low, high, most=5)
         ],
-        "ticks": [
-            {"at": place(step, left, right), "text": f"{step:,.0f}"}
-            for step in round_values(first, last, most=4)
-            if float(step).is_integer()
-        ] if last > first else [{"at": 50.0, "text": f"{first:,}"}],
+        **_steps(steps),
         "panels": [
             {
                 "title": format.family_title(family),

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from spot_eval.core.records import Sample
-from spot_eval.runs.finished import Side, mean_score
+from spot_eval.runs.finished import FinishedRun, mean_score
 
 TRUNCATED, UNPARSED, NO_TEXT = 1, 2, 4
 SHOWN = 160  # characters of an answer or a reason; transcripts hold the rest
@@ -31,11 +31,11 @@ class DocRow(NamedTuple):
     samples: tuple[Sequence[Sample] | None, ...]
 
 
-def doc_rows(sides: Sequence[Side]) -> list[DocRow]:
+def doc_rows(sides: Sequence[FinishedRun]) -> list[DocRow]:
     """All docs, task by task in the candidate's order, then those that only a base has."""
     rows = []
-    for task in dict.fromkeys(task for side in sides for task in side.docs):
-        of_task = [side.docs.get(task, {}) for side in sides]
+    for task in dict.fromkeys(task for side in sides for task in side.samples_by_doc):
+        of_task = [side.samples_by_doc.get(task, {}) for side in sides]
         for doc_hash in dict.fromkeys(doc for docs in of_task for doc in docs):
             samples = tuple(docs.get(doc_hash) for docs in of_task)
             rows.append(DocRow(task, doc_hash, _id(samples), samples))
@@ -67,7 +67,7 @@ def most_telling_first(rows: Sequence[DocRow]) -> list[int]:
 
 
 def columns(
-    sides: Sequence[Side],
+    sides: Sequence[FinishedRun],
     rows: Sequence[DocRow],
     questions: Mapping[int, str],
     place: Mapping[int, tuple[int, int]],
@@ -102,7 +102,7 @@ def columns(
     }
 
 
-def _column_makers(sides: Sequence[Side], words: dict[str, int]) -> dict[str, Callable[[int, Sample], Any]]:
+def _column_makers(sides: Sequence[FinishedRun], words: dict[str, int]) -> dict[str, Callable[[int, Sample], Any]]:
     """Column name to its value for one sample of one run."""
 
     def word(text: str) -> int:
@@ -110,11 +110,11 @@ def _column_makers(sides: Sequence[Side], words: dict[str, int]) -> dict[str, Ca
         return words.setdefault(shown, len(words))
 
     def line(run: int, sample: Sample) -> int | None:
-        place = sides[run].texts.get((sample.key,))
+        place = sides[run].generation_index.get((sample.key,))
         return place.line if place else None
 
     def flags(run: int, sample: Sample) -> int:
-        missing = sample.not_judged and (sample.key,) not in sides[run].texts and not sides[run].judged.saved
+        missing = sample.not_judged and (sample.key,) not in sides[run].generation_index and not sides[run].saved
         return TRUNCATED * bool(sample.truncated) + UNPARSED * sample.unparsed + NO_TEXT * missing
 
     return {

@@ -22,15 +22,30 @@ LENGTH_BINS = 18
 LEAST_SPAN = 0.01  # of a difference axis: identical runs get one, too
 
 
-def bar(name: str, mean: float | None, stderr: float | None, base: float | None) -> dict[str, Any] | None:
-    """A bar from 0 to 100 %, with one standard error either side and a tick where the base is."""
+def bar(
+    name: str,
+    mean: float | None,
+    stderr: float | None,
+    base: float | None,
+    bounds: Sequence[float] | None = None,
+) -> dict[str, Any] | None:
+    """Return a bar from 0 to 100 %, with one standard error either side and a tick where the base is.
+
+    Args:
+        name: whose score it is.
+        mean: the score, a fraction of 1; None makes no bar.
+        stderr: its standard error.
+        base: the base's score.
+        bounds: exact bounds, drawn instead of the standard error.
+    """
     if mean is None:
         return None
-    said = f"{name}: {format.score(mean, stderr)} percent"
+    said = f"{name}: {format.score(mean, stderr, bounds)} percent"
+    low, high = bounds or ((mean - stderr, mean + stderr) if stderr else (None, None))
     return {
         "at": place(mean, 0, 1),
-        "low": None if not stderr else place(mean - stderr, 0, 1),
-        "high": None if not stderr else place(mean + stderr, 0, 1),
+        "low": None if low is None else place(low, 0, 1),
+        "high": None if high is None else place(high, 0, 1),
         "base": None if base is None else place(base, 0, 1),
         "words": said if base is None else f"{said}; base {format.score(base)}",
     }
@@ -61,6 +76,7 @@ def forest(
         "rows": [_forest_row(*entry, low, high) for entry in entries],
         "ticks": ticks,
         "zero": place(0, low, high),
+        "names": list(names),
         "margin": None if margin is None else place(-margin, low, high),
         "hint": f"{names[0]} minus {names[1]} on the docs both runs hold, in percentage points, with two-sided "
         f"{level} intervals; p against no change, adjusted for the number of comparisons (Holm).{band}",

@@ -23,6 +23,8 @@ from spot_eval.report import figures
 from spot_eval.report.content import Story
 from spot_eval.report.curves import curves
 from spot_eval.report.doc_table import columns, doc_rows
+from spot_eval.report.drift import drift
+from spot_eval.report.lost import lost
 from spot_eval.report.provenance import facts
 from spot_eval.report.scoreboard_rows import board_rows
 from spot_eval.report.transcripts import Texts, encode, pack
@@ -97,6 +99,8 @@ def _view(story: Story, texts: Texts) -> dict[str, Any]:
         ],
         "changes": figures.forest(story.comparisons[0], story.alpha, margins, labels) if story.bases else None,
         "curves": curves(story.curves, margins) if story.curves else [],
+        "lost": [lost(one) for one in story.lost if one["slices"]],
+        "drift": drift(story.drift) if story.drift else None,
         "cards": [_card(story, task) for task in board["tasks"]],
         "embedded": _embedded(texts),
         "sides": labels,
@@ -114,12 +118,12 @@ def _warnings(story: Story) -> list[str]:
 
 def _card(story: Story, task: str) -> dict[str, Any]:
     """Two distributions of one task: scores over docs, lengths over answers."""
-    sides = [side for side in story.sides[:2] if task in side.docs]
+    sides = [side for side in story.sides[:2] if task in side.samples_by_doc]
     labels = story.labels[: len(sides)]
     lengths = [
         [
             sample.output_tokens
-            for docs in side.docs[task].values()
+            for docs in side.samples_by_doc[task].values()
             for sample in docs
             if sample.output_tokens is not None
         ]
@@ -129,7 +133,7 @@ def _card(story: Story, task: str) -> dict[str, Any]:
     return {
         "name": task,
         "note": f"{format.several(entry['docs'], 'doc')}, {format.several(entry['repeats'], 'repeat')}",
-        "scores": figures.score_histogram([list(side.docs[task].values()) for side in sides], labels),
+        "scores": figures.score_histogram([list(side.samples_by_doc[task].values()) for side in sides], labels),
         "tokens": figures.length_histogram(lengths, labels),
     }
 

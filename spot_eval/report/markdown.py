@@ -39,7 +39,7 @@ def model_card(story: Story) -> str:
     lines = [
         "## Evaluation",
         "",
-        f"{inert(story.candidate.judged.name)} on spot-eval's suite {inert(suite['name'])} v{suite['version']}"
+        f"{inert(story.candidate.name)} on spot-eval's suite {inert(suite['name'])} v{suite['version']}"
         + (f", beside {inert(story.labels[1])}" if story.bases else "")
         + ".",
         "",
@@ -98,13 +98,13 @@ def _line(story: Story, title: str, level: str, name: str, entry: Mapping[str, A
     if story.bases:
         there, found = of(story.bases[0].board), of(story.comparisons[0])
         cells += [
-            shown(format.score(there.get("mean"), there.get("stderr"))),
-            shown(format.score(entry["mean"], entry["stderr"])),
+            shown(format.score(there.get("mean"), there.get("stderr"), there.get("bounds"))),
+            shown(format.score(entry["mean"], entry["stderr"], entry.get("bounds"))),
             shown(format.difference(found.get("mean"), found.get("stderr"))),
             *(f"{found[how]:,}" if how in found else "" for how in ("lost", "gained")),
         ]
     else:
-        cells.append(shown(format.score(entry["mean"], entry["stderr"])))
+        cells.append(shown(format.score(entry["mean"], entry["stderr"], entry.get("bounds"))))
     if level == "tasks":
         tokens = entry["output_tokens"]
         cells += [
@@ -121,6 +121,9 @@ def _basis(story: Story) -> str:
     left_out = story.candidate.board["left_out"]
     missing = f" Left out: {', '.join(map(inert, left_out))}." if left_out else ""
     paired = " Differences are paired doc by doc." if story.bases else ""
+    boards = [story.candidate.board, *(base.board for base in story.bases[:1])]
+    exact = f" {format.sentence(format.EXACT)}" if any(format.has_bounds(board) for board in boards) else ""
     return (
-        f"Percent, ± one standard error over docs; families and overall are unweighted means of tasks.{paired}{missing}"
+        "Percent, ± one standard error over docs; families and overall are unweighted means of tasks."
+        f"{exact}{paired}{missing}"
     )

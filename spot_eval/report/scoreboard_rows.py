@@ -9,7 +9,7 @@ from spot_eval.display import format
 from spot_eval.report import figures
 from spot_eval.report.content import Story
 from spot_eval.runs.baseline import PublishedBaseline
-from spot_eval.runs.finished import Side
+from spot_eval.runs.finished import FinishedRun
 
 
 def board_rows(story: Story) -> list[dict[str, Any]]:
@@ -54,8 +54,8 @@ def _row(story: Story, level: str, name: str) -> dict[str, Any]:
     return {
         "level": level,
         "title": title,
-        "score": format.score(entry["mean"], entry["stderr"]),
-        "bar": figures.bar(title, entry["mean"], entry["stderr"], against.get("mean")),
+        "score": format.score(entry["mean"], entry["stderr"], entry.get("bounds")),
+        "bar": figures.bar(title, entry["mean"], entry["stderr"], against.get("mean"), entry.get("bounds")),
         "bases": [
             *(_base_cell(at, side, one, level, name)
               for at, (side, one) in enumerate(zip(story.bases, story.comparisons, strict=True))),
@@ -76,7 +76,7 @@ def _left_out(story: Story, name: str) -> dict[str, Any]:
             "bases": bases + [empty] * len(story.published), "counts": _no_counts()}  # fmt: skip
 
 
-def _base_cell(at: int, side: Side, comparison: Mapping[str, Any], level: str, name: str) -> dict[str, Any]:
+def _base_cell(at: int, side: FinishedRun, comparison: Mapping[str, Any], level: str, name: str) -> dict[str, Any]:
     there, found = _entry(side.board, level, name), _entry(comparison, level, name)
     difference = format.difference(found["mean"], found["stderr"]) if found else None
     flips = None
@@ -86,7 +86,7 @@ def _base_cell(at: int, side: Side, comparison: Mapping[str, Any], level: str, n
         ] if level != "task" else []  # fmt: skip
         flips = {how: f"{sum(task[how] for task in of):,}" if of else "" for how in ("lost", "gained")}
     return {
-        "score": format.score(there.get("mean"), there.get("stderr")),
+        "score": format.score(there.get("mean"), there.get("stderr"), there.get("bounds")),
         "difference": difference,
         "tone": {"better": "good", "worse": "bad", "": ""}[figures.tone(found)] if found else "",
         "flips": flips,

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spot_eval.report.doc_table import DocRow, most_telling_first
-from spot_eval.runs.finished import Side
-from spot_eval.runs.record_index import Place, RecordFile
+from spot_eval.runs.finished import FinishedRun
+from spot_eval.runs.record_index import RecordFile, RecordPlace
 
 BLOCK = 1 << 19  # bytes of records in a block, at most
 WHOLE_SHARE = 0.85  # of the budget, where not all fits: the rest is for heads and tails
@@ -49,7 +49,7 @@ class Texts:
     size: int = 0  # of the blocks, in bytes
 
 
-def pack(sides: Sequence[Side], rows: Sequence[DocRow], budget: int) -> Texts:
+def pack(sides: Sequence[FinishedRun], rows: Sequence[DocRow], budget: int) -> Texts:
     """The transcripts of `rows` in at most `budget` bytes of blocks."""
     order = most_telling_first(rows)
     with ExitStack() as files:
@@ -145,7 +145,7 @@ def encode(value: Any) -> str:
 class _Reader:
     """Reads docs and generations of all sides, one at a time."""
 
-    def __init__(self, sides: Sequence[Side], files: ExitStack) -> None:
+    def __init__(self, sides: Sequence[FinishedRun], files: ExitStack) -> None:
         self.sides = sides
         self._docs = [files.enter_context(closing(RecordFile(side.path / "docs.jsonl"))) for side in sides]
         self._texts = [files.enter_context(closing(RecordFile(side.path / "generations.jsonl"))) for side in sides]
@@ -170,15 +170,15 @@ class _Reader:
             min(place.length, longest) for run in range(len(self.sides)) for place in self._places(run, row)
         )
 
-    def _places(self, run: int, row: DocRow) -> Iterator[Place]:
+    def _places(self, run: int, row: DocRow) -> Iterator[RecordPlace]:
         side = self.sides[run]
         for sample in row.samples[run] or ():
-            if place := side.texts.get((sample.key,)):
+            if place := side.generation_index.get((sample.key,)):
                 yield place
 
     def _doc(self, row: DocRow) -> dict[str, Any] | None:
         for side, file in zip(self.sides, self._docs, strict=True):
-            if found := file.read(side.asked.get((row.task, row.doc_hash))):
+            if found := file.read(side.doc_index.get((row.task, row.doc_hash))):
                 return found
         return None
 
@@ -186,7 +186,7 @@ class _Reader:
         side, file = self.sides[run], self._texts[run]
         texts: list[Text] = []
         for sample in row.samples[run] or ():
-            record = file.read(side.texts.get((sample.key,)))
+            record = file.read(side.generation_index.get((sample.key,)))
             text = record.get("text") if record else None
             if not isinstance(text, str):
                 texts.append(None)

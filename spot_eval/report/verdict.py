@@ -78,11 +78,14 @@ def alone(board: Mapping[str, Any]) -> Verdict:
         missing = ", ".join(overall.get("missing", []))
         return {"tone": "plain", "mark": "", "word": "No overall score", "points": [],
                 "sentence": f"{tasks}, {docs}. Without {missing} there is no overall mean."}  # fmt: skip
+    score = format.score(overall["mean"], overall["stderr"], overall.get("bounds"))
+    assert score is not None
+    kind = "exact 95 % bound" if overall.get("bounds") else "standard error"
+    said = f", {score.error.strip('()')} {kind}" if score.error else ""
     return {
         "tone": "plain",
         "mark": "",
-        "word": f"{format.score(overall['mean'])} %",
-        "sentence": f"Overall, the unweighted mean of {tasks} ({docs})"
-        + (f", {format.score(overall['mean'], overall['stderr']).error} standard error." if overall["stderr"] else "."),  # type: ignore[union-attr]
+        "word": f"{score.text} %",
+        "sentence": f"Overall, the unweighted mean of {tasks} ({docs}){said}.",
         "points": [],
     }

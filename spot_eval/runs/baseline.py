@@ -5,7 +5,7 @@ A run's scores can be saved as a small directory to commit; it stands wherever a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ import yaml
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json, write_atomically, write_json, writing
 from spot_eval.core.paths import folder
-from spot_eval.core.records import Sample, to_line
-from spot_eval.metrics.estimates import paired_difference
+from spot_eval.core.records import to_line
+from spot_eval.metrics.estimates import exact_bounds, paired_difference, units_of
 from spot_eval.metrics.scoreboard import combined
 from spot_eval.runs.comparability import refuse_other_settings
-from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs, read_run
+from spot_eval.runs.finished import read_run
+from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun
 from spot_eval.tasks.suite import nearest
 
 
@@ -85,23 +86,38 @@ def refuse_incomparable(config: Mapping[str, Any], baseline: Baseline) -> list[s
 
 
 def difference(
-    board: Mapping[str, Any], samples: Iterable[Sample], suite: Mapping[str, Any], baseline: Baseline
+    board: Mapping[str, Any],
+    candidate_docs: Mapping[str, Mapping[str, JudgedDoc]],
+    suite: Mapping[str, Any],
+    baseline: Baseline,
 ) -> dict[str, Any]:
-    """Candidate minus baseline, for the scoreboard: per task, family and overall, fractions of 1."""
+    """Return candidate minus baseline per task, per family and overall, in fractions of 1.
+
+    Args:
+        board: the candidate's scoreboard.
+        candidate_docs: task to doc_hash to the candidate's judged doc.
+        suite: the resolved suite of the candidate's manifest.
+        baseline: the run or the published table to subtract.
+    """
     if isinstance(baseline, PublishedBaseline):
         return _published_difference(board, baseline)
-    ours = judged_docs(samples)
     tasks: dict[str, dict[str, Any]] = {}
     for name in board["tasks"]:
         if name in baseline.docs:
             candidate, base = (
                 {doc.doc_hash: doc.mean for doc in docs.values() if doc.mean is not None}
-                for docs in (ours[name], baseline.docs[name])
+                for docs in (candidate_docs[name], baseline.docs[name])
             )
-            clusters = {doc.doc_hash: doc.cluster for doc in baseline.docs[name].values() if doc.cluster is not None}
+            both = (*baseline.docs[name].values(), *candidate_docs[name].values())
+            clusters = {doc.doc_hash: doc.cluster for doc in both if doc.cluster is not None}
             estimate, docs = paired_difference(candidate, base, clusters)
+            alike = not estimate.stderr and not _identical(candidate_docs[name], baseline.docs[name])
+            shared = {doc: candidate[doc] - base[doc] for doc in candidate.keys() & base.keys()} if alike else {}
+            bounds = exact_bounds(*units_of(shared, clusters), span=(-1.0, 1.0))
             tasks[name] = {
-                **estimate._asdict(),
+                "mean": estimate.mean,
+                "stderr": None if bounds else estimate.stderr,
+                **({"bounds": list(bounds)} if bounds else {}),
                 "docs": docs,
                 "docs_unpaired": len(candidate.keys() ^ base.keys()),
             }
@@ -113,6 +129,14 @@ def difference(
         "families": {family: combined(names, tasks) for family, names in members.items()},
         "overall": combined([name for names in members.values() for name in names], tasks),
     }
+
+
+def _identical(candidate: Mapping[str, JudgedDoc], base: Mapping[str, JudgedDoc]) -> bool:
+    """Return True if every doc that both runs hold has the same texts and scores: the difference is 0 by identity."""
+    return all(
+        (candidate[doc].text_hashes, candidate[doc].scores) == (base[doc].text_hashes, base[doc].scores)
+        for doc in candidate.keys() & base.keys()
+    )
 
 
 def _published_difference(board: Mapping[str, Any], baseline: PublishedBaseline) -> dict[str, Any]:

@@ -29,11 +29,15 @@ VERDICTS = ("pass", "inconclusive", "fail")
 
 
 class Score(NamedTuple):
-    """A mean with its standard error, as fractions of 1; None if it is not known, `partial` if a task is missing."""
+    """A mean with its standard error, as fractions of 1; None if it is not known, `partial` if a task is missing.
+
+    `bounds` are the exact bounds that stand in for the error if all docs score the same.
+    """
 
     mean: float | None
     stderr: float | None
     partial: bool = False
+    bounds: tuple[float, float] | None = None
 
 
 UNKNOWN = Score(None, None)
@@ -172,7 +176,8 @@ def _saved_manifest(path: Path) -> dict[str, Any]:
 
 def _score(entry: Mapping[str, Any]) -> Score:
     mean, stderr = (None if entry[name] is None else float(entry[name]) for name in ("mean", "stderr"))
-    return Score(mean, stderr, bool(entry.get("partial")))
+    bounds = entry.get("bounds")
+    return Score(mean, stderr, bool(entry.get("partial")), bounds and (float(bounds[0]), float(bounds[1])))
 
 
 def _verdict(gate: Mapping[str, Any]) -> Verdict:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spot_eval.comparison.slices import slices
+from spot_eval.comparison.slices import slices, slices_by
 from spot_eval.core.errors import UserError
 from tests.benchmarks.slices import rates
 from tests.comparison.sliced_runs import doc, judged, write_docs
@@ -31,6 +31,17 @@ def test_rows_of_a_slice_and_what_lacks_the_column(tmp_path):
     assert (lost["value"], lost["base"], lost["candidate"], lost["mean"]) == ("0", 1.0, 0.0, -1.0)
     assert lost["p_harm"] == pytest.approx(1 / 16)
     assert lost["q"] == pytest.approx(1 / 8)  # two slices
+
+
+def test_columns_are_tested_together_and_the_usual_ones_are_found(tmp_path):
+    write_docs(tmp_path, [{"level": at % 2, "type": at, "subject": None} for at in range(9)])
+    base = judged(tmp_path, [doc(at, [1.0]) for at in range(9)])
+    candidate = judged(tmp_path, [doc(at, [float(at % 2)]) for at in range(9)])
+    by_level, by_type = slices_by(candidate, base, ["level", "type"])
+    assert by_level["tested"] == by_type["tested"] == 2 + 9
+    assert by_level["slices"][0]["q"] > slices(candidate, base, "level")["slices"][0]["q"]
+    assert [one["by"] for one in slices_by(candidate, base)] == ["level"]
+    assert slices_by(candidate, base, []) == []
 
 
 def test_a_list_puts_a_doc_into_several_slices(tmp_path):

@@ -22,7 +22,7 @@ from spot_eval.graders import load_grader
 from spot_eval.interchange import from_generations
 from spot_eval.interchange.from_generations import grade_file, stated_sampling
 from spot_eval.runs.baseline import load_base_run, save_baseline
-from spot_eval.runs.judged import read_run
+from spot_eval.runs.finished import read_run
 from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import Sampling, load_suite
 from tests.command_line import spot_eval
@@ -290,7 +290,7 @@ def test_from_asked_docs_to_a_scoreboard_on_the_command_line(tmp_path: Path) -> 
     assert 0 < board["tasks"]["mini_instructions"]["mean"] < 0.5  # right where the words are to be copied
     done = spot_eval("grade", next((tmp_path / "runs").iterdir()), "--suite", "miniature", cwd=tmp_path)
     assert done.returncode == 2
-    assert "--suite applies to a FILE of generations" in done.stderr
+    assert "suite applies to a FILE of generations" in done.stderr
     done = spot_eval("grade", "none.jsonl", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "none.jsonl: there is no such file" in done.stderr

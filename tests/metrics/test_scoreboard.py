@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 from spot_eval.core.records import Sample
-from spot_eval.metrics.scoreboard import scoreboard
+from spot_eval.metrics.scoreboard import scoreboard, task_scores
 
 SUITE: dict[str, Any] = {
     "name": "s",
@@ -96,7 +97,8 @@ def test_families_and_overall_weigh_tasks_alike_and_are_partial_without_one() ->
     samples += [sample("b", d, 0, 1.0) for d in range(2)] + [sample("c", d, 0, 0.0) for d in range(2)]
     board = scoreboard(samples, suite=SUITE)
     assert board["families"]["in_domain"]["mean"] == pytest.approx(0.625)
-    assert board["families"]["in_domain"]["stderr"] == pytest.approx(0.125)
+    unseen = (1 - math.sqrt(0.05)) / 1.6449  # both docs of b are right: the share that need not be, in standard errors
+    assert board["families"]["in_domain"]["stderr"] == pytest.approx(math.hypot(0.25, unseen) / 2, rel=1e-4)
     assert board["overall"]["mean"] == pytest.approx(1.25 / 3)
 
     board = scoreboard([one for one in samples if one.task != "b"], suite=SUITE, left_out={"b": "gated"})
@@ -105,6 +107,25 @@ def test_families_and_overall_weigh_tasks_alike_and_are_partial_without_one() ->
     assert board["families"]["general"]["mean"] == 0
     assert board["overall"]["partial"] is True
     assert board["left_out"] == {"b": "gated"}
+
+
+def test_docs_that_all_score_the_same_have_exact_bounds_instead_of_an_error_of_0() -> None:
+    samples = [sample("a", d, 0, 1.0) for d in range(30)] + [sample("b", d, 0, 1.0) for d in range(90)]
+    board = scoreboard([*samples, *(sample("c", d, 0, 0.0) for d in range(40))], suite=SUITE)
+    tasks = board["tasks"]
+    assert [tasks[name]["stderr"] for name in "abc"] == [None] * 3
+    assert tasks["a"]["bounds"] == pytest.approx([0.05 ** (1 / 30), 1])
+    assert tasks["c"]["bounds"] == pytest.approx([0, 1 - 0.05 ** (1 / 40)])
+    below = math.hypot(*(1 - tasks[name]["bounds"][0] for name in "ab")) / 2
+    assert board["families"]["in_domain"]["bounds"] == pytest.approx([1 - below, 1])
+    assert board["families"]["in_domain"]["stderr"] is None
+    low, high = board["overall"]["bounds"]
+    assert 0 < low < board["overall"]["mean"] < high < 1
+
+
+def test_clusters_that_are_all_right_count_as_units() -> None:
+    whole = task_scores([sample("a", d, 0, 1.0) for d in range(40)], {f"a{d}": f"c{d // 4}" for d in range(40)})
+    assert whole["bounds"][0] == pytest.approx(0.05 ** (1 / 10))
 
 
 def test_further_metrics_are_averaged_like_the_headline() -> None:

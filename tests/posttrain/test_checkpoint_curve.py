@@ -41,6 +41,9 @@ def test_checkpoints_are_scored_against_the_base_while_training(
     for step, entry in zip((1, 2), comparison["comparisons"], strict=True):
         samples = Path(f"better/training/scores/step-{step}/samples.jsonl").read_text().splitlines()
         assert len(samples) == entry["tasks"]["mini_instructions"]["docs"] == 200
+    drifts = [point["drift"]["general"] for point in curve["points"]]
+    assert 0 <= drifts[0]["mean"] < drifts[1]["mean"] < 1, drifts
+    assert "better, by step: KL from miniature-base (1/1000 nat per token)" in " ".join(done.stdout.split())
     assert Path("better/step-1/model.safetensors").is_file()
 
 

@@ -19,11 +19,11 @@ from tests.report.report_pages import candidate_answer
 
 
 def test_the_verdict_is_the_gates(candidate: Path, base: Path) -> None:
+    from spot_eval.gating.decide import gate
     from spot_eval.gating.policy import load_policy
-    from spot_eval.gating.rules import gate
 
     story = load_story(candidate, [str(base)])
-    decided, _ = gate(story.candidate.judged, story.bases[0].judged, *load_policy(None))
+    decided, _ = gate(story.candidate, story.bases[0], *load_policy(None))
     assert story.gate == decided
 
 

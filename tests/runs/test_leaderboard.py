@@ -66,10 +66,10 @@ def test_the_numbers_are_those_of_the_scoreboards(folder: Path) -> None:
     assert (
         entries["good"].overall
         == entries["saved"].overall
-        == (board["overall"]["mean"], board["overall"]["stderr"], False)
+        == (board["overall"]["mean"], board["overall"]["stderr"], False, None)
     )
     assert (entries["killed"].done, entries["killed"].requests) == (4, 7)
-    assert entries["partial"].overall == (None, None, True)
+    assert entries["partial"].overall == (None, None, True, None)
     gate = json.loads((folder / "bad" / "gate.json").read_text())
     assert entries["bad"].gate == (gate["verdict"], "good")
 

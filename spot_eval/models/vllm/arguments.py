@@ -23,8 +23,17 @@ class RefusedArgumentError(Exception):
     """An `--engine-arg` that vLLM does not take; the message is a sentence for the user."""
 
 
-def engine_config(model: str, arguments: Mapping[str, str], *, trust_remote_code: bool) -> Any:
-    """vLLM's configuration for the checkpoint at `model`. Raises RefusedArgumentError where vLLM refuses it."""
+def engine_config(model: str, arguments: Mapping[str, str], *, trust_remote_code: bool, lora_rank: int = 0) -> Any:
+    """Return vLLM's configuration.
+
+    Args:
+        model: the checkpoint's folder.
+        arguments: `--engine-arg K=V`, already without ours.
+        trust_remote_code: allow Python code that comes with the checkpoint.
+        lora_rank: largest rank of the LoRA adapters that will be used; 0 if there are none.
+
+    Raises RefusedArgumentError if vLLM refuses it.
+    """
     from vllm import EngineArgs
     from vllm.platforms import current_platform
     from vllm.usage.usage_lib import UsageContext
@@ -35,6 +44,8 @@ def engine_config(model: str, arguments: Mapping[str, str], *, trust_remote_code
         "generation_config": "vllm",  # otherwise the sampling that a checkpoint recommends leaks into ours
         "trust_remote_code": trust_remote_code,
     }
+    if lora_rank:
+        ours |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": room_for(lora_rank)}
     if current_platform.is_cpu():
         ours |= {"dtype": "float32", "enforce_eager": True}
         # chunked prefill and seeds of their own together crash vLLM's CPU engine, at random
@@ -45,6 +56,18 @@ def engine_config(model: str, arguments: Mapping[str, str], *, trust_remote_code
         return EngineArgs(**{**ours, **given}).create_engine_config(UsageContext.LLM_CLASS)
     except ValueError as problem:  # pydantic's among them
         raise RefusedArgumentError(f"vLLM refuses this configuration: {said_by(problem)}") from problem
+
+
+def room_for(rank: int) -> int:
+    """Return the smallest of the ranks vLLM can be set up for that is not below `rank`."""
+    from typing import get_args
+
+    from vllm.config.lora import MaxLoRARanks
+
+    ranks = sorted(get_args(MaxLoRARanks))
+    if rank > ranks[-1]:
+        raise RefusedArgumentError(f"vLLM takes LoRA adapters up to rank {ranks[-1]}, not {rank}; use --engine hf")
+    return next(each for each in ranks if each >= rank)
 
 
 def parsed(arguments: Mapping[str, str]) -> dict[str, Any]:

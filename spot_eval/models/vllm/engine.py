@@ -19,6 +19,7 @@ from typing import Any
 import spot_eval
 from spot_eval.core.errors import UserError
 from spot_eval.core.progress import progress
+from spot_eval.models.adapter import Adapter
 from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
 from spot_eval.models.checkpoint import read_config
 from spot_eval.models.prompts import ChatTokenizer
@@ -36,6 +37,10 @@ OURS = {
     "generation_config": "a suite says how to sample",
     "override_generation_config": "a suite says how to sample",
     "seed": "each request has a seed of its own, which --seed decides",
+    "enable_lora": "--adapter names the adapters",
+    "lora_modules": "--adapter names the adapters",
+    "max_lora_rank": "it is read from the adapters",
+    "max_loras": "one adapter is used at a time",
 }
 # They move work and memory about, and texts no further than another batch would.
 UNDECIDING = {
@@ -62,6 +67,8 @@ class VllmSettings:
         processes = _number("data_parallel_size", theirs.pop("data_parallel_size", None), int)
         patience = _number("step_timeout", theirs.pop("step_timeout", None), float)
         for name, value in theirs.items():
+            if name == "load_format" and value in {"pt", "npcache"}:
+                raise UserError(f"--engine-arg {name}={value}: loads pickles, which can run code; use safetensors")
             if reason := OURS.get(name):
                 raise UserError(f"--engine-arg {name}={value}: not to be set here; {reason}")
             if name.startswith("data_parallel"):
@@ -102,16 +109,16 @@ _waiting: list[Scout] = []
 """At most one, between `facts` and the engine."""
 
 
-def facts(path: Path, settings: VllmSettings, *, trust_remote_code: bool = False) -> EngineFacts:
+def facts(path: Path, settings: VllmSettings, *, trust_remote_code: bool = False, lora_rank: int = 0) -> EngineFacts:
     """See `EngineFacts`; asks vLLM, in a process of its own, what it would make of the checkpoint."""
-    scout = _scout(path, settings, trust_remote_code)
+    scout = _scout(path, settings, trust_remote_code, lora_rank)
     _waiting.append(scout)
     _shares(settings, scout.told)
     return EngineFacts(identity=settings.identity(), dtype=scout.told["dtype"], context=scout.told["context"])
 
 
-def _scout(path: Path, settings: VllmSettings, trust_remote_code: bool) -> Scout:
-    what_for = (path, settings, trust_remote_code)
+def _scout(path: Path, settings: VllmSettings, trust_remote_code: bool, lora_rank: int) -> Scout:
+    what_for = (path, settings, trust_remote_code, lora_rank)
     while _waiting:
         scout = _waiting.pop()
         if scout.what_for == what_for and scout.shard.process.poll() is None:
@@ -120,15 +127,16 @@ def _scout(path: Path, settings: VllmSettings, trust_remote_code: bool) -> Scout
     shard = _start("the vLLM engine")
     try:
         with progress("asking vLLM about the checkpoint", 1):
-            (told,) = ask([shard], _order(path, settings, trust_remote_code))
+            (told,) = ask([shard], _order(path, settings, trust_remote_code, lora_rank))
     except BaseException:
         shard.close()
         raise
     return Scout(what_for, shard, told)
 
 
-def _order(path: Path, settings: VllmSettings, trust_remote_code: bool) -> Message:
+def _order(path: Path, settings: VllmSettings, trust_remote_code: bool, lora_rank: int) -> Message:
     return {
+        "lora_rank": lora_rank,
         "model": str(path),
         "arguments": dict(settings.arguments),
         "trust_remote_code": trust_remote_code,
@@ -170,12 +178,18 @@ class VllmEngine:
     """vLLM, ready to answer, in one process or several. Raises UserError where it cannot load the checkpoint."""
 
     def __init__(
-        self, path: Path, tokenizer: ChatTokenizer, settings: VllmSettings, *, trust_remote_code: bool = False
+        self,
+        path: Path,
+        tokenizer: ChatTokenizer,
+        settings: VllmSettings,
+        *,
+        trust_remote_code: bool = False,
+        lora_rank: int = 0,
     ) -> None:
         self.tokenizer, self.settings = tokenizer, settings
         self.thinking = ThinkingCount(wanted=tokenizer.thinking)
         self.stop_ids = tokenizer.stop_ids(read_config(path, "generation_config.json"), read_config(path))
-        scout = _scout(path, settings, trust_remote_code)
+        scout = _scout(path, settings, trust_remote_code, lora_rank)
         self.told = scout.told
         self.shards = [scout.shard]
         try:
@@ -188,7 +202,7 @@ class VllmEngine:
                 for number, share in list(enumerate(shares))[len(self.shards) :]
             ]
             self.shards += started
-            ask(started, _order(path, settings, trust_remote_code))
+            ask(started, _order(path, settings, trust_remote_code, lora_rank))
             with progress("loading into vLLM", len(shares)) as loaded:
                 ask(self.shards, {"stop_ids": sorted(self.stop_ids)}, loaded)
         except BaseException:
@@ -207,6 +221,17 @@ class VllmEngine:
             "with_thinking": self.thinking.answers,
             **({"remarks": remarks} if remarks else {}),
         }
+
+    def use(self, adapter: Adapter | None) -> None:
+        """Answer with `adapter` from now on, in every process; with the bare base if None.
+
+        Raises UserError if vLLM cannot load it, or would leave a part of it out.
+        """
+        if adapter and (part := _unknown_part(adapter)):
+            raise UserError(f"adapter {adapter.path} {part}, which vLLM would leave out; use --engine hf")
+        path = str(adapter.path.resolve()) if adapter else None
+        with progress("loading the adapter into vLLM", len(self.shards)) as loaded:
+            ask(self.shards, {"adapter": path}, loaded)
 
     def generate(self, requests: Sequence[Request], emit: Emit) -> None:
         """Answer all requests; see `Engine.generate`. Raises EngineDiedError if vLLM dies or hangs."""
@@ -245,6 +270,15 @@ class VllmEngine:
             shard.hang_up()  # all at once
         for shard in self.shards:
             shard.close()
+
+
+def _unknown_part(adapter: Adapter) -> str | None:
+    """Return what of the adapter vLLM does not apply, and would not say; the rest it refuses by itself."""
+    if adapter.config.get("bias", "none") != "none":
+        return f"trains biases (bias={adapter.config['bias']})"
+    if embedded := [name for name in adapter.tensors if ".lora_embedding_" in name]:
+        return f"changes embeddings ({min(embedded)})"
+    return f"brings whole weights along ({min(adapter.replaced)})" if adapter.replaced else None
 
 
 def _message(request: Request) -> Message:

@@ -1,7 +1,10 @@
 """What runs in an engine process of vLLM: `python -m spot_eval.models.vllm.process FD`, started by `shards.Shard`.
 
-    first it is told {"model", "arguments", "trust_remote_code", "parent"}, and answers what vLLM would make of them;
+    first it is told {"model", "arguments", "trust_remote_code", "lora_rank", "parent"}, and answers what vLLM would
+    make of them;
     then {"stop_ids"}: it loads the weights, and answers once it is ready;
+    then {"adapter": folder or null}, while it has nothing to do: it answers {"ready"}, or {"refused"}, and all later
+    requests are answered with that LoRA adapter;
     then requests {"key", "prompt", "temperature", "top_p", "top_k", "max_tokens", "seed", "until"}, each answered by
     {"key", "tokens", "reason", "text"} as it finishes, or by {"key", "refused"}.
 
@@ -65,7 +68,12 @@ def main() -> None:
     from spot_eval.models.vllm.arguments import RefusedArgumentError, engine_config, facts
 
     try:
-        config = engine_config(order["model"], order["arguments"], trust_remote_code=order["trust_remote_code"])
+        config = engine_config(
+            order["model"],
+            order["arguments"],
+            trust_remote_code=order["trust_remote_code"],
+            lora_rank=order["lora_rank"],
+        )
     except RefusedArgumentError as problem:
         channel.send({"refused": str(problem)})
         return
@@ -92,6 +100,7 @@ def serve(engine: Any, channel: Channel, stop_ids: list[int]) -> None:
 
     inbox = SimpleQueue[dict[str, Any] | None]()
     threading.Thread(target=_read, args=[channel, inbox, engine], daemon=True).start()
+    adapters = Adapters(engine)
     said = 0.0
     try:
         while True:
@@ -99,7 +108,10 @@ def serve(engine: Any, channel: Channel, stop_ids: list[int]) -> None:
                 request = inbox.get()
                 if request is None:
                     return
-                _add(engine, request, stop_ids, channel)
+                if "adapter" in request:
+                    channel.send(adapters.use(request["adapter"]))
+                else:
+                    _add(engine, request, stop_ids, channel, adapters.in_use)
             answers = [_answer(output) for output in engine.step() if output.finished]
             now = time.monotonic()
             if answers or now - said > ALIVE_EVERY_S:
@@ -111,6 +123,34 @@ def serve(engine: Any, channel: Channel, stop_ids: list[int]) -> None:
         os._exit(1)
 
 
+class Adapters:
+    """The LoRA adapter in use. vLLM keeps those that are loaded, by a number each, and drops the oldest."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self._numbers: dict[str, int] = {}
+        self.in_use: Any = None
+
+    def use(self, path: str | None) -> dict[str, Any]:
+        """Load the adapter in the folder `path`, none if None; return the answer for the other side."""
+        self.in_use = None
+        if path is None:
+            return {"ready": True}
+        from vllm.lora.request import LoRARequest
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        number = self._numbers.setdefault(path, len(self._numbers) + 1)
+        request = LoRARequest(f"adapter-{number}", number, path)
+        try:
+            self._engine.add_lora(request)
+        except EngineDeadError:
+            raise
+        except Exception as problem:  # noqa: BLE001 - vLLM's core raises a bare Exception for whatever its worker raised
+            return {"refused": f"vLLM cannot load the adapter {path}: {' '.join(str(problem).split())[:500]}"}
+        self.in_use = request
+        return {"ready": True}
+
+
 def _read(channel: Channel, inbox: SimpleQueue[dict[str, Any] | None], engine: Any) -> None:
     while (message := channel.read()) is not None:
         inbox.put(message)
@@ -119,7 +159,7 @@ def _read(channel: Channel, inbox: SimpleQueue[dict[str, Any] | None], engine: A
     inbox.put(None)
 
 
-def _add(engine: Any, request: Mapping[str, Any], stop_ids: list[int], channel: Channel) -> None:
+def _add(engine: Any, request: Mapping[str, Any], stop_ids: list[int], channel: Channel, adapter: Any) -> None:
     from vllm import SamplingParams
     from vllm.exceptions import VLLMClientError
     from vllm.sampling_params import RequestOutputKind
@@ -138,7 +178,7 @@ def _add(engine: Any, request: Mapping[str, Any], stop_ids: list[int], channel: 
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         (prompt,) = engine.renderer.render_cmpl([{"prompt_token_ids": request["prompt"]}])
-        engine.add_request(request["key"], prompt, parameters)
+        engine.add_request(request["key"], prompt, parameters, lora_request=adapter)
     except (VLLMClientError, ValueError) as problem:
         channel.send({"key": request["key"], "refused": str(problem)})
 
