@@ -21,7 +21,7 @@ from xml.etree import ElementTree as Xml
 from spot_eval.core.files import write_atomically, write_json, writing
 from spot_eval.core.records import Sample, read_lines, read_records, to_line
 from spot_eval.display.format import inert, percent, plain, signed
-from spot_eval.display.verdict import GateRecord, drift_lines, imputed_lines
+from spot_eval.display.verdict import GateRecord, drift_lines, imputed_lines, look_lines
 from spot_eval.runs.judged import JudgedRun
 
 SAMPLE_FIELDS = ("repeat", "score", "extracted", "why", "truncated", "unparsed", "key")
@@ -55,7 +55,7 @@ def markdown(verdict: GateRecord) -> str:
         "",
         *(f"- {inert(reason)}" for reason in verdict["reasons"]),
         *([""] if verdict["reasons"] else []),
-        f"| | verdict | base | now | difference | at least ({100 * (1 - verdict['alpha']):g} %) | margin |",
+        f"| | verdict | base | now | difference | at least ({_level(verdict)}) | margin |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     for name, one in verdict["families"].items():
@@ -72,11 +72,15 @@ def markdown(verdict: GateRecord) -> str:
             f"| {percent(one['base'])} | {percent(one['candidate'])} | +{100 * one['limit']:g} |"
             for one in shown
         ]
-    imputed = [f"- {inert(line)}" for line in imputed_lines(verdict)]
+    imputed = [f"- {inert(line)}" for line in (*look_lines(verdict), *imputed_lines(verdict))]
     notes = [f"- {inert(note)}" for note in [*verdict["notes"], *verdict["warnings"], *drift_lines(verdict)]]
     lines += ["", *imputed, *notes] if imputed or notes else []
     lines += ["", f"{verdict['lost']} docs lost, {verdict['gained']} gained. Percent, ± one standard error.", ""]
     return "\n".join(lines)
+
+
+def _level(verdict: GateRecord) -> str:
+    return "at its look" if "looks" in verdict else f"{100 * (1 - verdict['alpha']):g} %"
 
 
 def _row(name: str, one: GateRecord, limit: float) -> str:
