@@ -59,7 +59,7 @@ class Broken(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """One run of a folder.
+    """A run of a folder.
 
     `state` is "finished", "unfinished" or "saved" (a saved baseline). `done` and `requests` count generations of an
     unfinished run; they are None if the run does not say.
