@@ -17,8 +17,10 @@ on later: Python stays free to hear Ctrl-C. What keeps it small:
   closed to M and need not be answered: when all others are full M must play there, and loses. If no column is closed,
   F still wins where the cells that F gets for certain complete a line.
 - Moves are tried by the number of cells they make winning, then from the middle outwards.
-- The table (`connect4.search.table`) holds both bounds of a position: of each bucket the one that cost more work to
-  find, and the latest. Children are looked up before they are searched. The last plies are searched without it.
+- A table (`connect4.search.table`) holds both bounds of a position: of each bucket the one that cost more work to
+  find, and the latest. Children are looked up before they are searched; the last plies are searched without it. The
+  short searches at the ends have a small table, which stays in the caches next to a core; the long ones in the middle
+  have the large one, whose buckets are fetched from memory while the node that leads to them is still worked out.
 
 Every uint64 meets only uint64 here: numba makes a float64 of a mixture with int64.
 """
@@ -38,7 +40,7 @@ from numba import njit
 
 from connect4.rules.game import Game
 from connect4.search.bitboards import ONE, ZERO, completing, has_line, lowest, popcount, safe_moves, won_at
-from connect4.search.table import BOUND, LO_AT, OFFSET, generations, keep, lookup
+from connect4.search.table import BOUND, LO_AT, OFFSET, cleared, keep, lookup, prefetch
 
 # A row of `searches`, int64: the interval, narrowed until both ends are the answer; the nodes it took; its kind.
 R_LO, R_HI, R_NODES, R_KIND = range(4)
@@ -49,8 +51,8 @@ OVER = -1
 """R_NODES of a position that somebody has won."""
 
 # What `advance` keeps between two calls, in an int64 array ...
-AT, LAST, GENERATION, LO, HI, ALPHA, DEPTH, NODES, SIDE, PAIR = range(10)
-STATE_WORDS = 10
+AT, LAST, GENERATION, SMALL_GENERATION, LO, HI, ALPHA, DEPTH, NODES, SIDE, PAIR = range(11)
+STATE_WORDS = 11
 BEGIN, BETWEEN = -1, -2  # DEPTH before a row is begun, and between two searches of a row
 # ... and at the head of its uint64 array, before the frames of the stack: the node to enter next.
 OWN, STONES, THREATS = range(3)
@@ -82,14 +84,14 @@ def _digest_of_helpers() -> int:
 
 @lru_cache
 def search_for(game: Game) -> Callable[..., bool]:
-    """Return the compiled search of a game: `advance(state, stack, table, positions, searches, budget)`.
+    """Return the compiled search of a game: `advance(state, stack, small, large, positions, searches, budget)`.
 
     It works for about `budget` nodes and returns True once all rows are done. Call it again until then.
 
     Args of `advance`:
         state: int64, STATE_WORDS long, with AT 0 and DEPTH BEGIN before the first call.
         stack: uint64, `stack_words` long.
-        table: uint64, a power of two long, at least 2**least_table_bits.
+        small, large: the tables, uint64, each a power of two long, at least 2**least_table_bits.
         positions: uint64, [n, 2]: stones of the player to move, and all stones.
         searches: int64, [n, ROW_WORDS]: the interval and kind of each; its ends become the score, or the end of the
             interval that lies nearest to it, and R_NODES the number of nodes.
@@ -111,7 +113,7 @@ def search_for(game: Game) -> Callable[..., bool]:
     helpers = _digest_of_helpers()
 
     @njit(error_model="numpy", nogil=True, cache=True)
-    def advance(state, stack, table, positions, searches, budget):
+    def advance(state, stack, small, large, positions, searches, budget):
         helpers  # noqa: B018 - numba's cache notices a change of this file, and of the values used here: this is one
 
         def hashed(key, ply):
@@ -123,11 +125,16 @@ def search_for(game: Game) -> Callable[..., bool]:
                 key = min(key, mirror)
             return (key * spread) & all_bits
 
-        shift = np.uint64(width - popcount(np.uint64(len(table) // 2 - 1)))
-        tag_bits = (ONE << shift) - ONE
+        small_shift = np.uint64(width - popcount(np.uint64(len(small) // 2 - 1)))
+        large_shift = np.uint64(width - popcount(np.uint64(len(large) // 2 - 1)))
         row, last, lo0, hi0, alpha0 = state[AT], state[LAST], state[LO], state[HI], state[ALPHA]
         depth, nodes, side, pair = state[DEPTH], state[NODES], state[SIDE], state[PAIR]
-        stamp = np.uint64(state[GENERATION]) << shift  # added to every tag
+        table, shift = small, small_shift
+        stamp = np.uint64(state[SMALL_GENERATION]) << shift  # added to every tag
+        if side == MIDDLE:
+            table, shift = large, large_shift
+            stamp = np.uint64(state[GENERATION]) << shift
+        tag_bits = (ONE << shift) - ONE
         own, stones, threats = stack[OWN], stack[STONES], stack[THREATS]
         root_own = root_stones = ZERO
         if row < len(positions):
@@ -159,12 +166,10 @@ def search_for(game: Game) -> Callable[..., bool]:
                 if searches[row, R_KIND] == REPLY:
                     lo0, hi0 = -last, 1 - last
                 elif searches[row, R_KIND] == FRESH:
-                    generation = state[GENERATION] + 1
-                    if generation >= generations(shift):
-                        generation = 0
-                        table[:] = ZERO
-                    state[GENERATION] = generation
-                    stamp = np.uint64(generation) << shift
+                    cleared(small, small_shift, state, SMALL_GENERATION)
+                    cleared(large, large_shift, state, GENERATION)
+                table, shift, tag_bits = small, small_shift, (ONE << small_shift) - ONE
+                stamp = np.uint64(state[SMALL_GENERATION]) << shift
                 other, empty = root_own ^ root_stones, board ^ root_stones
                 landing = (root_stones + bottom) & board
                 if has_line(root_own, height, connect) or has_line(other, height, connect):
@@ -182,7 +187,8 @@ def search_for(game: Game) -> Callable[..., bool]:
             if depth == BETWEEN:  # begin the next search of a row
                 if side == HIGH:
                     if nodes - pair > pair_nodes:
-                        side = MIDDLE
+                        side, table, shift, tag_bits = MIDDLE, large, large_shift, (ONE << large_shift) - ONE
+                        stamp = np.uint64(state[GENERATION]) << shift
                     pair = nodes
                 if side == HIGH:
                     alpha0, side = max(hi0 - step, lo0), LOW
@@ -257,6 +263,11 @@ def search_for(game: Game) -> Callable[..., bool]:
 
             if not known:  # sort its moves, the best last
                 count = 0
+                if side == MIDDLE and ply < size - table_free:
+                    for place in range(columns):  # fetch the children's buckets, while their threats are worked out
+                        move = moves & in_order[place]
+                        if move:
+                            prefetch(table, np.int64(hashed(theirs + (stones | move), ply + 1) >> shift) * 2)
                 peek = ply <= size - child_lookup and moves & (moves - ONE) != ZERO
                 for place in range(columns):
                     move = moves & in_order[place]

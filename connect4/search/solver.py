@@ -29,6 +29,7 @@ from connect4.search.compiling import on_compile as telling
 from connect4.search.table import least_table_bits
 
 TABLE_BITS = 22
+SMALL_BITS = 14  # 128 KiB: fits the caches next to a core
 NODES_A_CALL = 1 << 21  # a fraction of a second between two looks at Ctrl-C
 
 
@@ -53,10 +54,12 @@ class Solver:
         self._state = np.zeros(kernels.STATE_WORDS, np.int64)
         self._stack = np.zeros(kernels.stack_words(game), np.uint64)
         self._table = np.zeros(1 << tt_bits, np.uint64)
+        self._small = np.zeros(1 << max(least, min(SMALL_BITS, tt_bits)), np.uint64)
         self._positions = np.zeros((1, 2), np.uint64)
         self._searches = np.zeros((1, kernels.ROW_WORDS), np.int64)
         self._position, self._search = self._positions.reshape(-1).data, self._searches.reshape(-1).data
         self._kind = kernels.CARRY
+        self._begin()
         self.stop: threading.Event | None = None
         """Ends a search, with CancelledError, once it is set."""
         with telling(on_compile) if on_compile else contextlib.nullcontext():
@@ -129,11 +132,18 @@ class Solver:
 
     def run(self, positions: NDArray[np.uint64], searches: NDArray[np.int64]) -> None:
         """Answer `searches`, rows of `kernels.search_for`, in order; neither checks positions nor counts nodes."""
-        state = self._state
-        state[kernels.AT], state[kernels.DEPTH], state[kernels.NODES] = 0, kernels.BEGIN, 0
-        while not self._advance(state, self._stack, self._table, positions, searches, NODES_A_CALL):
-            if self.stop and self.stop.is_set():
-                raise CancelledError
+        try:
+            while not self._advance(
+                self._state, self._stack, self._small, self._table, positions, searches, NODES_A_CALL
+            ):
+                if self.stop and self.stop.is_set():
+                    raise CancelledError
+        except BaseException:  # Ctrl-C, say: the next call begins anew; the table holds bounds that are true anyway
+            self._begin()
+            raise
+
+    def _begin(self) -> None:
+        self._state[kernels.AT], self._state[kernels.NODES], self._state[kernels.DEPTH] = 0, 0, kernels.BEGIN
 
 
 def distance(position: Position, score: int) -> int | None:

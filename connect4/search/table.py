@@ -13,8 +13,13 @@ Clearing the table therefore costs nothing until the count overflows; then the a
 # mypy: ignore-errors
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from connect4.rules.game import Game
 from connect4.search.bitboards import ZERO
@@ -30,10 +35,33 @@ def least_table_bits(game: Game) -> int:
     return max(10, game.columns * game.height + 1 + VALUE_BITS - 64)
 
 
+@intrinsic
+def prefetch(typing: Any, table: Any, slot: Any) -> Any:
+    """Begin to fetch the bucket at `slot` into the caches, without waiting for it."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        word = ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, word, word, word]),
+            "llvm.prefetch.p0",
+        )
+        address = builder.bitcast(builder.gep(array.data, [args[1]]), cgutils.voidptr_t)
+        builder.call(function, [address, word(0), word(3), word(1)])  # to read, often, data
+        return context.get_dummy_value()
+
+    return types.none(table, slot), generate
+
+
 @njit
-def generations(tag_bits):
-    """Return how many generations fit beside a tag of `tag_bits` bits; 1 if every clearing must write zeros."""
-    return np.int64(1) << (64 - VALUE_BITS - tag_bits)
+def cleared(table, tag_bits, counters, which):
+    """Clear a table whose tags have `tag_bits` bits, by counting up the generation in `counters[which]`."""
+    generation = counters[which] + 1
+    if generation >> (np.int64(64 - VALUE_BITS) - np.int64(tag_bits)):
+        generation = 0
+        table[:] = ZERO
+    counters[which] = generation
 
 
 @njit
