@@ -13,7 +13,7 @@ from numba import njit
 
 from connect4.boards import random_stream
 from connect4.rules.game import Game
-from connect4.search.kernels import ONE, ZERO, completing, lowest, popcount, safe_moves
+from connect4.search.bitboards import ONE, ZERO, completing, lowest, popcount, safe_moves
 
 GAMMA, FIRST, SECOND = (
     np.uint64(number) for number in (random_stream.GAMMA, random_stream.FIRST, random_stream.SECOND)

@@ -16,7 +16,7 @@ Everything here works on Python ints and, element by element, on numpy arrays of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -87,6 +87,11 @@ class Game:
         """The cells of one column."""
         return ((1 << self.rows) - 1) << c * self.height
 
+    @cached_property
+    def drops(self) -> Mapping[str, tuple[int, int]]:
+        """The lowest cell and all cells of each column, by its digit in move strings."""
+        return {str(c + 1): (1 << c * self.height, self.column(c)) for c in range(self.columns)}
+
     def bit(self, cell: Cell) -> int:
         """One cell."""
         return 1 << cell[1] * self.height + cell[0]
@@ -125,6 +130,19 @@ class Game:
             for i in range(self.connect - 2):
                 found = found | before[i] & after[self.connect - 3 - i]
         return found & self.board
+
+    def has_line(self, stones: Bits) -> Any:
+        """Return True, for an array element by element, if `stones` hold a line of `connect`."""
+        found: Any = stones & 0
+        for step in (1, self.height - 1, self.height, self.height + 1):
+            starts: Any = stones  # where `length` stones begin that lie one after the other
+            length = 1
+            while length < self.connect:
+                further = min(length, self.connect - length)
+                starts = starts & starts >> further * step
+                length += further
+            found = found | starts
+        return found != 0
 
 
 STANDARD = Game()

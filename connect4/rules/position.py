@@ -58,6 +58,23 @@ class Position:
     @classmethod
     def from_moves(cls, moves: str, game: Game = STANDARD) -> Position:
         """After `moves`, one digit each, columns counted from 1."""
+        drops, mover, stones = game.drops, 0, 0
+        try:
+            for low, column in map(drops.__getitem__, moves):
+                mover ^= stones
+                stones |= stones + low & column  # nothing, if the column is full
+        except KeyError:
+            return cls._replayed(moves, game)
+        # a line or a full column stays as it is until the end, so one look there finds any wrong move
+        if stones.bit_count() != len(moves) or game.has_line(mover) or game.has_line(mover ^ stones):
+            return cls._replayed(moves, game)
+        if stones == game.board:
+            raise ValueError(f"cell ({game.rows - 1},{game.columns - 1}): the board is full, nobody is to move")
+        return cls(mover, stones, game)
+
+    @classmethod
+    def _replayed(cls, moves: str, game: Game) -> Position:
+        """Play `moves` one at a time and raise ValueError at the first wrong one."""
         position = cls.empty(game)
         for at, symbol in enumerate(moves, 1):
             column = int(symbol) if symbol.isascii() and symbol.isdecimal() else 0
@@ -189,7 +206,7 @@ class Position:
         """Who has a line of `game.connect`; None if nobody."""
         for player in (self.opponent, self.player):
             stones = self.stones_of(player)
-            if self.game.completing(stones) & stones:
+            if self.game.has_line(stones):
                 return player
         return None
 
@@ -216,9 +233,8 @@ class Position:
 
     def _check(self) -> None:
         game = self.game
-        for r, c in game.cells_of(self.stones):
-            if r and not self.stones & game.bit((r - 1, c)):
-                raise ValueError(f"cell ({r},{c}): the stone floats, cell ({r - 1},{c}) below it is empty")
+        for r, c in game.cells_of((self.stones & ~game.bottom) >> 1 & ~self.stones):
+            raise ValueError(f"cell ({r + 1},{c}): the stone floats, cell ({r},{c}) below it is empty")
         if winner := self.winner():
             stones = self.stones_of(winner)
             r, c = min(game.cells_of(game.completing(stones) & stones))

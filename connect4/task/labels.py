@@ -6,12 +6,14 @@ forced(Position.from_moves("112233"))  # Forced({"result": Result("win", 1), "be
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from connect4.rules.game import Cell
 from connect4.rules.position import Position, immediate_wins
-from connect4.search.solver import Solution, distance, solve_all
 from connect4.task.answers import Result, Truth
+
+if TYPE_CHECKING:
+    from connect4.search.batch import Solution
 
 
 class Forced(NamedTuple):
@@ -28,11 +30,15 @@ def forced(board: Position) -> Forced:
 
 def forced_all(boards: Sequence[Position], advance: Callable[[int], object] | None = None) -> list[Forced]:
     """The answer for each board, on all cores; `advance(1)` is called as each is done."""
+    from connect4.search.batch import solve_all
+
     solved = solve_all(boards, best=True, progress=advance)
     return [_answer(board, solution) for board, solution in zip(boards, solved, strict=True)]
 
 
 def _answer(board: Position, solved: Solution) -> Forced:
+    from connect4.search.solver import distance
+
     moves = distance(board, solved.score)
     if moves is None:
         result = Result("draw")
@@ -54,8 +60,6 @@ def truth(board: Position, level: int) -> Truth:
         return {"mine": mine, "theirs": theirs}
     if level == 2:
         return {"safe": safe_cells(board)}
-    from connect4.task.labels import forced
-
     return forced(board).truth
 
 

@@ -20,6 +20,9 @@ from spot_eval.core.errors import UserError
 
 T = TypeVar("T")
 
+SamplePlace = tuple[str, int, int]
+"""(task, doc_id, repeat): the position of a sample in its run."""
+
 
 def digest(*parts: Any) -> str:
     """128 bits of SHA-256, in hex, over the canonical JSON of `parts` (sorted keys, no blanks)."""

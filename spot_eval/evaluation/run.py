@@ -21,7 +21,7 @@ from spot_eval.models.held import Held
 from spot_eval.runs.baseline import load_baseline
 from spot_eval.runs.directory import RunDirectory
 from spot_eval.runs.manifest import build_manifest
-from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.shared_stems import shared_stem
 
 

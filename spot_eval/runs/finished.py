@@ -34,7 +34,7 @@ SamplesByDoc = Mapping[str, Mapping[str, Sequence[Sample]]]
 
 @dataclass(frozen=True)
 class AnsweredDoc:
-    """One doc of a run: the prompt's messages, the gold, the row it came from, its samples, and the text of each."""
+    """A doc of a run: the prompt's messages, the gold, the row it came from, its samples, and the text of each."""
 
     doc_id: int
     doc_hash: str
@@ -103,17 +103,17 @@ class FinishedRun(JudgedRun):
 
     @cached_property
     def sessions(self) -> list[dict[str, Any]]:
-        """One record for each time the command ran; none for a saved baseline."""
+        """The record of each time the command ran, oldest first; none for a saved baseline."""
         return [] if self.saved else RunDirectory.at(self.path).read_sessions()
 
     @cached_property
     def generation_index(self) -> dict[tuple[str, ...], RecordPlace]:
-        """Where each generation lies in generations.jsonl, by (key,); empty for a saved baseline."""
+        """The place of each generation in generations.jsonl, by (key,); empty for a saved baseline."""
         return index_generations(self.path / "generations.jsonl")
 
     @cached_property
     def doc_index(self) -> dict[tuple[str, ...], RecordPlace]:
-        """Where each doc lies in docs.jsonl, by (task, doc_hash)."""
+        """The place of each doc in docs.jsonl, by (task, doc_hash)."""
         return index_docs(self.path / "docs.jsonl")
 
     def answers(self, task: str) -> Iterator[AnsweredDoc]:
