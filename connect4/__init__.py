@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from connect4.search.move_lists import parse_moves
     from connect4.search.solver import Solver, distance
 
-Board = Position  # a position read from text is a board to those who score replies
+Board = Position  # code that scores replies calls a position a board
 
 __all__ = [
     "COLUMNS",

@@ -2,7 +2,7 @@
 
 It answers "what is the score of this position, if it lies between lo and hi?" by null-window searches that cut the
 interval. A search is negamax over an explicit stack, not recursion, so that it can stop after a number of nodes and go
-on later: Python stays free to hear Ctrl-C. What keeps it small:
+on later: Python can still react to Ctrl-C. These ideas keep it small:
 
 - **The schedule.** The interval is first clamped to what can still be won at all. Searches near its ends are shallow,
   since only quick wins can answer them, so it is cut from both ends, `STEP` scores at a time, while a pair of these

@@ -25,7 +25,7 @@ def parse_moves(lines: Sequence[str], game: Game = STANDARD) -> tuple[NDArray[np
     """
     mover, stones = np.zeros(len(lines), np.uint64), np.zeros(len(lines), np.uint64)
     ends = np.cumsum([len(line) for line in lines], dtype=np.int64)
-    # one byte per character, so that `ends` holds; what is not ASCII is no column anyway
+    # one byte per character, so that `ends` holds; what is not ASCII is not a column anyway
     symbols = np.frombuffer("".join(lines).encode("ascii", "replace"), np.uint8)
     bad = _parse(symbols, ends, game.rows, game.columns, game.connect, mover, stones)
     if bad >= 0:

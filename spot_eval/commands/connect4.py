@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -24,9 +24,6 @@ from spot_eval.commands.common import (
     verb,
 )
 from spot_eval.core.errors import UserError
-
-if TYPE_CHECKING:
-    from connect4 import Game, Position
 
 app = group("Generate, check and solve Connect4 boards.", "spot-eval connect4 solve 4453")
 
@@ -223,92 +220,17 @@ def solve_command(
     import sys
 
     from connect4 import Game, read_position
+    from spot_eval.commands.connect4_solve import solve_file, solve_one
 
     try:
         game = Game(rows, columns, connect)
         if not position.isdecimal() and os.path.isfile(position):
-            _solve_file(Path(position), game, table_bits, as_json=as_json)
+            solve_file(Path(position), game, table_bits, as_json=as_json)
             return
         board = read_position(sys.stdin.read() if position == "-" else position, game)
     except ValueError as problem:
         raise UserError(str(problem)) from problem
-    _solve_one(board, table_bits, as_json=as_json)
-
-
-def _solve_file(file: Path, game: Game, table_bits: int | None, *, as_json: bool) -> None:
-    """Print one line per position of a file."""
-    import json
-
-    from spot_eval.commands.connect4_positions import read_positions, refuse_wrong_scores, solve_lines
-
-    lines = read_positions(file, game)
-    solved = solve_lines(lines, table_bits)
-    for row in solved:
-        if as_json:
-            typer.echo(json.dumps(row))
-        else:
-            best = ", ".join(map(str, row["best"]))
-            typer.echo(f"{row['position']}  {row['score']:>3}  {_outcome(row['win_in'])}  best {best}")
-    refuse_wrong_scores(lines, solved, file)
-
-
-def _solve_one(board: Position, table_bits: int | None, *, as_json: bool) -> None:
-    """Print the score of each column of one board."""
-    import time
-
-    from connect4 import Solver, distance
-    from connect4.search.solver import TABLE_BITS
-    from spot_eval.core.progress import progress
-
-    try:
-        solver = Solver(
-            table_bits or TABLE_BITS,
-            board.game,
-            on_compile=lambda: say(f"compiling the solver for {board.game}, once; this takes some seconds"),
-        )
-    except ValueError as problem:
-        raise UserError(str(problem)) from problem
-    started = time.perf_counter()
-    with progress("columns", len(board.legal_moves())) as advance:
-        scores = solver.analyze(board, advance)
-    seconds = time.perf_counter() - started
-    score = max(known for known in scores if known is not None)
-    best = [column for column, known in enumerate(scores) if known == score]
-    moves = [None if known is None else distance(board, known) for known in scores]
-    if as_json:
-        print_json(
-            {
-                "rows": str(board).split("\n"),
-                "player": board.player,
-                "ply": board.ply,
-                "score": score,
-                "win_in": distance(board, score),
-                "best": best,
-                "scores": scores,
-                "win_in_by_column": moves,
-                "nodes": solver.node_count,
-                "seconds": round(seconds, 3),
-            }
-        )
-        return
-    typer.echo(f"{board}\n{board.player} to move, {_outcome(distance(board, score))} (score {score})\n")
-    typer.echo("column  cell   score")
-    landing = {c: (r, c) for r, c in board.landing_cells()}
-    for column, known in enumerate(scores):
-        if known is None:
-            typer.echo(f"{column:>6}   full")
-            continue
-        r, c = landing[column]
-        mark = "  best" if column in best else ""
-        typer.echo(f"{column:>6}  ({r},{c})  {known:>5}  {_outcome(moves[column])}{mark}")
-    typer.echo(f"\n{solver.node_count:,} nodes, {seconds:.2f} s")
-
-
-def _outcome(moves: int | None) -> str:
-    """Return the number from `Solver.win_in` in words."""
-    if moves is None:
-        return "draw"
-    return f"win in {moves}" if moves > 0 else f"loss in {-moves}"
+    solve_one(board, table_bits, as_json=as_json)
 
 
 def _lines(file: Path) -> list[bytes]:

@@ -54,8 +54,8 @@ def test_a_full_column_has_no_score() -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ("48", "move 2: '8' is no column; expected 1 to 7"),
-        ("44x", "move 3: 'x' is no column; expected 1 to 7"),
+        ("48", "move 2: '8' is not a column; expected 1 to 7"),
+        ("44x", "move 3: 'x' is not a column; expected 1 to 7"),
         ("4444444", "move 7: column 4 is full"),
         ("4455332", "move 7: X has won in column 2, nobody is to move"),
         (
@@ -113,7 +113,7 @@ def test_a_set_of_boards_is_a_file_of_positions(tmp_path) -> None:
     ("text", "sentence"),
     [
         ("445566 17\n", "1 of the 1 scores it gives are wrong, the first on line 1: 445566 has score 18, not 17"),
-        ("44\n48\n", "line 2: move 2: '8' is no column; expected 1 to 7"),
+        ("44\n48\n", "line 2: move 2: '8' is not a column; expected 1 to 7"),
         ("44 x\n", "line 1: 'x' is not a score; expected a whole number"),
         ("44 1 2\n", "line 1: 3 words; expected moves, and a score if one is known"),
         ("\n", "no positions in it; expected one a line, as columns counted from 1 (4453)"),

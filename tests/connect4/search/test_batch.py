@@ -72,7 +72,7 @@ def test_best_moves_are_those_of_analyze():
 @pytest.mark.parametrize(
     ("mover", "stones", "message"),
     [
-        (0, 2, r"position 1: these stones are no position of 6x7, connect 4"),  # floats
+        (0, 2, r"position 1: these stones are not a position of 6x7, connect 4"),  # floats
         (1, 1, r"position 1: these stones"),  # X moved, and is said to move
         (0, 1 << 6, r"position 1: these stones"),  # outside
         (0b0001111, 0b0001111 | 0b111 << 7, r"position 1: these stones"),  # four to three, the mover ahead

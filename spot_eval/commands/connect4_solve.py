@@ -1,4 +1,4 @@
-"""`spot-eval connect4 solve FILE`: the exact score and best moves of every position of a file.
+"""`spot-eval connect4 solve`: every column of one position, or the score and best moves of each position of a file.
 
     4453             one position a line, as columns counted from 1 ...
     445566 18        ... and a score, if one is known: it must be the right one
@@ -8,13 +8,17 @@ A file that ends in .jsonl is a set of boards, as `connect4 generate` writes it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from connect4.rules.game import Game
 from connect4.rules.position import Position
+from spot_eval.commands.common import print_json, say
 from spot_eval.core.errors import UserError
 
 TABLE_BITS = 20
@@ -117,3 +121,75 @@ def refuse_wrong_scores(lines: list[Line], rows: list[dict[str, Any]], file: Pat
             f"{file}: {len(wrong)} of the {given} scores it gives are wrong, the first on line {line.number}: "
             f"{line.name} has score {score}, not {line.score}"
         )
+
+
+def solve_file(file: Path, game: Game, table_bits: int | None, *, as_json: bool) -> None:
+    """Print one line per position of a file."""
+    lines = read_positions(file, game)
+    solved = solve_lines(lines, table_bits)
+    for row in solved:
+        if as_json:
+            typer.echo(json.dumps(row))
+        else:
+            best = ", ".join(map(str, row["best"]))
+            typer.echo(f"{row['position']}  {row['score']:>3}  {_outcome(row['win_in'])}  best {best}")
+    refuse_wrong_scores(lines, solved, file)
+
+
+def solve_one(board: Position, table_bits: int | None, *, as_json: bool) -> None:
+    """Print the score of each column of one board."""
+    import time
+
+    from connect4 import Solver, distance
+    from connect4.search.solver import TABLE_BITS
+    from spot_eval.core.progress import progress
+
+    try:
+        solver = Solver(
+            table_bits or TABLE_BITS,
+            board.game,
+            on_compile=lambda: say(f"compiling the solver for {board.game}, once; this takes some seconds"),
+        )
+    except ValueError as problem:
+        raise UserError(str(problem)) from problem
+    started = time.perf_counter()
+    with progress("columns", len(board.legal_moves())) as advance:
+        scores = solver.analyze(board, advance)
+    seconds = time.perf_counter() - started
+    score = max(known for known in scores if known is not None)
+    best = [column for column, known in enumerate(scores) if known == score]
+    moves = [None if known is None else distance(board, known) for known in scores]
+    if as_json:
+        print_json(
+            {
+                "rows": str(board).split("\n"),
+                "player": board.player,
+                "ply": board.ply,
+                "score": score,
+                "win_in": distance(board, score),
+                "best": best,
+                "scores": scores,
+                "win_in_by_column": moves,
+                "nodes": solver.node_count,
+                "seconds": round(seconds, 3),
+            }
+        )
+        return
+    typer.echo(f"{board}\n{board.player} to move, {_outcome(distance(board, score))} (score {score})\n")
+    typer.echo("column  cell   score")
+    landing = {c: (r, c) for r, c in board.landing_cells()}
+    for column, known in enumerate(scores):
+        if known is None:
+            typer.echo(f"{column:>6}   full")
+            continue
+        r, c = landing[column]
+        mark = "  best" if column in best else ""
+        typer.echo(f"{column:>6}  ({r},{c})  {known:>5}  {_outcome(moves[column])}{mark}")
+    typer.echo(f"\n{solver.node_count:,} nodes, {seconds:.2f} s")
+
+
+def _outcome(moves: int | None) -> str:
+    """Return the number from `Solver.win_in` in words."""
+    if moves is None:
+        return "draw"
+    return f"win in {moves}" if moves > 0 else f"loss in {-moves}"
