@@ -88,9 +88,22 @@ class Game:
         return ((1 << self.rows) - 1) << c * self.height
 
     @cached_property
-    def drops(self) -> Mapping[str, tuple[int, int]]:
-        """Return the lowest cell and all cells of each column, by its digit in move strings."""
-        return {str(c + 1): (1 << c * self.height, self.column(c)) for c in range(self.columns)}
+    def drops(self) -> Mapping[str, int]:
+        """Return the lowest cell of each column, by its digit in move strings."""
+        return {str(c + 1): 1 << c * self.height for c in range(self.columns)}
+
+    @cached_property
+    def line_shifts(self) -> tuple[tuple[int, ...], ...]:
+        """Return, for each direction, the shifts that keep only the starts of lines when stones are ANDed with them."""
+        directions = []
+        for step in (1, self.height - 1, self.height, self.height + 1):
+            shifts, length = [], 1  # after each shift, runs of `length` stones are left
+            while length < self.connect:
+                further = min(length, self.connect - length)
+                shifts.append(further * step)
+                length += further
+            directions.append(tuple(shifts))
+        return tuple(directions)
 
     def bit(self, cell: Cell) -> int:
         """Return the bit of one cell."""
@@ -133,14 +146,11 @@ class Game:
 
     def has_line(self, stones: Bits) -> Any:
         """Return True, for an array element by element, if `stones` hold a line of `connect`."""
-        found: Any = stones & 0
-        for step in (1, self.height - 1, self.height, self.height + 1):
-            starts: Any = stones  # where `length` stones begin that lie one after the other
-            length = 1
-            while length < self.connect:
-                further = min(length, self.connect - length)
-                starts = starts & starts >> further * step
-                length += further
+        found: Any = 0
+        for shifts in self.line_shifts:
+            starts: Any = stones
+            for shift in shifts:
+                starts = starts & starts >> shift
             found = found | starts
         return found != 0
 

@@ -58,15 +58,15 @@ class Position:
     @classmethod
     def from_moves(cls, moves: str, game: Game = STANDARD) -> Position:
         """Return the position after `moves`, one digit each, columns counted from 1."""
-        drops, mover, stones = game.drops, 0, 0
+        mover = stones = 0
         try:
-            for low, column in map(drops.__getitem__, moves):
+            for lowest_cell in map(game.drops.__getitem__, moves):
                 mover ^= stones
-                stones |= stones + low & column  # nothing, if the column is full
+                stones |= stones + lowest_cell
         except KeyError:
             return cls._replayed(moves, game)
-        # a line or a full column stays as it is until the end, so one look there finds any wrong move
-        if stones.bit_count() != len(moves) or game.has_line(mover) or game.has_line(mover ^ stones):
+        # a line, or a stone above a full column, stays there until the end, so one look finds any wrong move
+        if stones & ~game.board or game.has_line(mover) or game.has_line(mover ^ stones):
             return cls._replayed(moves, game)
         if stones == game.board:
             raise ValueError(f"cell ({game.rows - 1},{game.columns - 1}): the board is full, nobody is to move")
