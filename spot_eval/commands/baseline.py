@@ -45,3 +45,8 @@ def baseline_save(
     save_baseline(read_run(run), place)
     size = sum(file.stat().st_size for file in place.iterdir())
     say(f"{place}: {size / 1000:,.0f} kB; use it as --baseline {place}")
+    say(
+        "All candidates gated against this base share its luck. The gate's chance of a false FAIL holds on average "
+        "over base runs: an unlucky base fails more of its candidates, a lucky one fewer. A base with more repeats "
+        "than its candidates lowers that chance and its spread (docs/gate.md, The base)."
+    )

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from spot_eval.core.errors import UserError
-from spot_eval.display.format import plain
+from spot_eval.display.messages import say
 
 OLD_SPELLINGS = {"--output": "--out", "--base": "--baseline"}
 """Option names of the version before. They still work, with a hint, and go with the next version."""
@@ -121,11 +121,6 @@ def assignments(option: str, given: list[str] | None) -> dict[str, str]:
 def data_files(given: list[str] | None) -> dict[str, Path]:
     """Return the file that `--data` gives for each task."""
     return {task: Path(file) for task, file in assignments("--data", given).items()}
-
-
-def say(sentence: str) -> None:
-    """Print a message to stderr. Names in it cannot steer the terminal."""
-    print(f"spot-eval: {plain(sentence)}", file=sys.stderr)  # noqa: T201
 
 
 def typed(*words: Any) -> str:

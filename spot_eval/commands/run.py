@@ -152,20 +152,18 @@ def run_command(
     Run the same command again to resume.
     """
     from spot_eval.core.errors import UserError
-    from spot_eval.core.options import RunOptions
+    from spot_eval.evaluation.defaults import engine_for, run_options
     from spot_eval.evaluation.run import run
     from spot_eval.evaluation.several import options_of_each
-    from spot_eval.miniature import BASE
 
     if policy is not None and not until_verdict:
         raise UserError("--policy is the gate's: give it to `spot-eval gate`, or add --until-verdict")
-    models = model or [str(BASE)]
-    options = RunOptions(
-        model=models[0],
+    options = run_options(
+        model[0] if model else None,
+        suite=suite,
+        engine=engine,
         model_id=model_id,
-        suite=suite or ("spot" if model else "miniature"),
         tasks=names(tasks),
-        engine=engine or "hf",
         engine_args=assignments("--engine-arg", engine_arg),
         data_dirs=data_dir or [],
         data_files=data_files(data),
@@ -183,9 +181,9 @@ def run_command(
         trust_remote_code=trust_remote_code,
         workers=workers,
     )
-    each = options_of_each(options, models, say, adapter or ())
+    each = options_of_each(options, model or [options.model], say, adapter or ())
     if engine is None:
-        each = [replace(one, engine="api") if "://" in one.model else one for one in each]
+        each = [replace(one, engine=engine_for(one.model)) for one in each]
     if drift:
         _check_drift(drift, each)
     if dry_run:

@@ -20,6 +20,9 @@ from spot_eval.core.errors import UserError
 
 T = TypeVar("T")
 
+SamplePlace = tuple[str, int, int]
+"""(task, doc_id, repeat): the position of a sample in its run."""
+
 
 def digest(*parts: Any) -> str:
     """128 bits of SHA-256, in hex, over the canonical JSON of `parts` (sorted keys, no blanks)."""
@@ -54,6 +57,13 @@ def request_seed(run_seed: int, task: str, doc: str, repeat: int) -> int:
     It does not depend on the model, so two checkpoints draw the same random numbers, and not on order or `--limit`.
     """
     return int(digest("seed", run_seed, task, doc, repeat)[:8], 16) & 0x7FFFFFFF
+
+
+def cluster_of(row: Mapping[str, Any]) -> str | None:
+    """Return the `cluster_id` of a doc's row, or None; a user's own task has its row one level down."""
+    inner = row.get("row")
+    cluster = row.get("cluster_id", inner.get("cluster_id") if isinstance(inner, dict) else None)
+    return None if cluster is None else str(cluster)
 
 
 @dataclass(frozen=True)

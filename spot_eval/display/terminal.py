@@ -34,8 +34,8 @@ class Terminal(Console):
             yield segment if segment.control else Segment(plain(segment.text), segment.style)
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print `objects`; a table is given the width that its numbers need."""
-        if len(objects) != 1 or not isinstance(objects[0], Table):
+        """Print `objects`; a table is given the width that its numbers need. Words fold if it has none."""
+        if len(objects) != 1 or not isinstance(objects[0], Table) or not _has_numbers(objects[0]):
             super().print(*objects, **options)
             return
         before = self.width
@@ -44,6 +44,10 @@ class Terminal(Console):
             super().print(objects[0], **options)
         finally:
             self.width = before
+
+
+def _has_numbers(table: Table) -> bool:
+    return any(column.justify == "right" for column in table.columns)
 
 
 def _fold(table: Table, console: Console) -> int:

@@ -25,7 +25,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
 from spot_eval.core.records import read_lines, to_line
-from spot_eval.evaluation.generate import Plan, Planned
+from spot_eval.evaluation.generate import Planned, RequestPlan
 from spot_eval.evaluation.prepare import Prepared, TaskSet, prepare
 from spot_eval.models.checkpoint import weight_files
 from spot_eval.models.model import Model, find_model
@@ -33,7 +33,8 @@ from spot_eval.models.registry import ENGINES, check_engine
 from spot_eval.runs.baseline import Baseline
 from spot_eval.runs.directory import reusable_generations
 from spot_eval.tasks.data.sources import ALL_SOURCES, at_hand
-from spot_eval.tasks.loader import LoadedTask, TaskLoader
+from spot_eval.tasks.docs import LoadedTask
+from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import Suite
 
 Power = Callable[[Suite, Sequence[Mapping[str, Any]], Baseline | None], dict[str, Any]]
@@ -166,7 +167,7 @@ def _in_hub_cache(model: str) -> bool:
         return False
 
 
-def _finished(place: Path, plan: Plan, model: Model) -> dict[str, int]:
+def _finished(place: Path, plan: RequestPlan, model: Model) -> dict[str, int]:
     """How many of the requests lie in the run directory already, and how many in its neighbours."""
     wanted = {one.request.key for one in plan.requests}
     here: set[str] = set()
@@ -236,7 +237,7 @@ def _shown_prompt(loaded: LoadedTask | None, requests: list[Planned]) -> str | N
     return "\n\n".join(f"[{turn['role']}]\n{turn['content']}" for turn in loaded.docs[0].messages)
 
 
-def _too_long(plan: Plan | None) -> list[dict[str, Any]]:
+def _too_long(plan: RequestPlan | None) -> list[dict[str, Any]]:
     docs = {(one.doc.task, one.doc.doc_id): one.request.prompt.length for one in (plan.too_long if plan else ())}
     return [{"task": task, "doc_id": doc_id, "tokens": tokens} for (task, doc_id), tokens in docs.items()]
 

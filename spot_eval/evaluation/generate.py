@@ -22,7 +22,7 @@ from spot_eval.models.prompts import Prompt
 from spot_eval.models.registry import Completion, Engine, Refusal, Request
 from spot_eval.runs.directory import RunDirectory, reusable_generations
 from spot_eval.runs.manifest import versions
-from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.suite import Suite
 
 SESSION_EVERY_S = 5.0  # how much of a killed session's clock may be lost
@@ -61,7 +61,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RequestPlan:
     """Every request of a run, and the docs whose prompts leave no room for an answer."""
 
     requests: list[Planned]
@@ -87,7 +87,7 @@ def make_plan(
     engine: Mapping[str, Any],
     context: int | None,
     run_seed: int,
-) -> Plan:
+) -> RequestPlan:
     """Renders every prompt once and names every request; the longest budgets come first, then the longest prompts."""
     requests: list[Planned] = []
     too_long: list[Planned] = []
@@ -123,7 +123,7 @@ def make_plan(
                 capped += 0 < budget < sampling.max_new_tokens
             seen[prompt.text] += 1
     requests.sort(key=lambda planned: _order(planned, suite))
-    return Plan(requests, too_long, capped)
+    return RequestPlan(requests, too_long, capped)
 
 
 def _order(planned: Planned, suite: Suite) -> tuple[Any, ...]:
@@ -231,7 +231,7 @@ def generate(
     return refused
 
 
-def generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) -> None:
+def generate_missing(store: RunDirectory, plan: RequestPlan, model: Model, say: Say) -> None:
     """Have the engine do what neither this run nor a neighbour has finished."""
     requests = plan.requests
     record_too_long(store, plan)
@@ -246,7 +246,7 @@ def generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) ->
         engine.close()
 
 
-def record_too_long(store: RunDirectory, plan: Plan) -> None:
+def record_too_long(store: RunDirectory, plan: RequestPlan) -> None:
     """Record the docs whose prompts fill the context as failures, once."""
     known = store.read_failures()
     for planned in plan.too_long:

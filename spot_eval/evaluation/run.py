@@ -21,7 +21,8 @@ from spot_eval.models.held import Held
 from spot_eval.runs.baseline import load_baseline
 from spot_eval.runs.directory import RunDirectory
 from spot_eval.runs.manifest import build_manifest
-from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.docs import LoadedTask
+from spot_eval.tasks.shared_stems import shared_stem
 
 
 def run(
@@ -48,6 +49,10 @@ def run(
     store = RunDirectory.create(out, manifest)
     try:
         _write_docs(store, prepared.docs)
+        if is_new:
+            for task in prepared.docs:
+                if stem := shared_stem(task.docs):
+                    say(f"{task.name}: {stem.sentence}")
         if monitor is not None and base is not None:
             samples = run_in_waves(store, plan, model, base, monitor, workers=options.workers, say=say)
         else:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from spot_eval.core.errors import UserError
 from spot_eval.core.progress import Say
 from spot_eval.core.records import Doc, Sample, read_records
-from spot_eval.evaluation.generate import Plan, answer, record_too_long, unfinished
+from spot_eval.evaluation.generate import RequestPlan, answer, record_too_long, unfinished
 from spot_eval.evaluation.grade import Asked, grade
 from spot_eval.models.base import Engine
 from spot_eval.models.model import Model
@@ -52,7 +52,7 @@ def base_of(baseline: Baseline | None, name: str | None) -> JudgedRun:
 
 def run_in_waves(
     store: RunDirectory,
-    plan: Plan,
+    plan: RequestPlan,
     model: Model,
     base: JudgedRun,
     monitor: Monitor,

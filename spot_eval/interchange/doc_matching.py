@@ -8,7 +8,7 @@ from typing import Literal
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.records import Doc, digest
-from spot_eval.interchange.generations_file import Row
+from spot_eval.interchange.generations_file import GenerationRow
 
 Prompt = Literal["asked", "other", "unknown"]
 """Whether a row's prompt is the one spot-eval asks, another, or not told."""
@@ -28,7 +28,7 @@ class AskedDocs:
             self._by_messages[digest(doc.messages)].append(doc)
             self._by_prompt[question(doc)].append(doc)
 
-    def find(self, row: Row, where: str) -> tuple[Doc, Prompt]:
+    def find(self, row: GenerationRow, where: str) -> tuple[Doc, Prompt]:
         """The doc of `row`, and whether it was asked as spot-eval asks.
 
         `doc_id` and `doc_hash` decide; where neither is there, messages or prompt must be those of one doc. Raises
@@ -49,7 +49,7 @@ class AskedDocs:
             )
         return doc, "other"
 
-    def _named(self, row: Row, where: str) -> Doc:
+    def _named(self, row: GenerationRow, where: str) -> Doc:
         by_hash = None
         if row.doc_hash is not None:
             by_hash = self._by_hash.get(row.doc_hash)
@@ -73,7 +73,7 @@ class AskedDocs:
             )
         return doc
 
-    def _by_what_was_asked(self, row: Row, where: str) -> Doc:
+    def _by_what_was_asked(self, row: GenerationRow, where: str) -> Doc:
         column = "messages" if row.messages is not None else "prompt"
         found = self._by_messages.get(digest(row.messages), []) if row.messages else self._same_prompt(row.prompt)
         if len(found) == 1:
@@ -89,7 +89,7 @@ class AskedDocs:
     def _same_prompt(self, prompt: str | None) -> list[Doc]:
         return self._by_prompt.get(prompt or "", [])
 
-    def _other_doc(self, row: Row) -> Doc | None:
+    def _other_doc(self, row: GenerationRow) -> Doc | None:
         """The doc whose question the row's prompt holds."""
         self._searches -= 1
         if self._searches < 0:
@@ -103,7 +103,7 @@ def question(doc: Doc) -> str:
     return next((turn["content"] for turn in reversed(doc.messages) if turn["role"] == "user"), "")
 
 
-def _asks(row: Row, doc: Doc) -> bool:
+def _asks(row: GenerationRow, doc: Doc) -> bool:
     """Whether the row's prompt is the doc's: the same messages, or a text (a rendered one, say) with its question."""
     if row.messages is not None:
         return row.messages == doc.messages

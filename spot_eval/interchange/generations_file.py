@@ -33,7 +33,7 @@ PLAIN_MARK = "<think>"
 
 
 @dataclass(frozen=True)
-class Row:
+class GenerationRow:
     """One line of the file, checked; None is what it does not say. At least one of WHICH_DOC is there.
 
     `text` is None where the line says that there was no answer (`null`).
@@ -57,7 +57,7 @@ class Row:
 
 def read_rows(
     path: Path, *, read: Callable[[bytes], None] | None = None, told: Callable[[int], None] | None = None
-) -> Iterator[Row]:
+) -> Iterator[GenerationRow]:
     """The rows of the file at `path`; blank lines are passed over.
 
     `read` is given every line's bytes as they are, `told` the number of bytes of the file that lie behind, now and
@@ -99,7 +99,7 @@ def _parsed(line: bytes, where: str) -> Mapping[str, Any]:
     return values
 
 
-def _row(values: Mapping[str, Any], number: int, where: str) -> Row:
+def _row(values: Mapping[str, Any], number: int, where: str) -> GenerationRow:
     if "task" not in values:
         raise UserError(f"{where}: there is no column task")
     if all(values.get(name) is None for name in WHICH_DOC):
@@ -111,7 +111,7 @@ def _row(values: Mapping[str, Any], number: int, where: str) -> Row:
     text = values[spelled[0]]
     if text is not None and not isinstance(text, str):
         raise UserError(f"{where}, column {spelled[0]}: expected a string, found {_shown(text)}; one answer a line")
-    return Row(
+    return GenerationRow(
         line=number,
         task=_string(values, "task", where) or _refuse(values, "task", where, "the name of a task"),
         text=text,

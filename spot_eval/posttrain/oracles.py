@@ -21,11 +21,11 @@ from spot_eval.models.model import Model, find_model
 from spot_eval.models.registry import check_engine
 from spot_eval.runs.directory import RunDirectory
 from spot_eval.runs.manifest import build_manifest, run_config
-from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.suite import Suite
 from trainer.pairs.rectify import corrected_text, repair_messages
 
-Row = Mapping[str, Any]
+PairRow = Mapping[str, Any]
 TASK = "rectify"
 
 
@@ -51,7 +51,7 @@ class Asking:
     template: str | None = None
 
 
-def from_file(rows: Sequence[Row], file: Path) -> list[Reply]:
+def from_file(rows: Sequence[PairRow], file: Path) -> list[Reply]:
     """A person's corrections: JSON Lines of `id` and `chosen` (or `corrected`). Raises UserError for a broken line."""
     by_id: dict[str, str] = {}
     for number, line in enumerate(read_lines(file), start=1):
@@ -69,7 +69,7 @@ def from_file(rows: Sequence[Row], file: Path) -> list[Reply]:
     ]
 
 
-def miniature(rows: Sequence[Row], *, direct: bool) -> list[Reply]:
+def miniature(rows: Sequence[PairRow], *, direct: bool) -> list[Reply]:
     """The embedded world's oracle, or its teacher where `direct`. Raises UserError for a row of another world."""
     from spot_eval.miniature import oracle, teacher
 
@@ -87,7 +87,7 @@ def miniature(rows: Sequence[Row], *, direct: bool) -> list[Reply]:
     return replies
 
 
-def from_model(rows: Sequence[Row], asking: Asking, work: Path, say: Say) -> list[Reply]:
+def from_model(rows: Sequence[PairRow], asking: Asking, work: Path, say: Say) -> list[Reply]:
     """Asks a model, each finished reply on disk in the run directory `work`; the same call again goes on from there.
 
     Raises UserError for bad options, or prompts beyond the model's context.
@@ -130,7 +130,7 @@ def from_model(rows: Sequence[Row], asking: Asking, work: Path, say: Say) -> lis
     return [_reply(said.get(at, {}), failed.get(at, "not asked"), model.name) for at in range(len(rows))]
 
 
-def _task(rows: Sequence[Row], asking: Asking) -> LoadedTask:
+def _task(rows: Sequence[PairRow], asking: Asking) -> LoadedTask:
     docs = []
     for number, row in enumerate(rows):
         messages = repair_messages(row, template=asking.template, direct=asking.direct, hint=asking.hint)

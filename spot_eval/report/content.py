@@ -23,7 +23,7 @@ from spot_eval.runs.finished import FinishedRun, read_scored_run
 
 
 @dataclass(frozen=True)
-class Story:
+class ReportContent:
     """What a report tells: a run, its bases (the first is the one that counts), and what was concluded."""
 
     candidate: FinishedRun
@@ -61,7 +61,7 @@ class Story:
         return verdict.gated(self.gate, self.comparisons[0]) if self.gate else verdict.alone(self.candidate.board)
 
 
-def load_story(
+def load_content(
     run: Path,
     bases: Sequence[str],
     policy_file: Path | None = None,
@@ -69,7 +69,7 @@ def load_story(
     *,
     by: Sequence[str] | None = None,
     drift_folder: Path | None = None,
-) -> Story:
+) -> ReportContent:
     """Load what a report of `run` shows.
 
     Args:
@@ -100,12 +100,12 @@ def load_story(
     if not sides:
         if by:
             raise UserError("--by shows what was lost against a base run; add --baseline RUN")
-        return Story(candidate, published=published, curves=curves, drift=drift)
+        return ReportContent(candidate, published=published, curves=curves, drift=drift)
     policy, source = load_policy(policy_file) if policy_file else _last_policy(run, sides[0]) or load_policy(None)
     decided, first = gate(candidate, sides[0], policy, source)
     others = [compare_one(candidate, side, policy.alpha) for side in sides[1:]]
     lost = slices_by(candidate, sides[0], by, policy.alpha)
-    return Story(
+    return ReportContent(
         candidate, sides, [*first["comparisons"], *others], published, decided, policy.alpha, curves, lost, drift
     )
 

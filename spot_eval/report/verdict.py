@@ -16,10 +16,10 @@ WORDS = {"pass": "Passed", "fail": "Failed", "inconclusive": "Inconclusive"}
 SEVERITY = ("fail", "doubt", "pass")
 MARKS = {"pass": "✓", "fail": "✕", "inconclusive": "≈"}
 
-Verdict = dict[str, Any]
+VerdictCard = dict[str, Any]
 
 
-def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> Verdict:
+def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> VerdictCard:
     """What the gate decided: every family, and whatever else did not pass."""
     lost, gained = gate["lost"], gate["gained"]
     docs = sum(task["docs"] for task in comparison["tasks"].values())
@@ -28,9 +28,26 @@ def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> Verdict:
         "tone": TONES[gate["verdict"]],
         "mark": MARKS[gate["verdict"]],
         "word": WORDS[gate["verdict"]],
-        "sentence": f"{format.with_minus(format.sentence(gate['summary']))} {flips}",
+        "sentence": f"{format.with_minus(format.sentence(gate['summary']))} {flips}{_stop(gate)}",
         "points": sorted(_points(gate), key=lambda point: SEVERITY.index(point["tone"])),
     }
+
+
+def _stop(gate: Mapping[str, Any]) -> str:
+    """Say that a run was looked at while it ran; empty for any other run."""
+    looks = gate.get("looks")
+    if not looks:
+        return ""
+    how = "stopped early" if looks["stopped_early"] else "was looked at while it ran"
+    at = ", ".join(
+        f"{format.family_title(family)} at look {one['sequential']['look']}"
+        for family, one in gate["families"].items()
+        if one["sequential"]["look"]
+    )
+    return (
+        f" The run {how} ({at}, of at most {looks['planned']}): the gate's bounds are those of the look, "
+        "and the scores are the naive means of what was asked."
+    )
 
 
 def _points(gate: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -52,7 +69,7 @@ def _point(found: Mapping[str, Any], name: str, of: str) -> dict[str, str]:
     return {"tone": TONES[verdict], "word": WORDS[verdict], "name": name, "why": format.with_minus(why)}
 
 
-def alone(board: Mapping[str, Any]) -> Verdict:
+def alone(board: Mapping[str, Any]) -> VerdictCard:
     """One run without a base: its score, and no judgement."""
     overall = board["overall"]
     tasks = format.several(len(board["tasks"]), "task")

@@ -21,7 +21,7 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
-from spot_eval.core.records import Sample, read_lines, read_records
+from spot_eval.core.records import Sample, cluster_of, read_lines, read_records
 from spot_eval.metrics.scoreboard import docs_of, scoreboard
 from spot_eval.runs.directory import SCHEMA, RunDirectory
 from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs
@@ -34,7 +34,7 @@ SamplesByDoc = Mapping[str, Mapping[str, Sequence[Sample]]]
 
 @dataclass(frozen=True)
 class AnsweredDoc:
-    """One doc of a run: the prompt's messages, the gold, the row it came from, its samples, and the text of each."""
+    """A doc of a run: the prompt's messages, the gold, the row it came from, its samples, and the text of each."""
 
     doc_id: int
     doc_hash: str
@@ -103,17 +103,17 @@ class FinishedRun(JudgedRun):
 
     @cached_property
     def sessions(self) -> list[dict[str, Any]]:
-        """One record for each time the command ran; none for a saved baseline."""
+        """The record of each time the command ran, oldest first; none for a saved baseline."""
         return [] if self.saved else RunDirectory.at(self.path).read_sessions()
 
     @cached_property
     def generation_index(self) -> dict[tuple[str, ...], RecordPlace]:
-        """Where each generation lies in generations.jsonl, by (key,); empty for a saved baseline."""
+        """The place of each generation in generations.jsonl, by (key,); empty for a saved baseline."""
         return index_generations(self.path / "generations.jsonl")
 
     @cached_property
     def doc_index(self) -> dict[tuple[str, ...], RecordPlace]:
-        """Where each doc lies in docs.jsonl, by (task, doc_hash)."""
+        """The place of each doc in docs.jsonl, by (task, doc_hash)."""
         return index_docs(self.path / "docs.jsonl")
 
     def answers(self, task: str) -> Iterator[AnsweredDoc]:
@@ -180,11 +180,8 @@ def read_clusters(docs: Path) -> dict[str, dict[str, str]]:
     """
     clusters: dict[str, dict[str, str]] = defaultdict(dict)
     for line in read_lines(docs) if docs.is_file() else ():
-        row = line.get("row") or {}
-        inner = row.get("row")
-        cluster = row.get("cluster_id", inner.get("cluster_id") if isinstance(inner, dict) else None)
-        if cluster is not None:
-            clusters[str(line["task"])][str(line["doc_hash"])] = str(cluster)
+        if (cluster := cluster_of(line.get("row") or {})) is not None:
+            clusters[str(line["task"])][str(line["doc_hash"])] = cluster
     return dict(clusters)
 
 

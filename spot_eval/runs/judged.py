@@ -25,7 +25,7 @@ STEP = re.compile(r"(?:checkpoint|global_?step|step|iter)[-_]?(\d+)$")
 
 @dataclass(frozen=True)
 class JudgedDoc:
-    """One doc of one run. The tuples hold one entry per repeat, in the order of the repeats.
+    """A doc of a run. The tuples hold one entry per repeat, in the order of the repeats.
 
     `cluster` is the row's `cluster_id`, which docs of one source share; None for a doc that stands alone.
     """
@@ -51,7 +51,7 @@ class JudgedDoc:
 
     @property
     def not_judged(self) -> tuple[bool, ...]:
-        """One flag per repeat: True if it could not be judged."""
+        """A flag per repeat: True if it could not be judged."""
         return tuple(score is None for score in self.scores)
 
 

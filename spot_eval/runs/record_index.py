@@ -14,7 +14,7 @@ _DOC = re.compile(rb'\{"task":("[^"\\]{1,200}"),"doc_id":\d+,"doc_hash":("[^"\\]
 
 
 class RecordPlace(NamedTuple):
-    """Where a record lies in its file."""
+    """The place of a record in its file."""
 
     line: int  # from 1
     start: int

@@ -7,7 +7,7 @@ Nothing is generated and nothing written.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,15 @@ from spot_eval.core.records import Doc
 from spot_eval.graders import Verdict, load_grader
 from spot_eval.graders.pool import Job, Pool
 from spot_eval.tasks.data.sources import MissingData, data_directories
-from spot_eval.tasks.loader import BrokenTaskError, LoadedTask, TaskLoader, names_of_ours
+from spot_eval.tasks.docs import LoadedTask
+from spot_eval.tasks.loader import BrokenTaskError, TaskLoader, names_of_ours
+from spot_eval.tasks.shared_stems import shared_stem
 from spot_eval.tasks.suite import Suite, TaskSettings, load_suite
 from spot_eval.tasks.yaml_files import CPU_SECONDS, Problem, TaskFile, read_task_files
 
 DOCS = 10
+STEM_DOCS = 1000
+"""So many docs are searched for stems that several of them share."""
 
 
 @dataclass
@@ -105,7 +109,10 @@ def _checked(task: str, files: Sequence[TaskFile], ours: set[str], loader: TaskL
         )
     if one.ok:
         try:
-            _check_docs(one, loader.load(task, DOCS), pool)
+            loaded = loader.load(task, STEM_DOCS)
+            if stem := shared_stem(loaded.docs):
+                one.notes.append(stem.sentence)
+            _check_docs(one, replace(loaded, docs=loaded.docs[:DOCS]), pool)
         except MissingData as problem:
             if loader.may_be_left_out(task):
                 one.left_out = True

@@ -9,7 +9,7 @@ import pytest
 from spot_eval.core.errors import UserError
 from spot_eval.core.records import Doc, doc_hash
 from spot_eval.interchange.doc_matching import AskedDocs, repeats_of
-from spot_eval.interchange.generations_file import Row
+from spot_eval.interchange.generations_file import GenerationRow
 
 
 def doc(number: int, question: str, gold: str) -> Doc:
@@ -20,10 +20,10 @@ def doc(number: int, question: str, gold: str) -> Doc:
 DOCS = [doc(0, "What is 1+1?", "2"), doc(1, "What is 2+2?", "4"), doc(2, "Again?", "5"), doc(3, "Again?", "6")]
 
 
-def row(**columns: Any) -> Row:
+def row(**columns: Any) -> GenerationRow:
     absent = dict.fromkeys(("doc_id", "doc_hash", "messages", "prompt", "finish_reason", "prompt_tokens",
                             "output_tokens", "model"))  # fmt: skip
-    return Row(**{**absent, "line": 1, "task": "sums", "text": "x", "repeat": 0, **columns})
+    return GenerationRow(**{**absent, "line": 1, "task": "sums", "text": "x", "repeat": 0, **columns})
 
 
 @pytest.mark.parametrize(

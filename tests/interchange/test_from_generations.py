@@ -290,7 +290,7 @@ def test_from_asked_docs_to_a_scoreboard_on_the_command_line(tmp_path: Path) -> 
     assert 0 < board["tasks"]["mini_instructions"]["mean"] < 0.5  # right where the words are to be copied
     done = spot_eval("grade", next((tmp_path / "runs").iterdir()), "--suite", "miniature", cwd=tmp_path)
     assert done.returncode == 2
-    assert "--suite applies to a FILE of generations" in done.stderr
+    assert "suite applies to a FILE of generations" in done.stderr
     done = spot_eval("grade", "none.jsonl", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "none.jsonl: there is no such file" in done.stderr

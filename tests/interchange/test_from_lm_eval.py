@@ -14,7 +14,7 @@ from spot_eval.comparison.compare import compare_one
 from spot_eval.core.errors import NotComparableError, UserError
 from spot_eval.interchange.from_lm_eval import Import, import_logs
 from spot_eval.interchange.to_lm_eval import export_lm_eval
-from spot_eval.report.content import load_story
+from spot_eval.report.content import load_content
 from spot_eval.report.render import render
 from spot_eval.runs.finished import read_run
 from spot_eval.tasks.suite import load_suite
@@ -104,7 +104,7 @@ def test_logs_that_lm_eval_itself_wrote(tmp_path: Path) -> None:
     assert side.config["data"]["mini_boards"]["task_version"] is not None
     assert side.config["seed"] is None
     assert side.manifest["versions"]["lm_eval"] == "0.4.13"
-    page = render(load_story(path, []), "html", 1_000_000)
+    page = render(load_content(path, []), "html", 1_000_000)
     assert "mini_boards" in page
 
 

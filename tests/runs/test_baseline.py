@@ -57,6 +57,19 @@ def test_docs_are_paired_and_strangers_left_aside() -> None:
     assert found["families"]["in_domain"]["stderr"] == pytest.approx(0.5 / 2**0.5)
 
 
+def test_docs_that_all_differ_alike_have_exact_bounds_unless_they_are_identical() -> None:
+    samples = [sample(task, doc, 0, 0.0) for task in "abc" for doc in range(4)]
+    board = scoreboard(samples, suite=SUITE)
+    again = difference(board, judged_docs(samples), CONFIG["suite"], base())["tasks"]["a"]
+    assert (again["mean"], again["stderr"], "bounds" in again) == (0, 0, False)
+    reworded = [sample(task, doc, 0, 0.0, text_hash="other") for task in "abc" for doc in range(4)]
+    found = difference(board, judged_docs(reworded), CONFIG["suite"], base())
+    unseen = 1 - 0.05**0.25
+    assert found["tasks"]["a"]["stderr"] is None
+    assert found["tasks"]["a"]["bounds"] == pytest.approx([-unseen, unseen])
+    assert found["families"]["in_domain"]["bounds"] == pytest.approx([-unseen / 2**0.5, unseen / 2**0.5])
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [

@@ -20,7 +20,7 @@ from spot_eval.interchange.to_card import export_card
 from spot_eval.interchange.to_inspect import export_inspect
 from spot_eval.interchange.to_lm_eval import export_lm_eval
 from spot_eval.posttrain.from_run import attempts
-from spot_eval.report.content import load_story
+from spot_eval.report.content import load_content
 from spot_eval.report.render import render
 from spot_eval.report.scoreboard_rows import board_rows
 from spot_eval.runs.baseline import load_base_run, save_baseline
@@ -71,12 +71,12 @@ def test_every_surface_shows_the_error_of_the_scoreboard(runs: tuple[Path, Path]
     mean, stderr = entry["mean"], entry["stderr"]
     shown = f"{100 * mean:.1f} ± {100 * stderr:.1f}"
     assert shown in (run / "scoreboard.md").read_text()
-    alone = load_story(run, [])
+    alone = load_content(run, [])
     assert shown in {str(row["score"]) for group in board_rows(alone) for row in group["rows"]}
     for form in ("html", "md", "model-card"):
         assert shown in plain(render(alone, form, 1_000_000)), form
     for against in (base, saved(base, tmp_path / "saved")):
-        beside = load_story(run, [str(against)])
+        beside = load_content(run, [str(against)])
         entry_of_base = read_json(base / "scoreboard.json")["tasks"]["sums"]
         shown_base = f"{100 * entry_of_base['mean']:.1f} ± {100 * entry_of_base['stderr']:.1f}"
         for form in ("html", "md", "model-card"):
@@ -126,10 +126,10 @@ def test_the_scoreboards_difference_is_the_comparisons(runs: tuple[Path, Path]) 
 def test_the_board_is_what_the_file_says_and_never_made_again(runs: tuple[Path, Path], tmp_path: Path) -> None:
     path = write_run(tmp_path / "run")
     board = read_json(path / "scoreboard.json")
-    board["tasks"]["sums"]["stderr"] = 0.123
+    board["tasks"]["sums"] |= {"stderr": 0.123, "bounds": None}
     (path / "scoreboard.json").write_text(json.dumps(board))
     assert read_run(path).board["tasks"]["sums"]["stderr"] == 0.123
-    assert "± 12.3" in render(load_story(path, []), "md", 0)
+    assert "± 12.3" in render(load_content(path, []), "md", 0)
 
 
 def test_a_run_without_a_fitting_scoreboard_is_compared_but_not_shown(tmp_path: Path) -> None:
@@ -150,10 +150,10 @@ def test_a_run_of_other_tasks_than_its_manifest_is_refused(tmp_path: Path) -> No
     text = (path / "samples.jsonl").read_text()
     (path / "samples.jsonl").write_text(text.replace('"task":"orders"', '"task":"other"'))
     with pytest.raises(UserError, match="task 'other' is not in the run's manifest"):
-        load_story(path, [])
+        load_content(path, [])
     (path / "samples.jsonl").write_text("")
     with pytest.raises(UserError, match="no judged sample"):
-        load_story(path, [])
+        load_content(path, [])
 
 
 def test_pairs_and_exports_need_the_texts_a_saved_baseline_lacks(runs: tuple[Path, Path], tmp_path: Path) -> None:

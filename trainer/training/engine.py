@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from trainer.batches.packing import Kind, lay_out
 from trainer.batches.plan import Plan
 from trainer.errors import TrainError
-from trainer.model.policy import Batch, Policy, probe, to_batch
+from trainer.model.policy import Batch, PolicyModel, probe, to_batch
 from trainer.settings import Lora, Settings
 from trainer.training.processes import Processes
 
@@ -40,7 +40,7 @@ class Engine:
         self.adapters = _add_adapters(causal, settings.lora, settings.seed) if settings.lora else None
         if settings.gradient_checkpointing:
             causal.gradient_checkpointing_enable({"use_reentrant": False})
-        self.policy = Policy(causal).train()
+        self.policy = PolicyModel(causal).train()
         self._shard()
         wanted = Kind(settings.layout)
         with self.looking():

@@ -67,6 +67,8 @@ class VllmSettings:
         processes = _number("data_parallel_size", theirs.pop("data_parallel_size", None), int)
         patience = _number("step_timeout", theirs.pop("step_timeout", None), float)
         for name, value in theirs.items():
+            if name == "load_format" and value in {"pt", "npcache"}:
+                raise UserError(f"--engine-arg {name}={value}: loads pickles, which can run code; use safetensors")
             if reason := OURS.get(name):
                 raise UserError(f"--engine-arg {name}={value}: not to be set here; {reason}")
             if name.startswith("data_parallel"):

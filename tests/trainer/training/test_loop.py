@@ -221,7 +221,9 @@ def test_a_checkpoint_of_others_is_not_overwritten(make: Make, tiny: Path) -> No
     assert sorted(tiny.rglob("*")) == before
 
 
-def test_a_loss_that_is_no_number_stops_and_names_the_pair(make: Make, tiny: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_stops_and_names_the_pair(
+    make: Make, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = tmp_path / "broken"
     AutoTokenizer.from_pretrained(tiny).save_pretrained(broken)
     model = AutoModelForCausalLM.from_pretrained(tiny)
@@ -237,6 +239,10 @@ def test_a_loss_that_is_no_number_stops_and_names_the_pair(make: Make, tiny: Pat
     rows[20]["prompt"] += " @"
     (tmp_path / "marked.jsonl").write_text("\n".join(map(json.dumps, rows)))
     job = make(model=broken, pairs=tmp_path / "marked.jsonl", settings=replace(QUICK, objective="sft+"))
+    with pytest.raises(TrainError, match=r"weight \S+ holds infinity or NaN"):
+        run_training(job)
+    # weights that only become so on the way stand for those that were never looked at
+    monkeypatch.setattr("trainer.training.loop.load_model", AutoModelForCausalLM.from_pretrained)
     with pytest.raises(TrainError, match="the loss of pair sum-20 is no number; no weight was changed"):
         run_training(job)
 
