@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.bench_grading_peers [--before CHECKOUT] [--keep]
 
-Each judges in a process of its own, three rounds, interleaved; the medians are printed per 1,000 answers. The answers are
-the labelled generations of the mirror (SPOT_EVAL_DATA), else made-up ones. `--keep` writes bench_grading_peers.json.
+Each judges in a process of its own, three rounds, interleaved; the medians are printed per 1,000 answers. The answers
+are the labelled generations of the mirror (SPOT_EVAL_DATA), else made-up ones. `--keep` writes the JSON beside it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def answers() -> list[tuple[str, str, bool | None]]:
 def measure(kind: str, tree: Path, rows: Path) -> dict[str, float]:
     """Return CPU seconds and agreement of one round in a process of its own."""
     program = PROGRAM.format(judge=JUDGES[kind], memory=MOST_MEMORY)
-    done = subprocess.run(  # noqa: S603 - ourselves
+    done = subprocess.run(
         [sys.executable, "-c", program, str(rows), str(tree)], capture_output=True, text=True, check=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=tree, timeout=MOST_SECONDS,
     )  # fmt: skip
@@ -106,7 +106,8 @@ def main() -> None:
     }
     print(f"{len(rows)} answers")
     for name, one in result.items():
-        print(f"{name:12s} {one['cpu_s_per_1000']:7.3f} s CPU per 1,000; {one['agree']} as labelled; {one['failed']} raised")
+        counts = f"{one['agree']} as labelled; {one['failed']} raised"
+        print(f"{name:12s} {one['cpu_s_per_1000']:7.3f} s CPU per 1,000; {counts}")
     if given.keep:
         kept = {"answers": len(rows), "rounds": ROUNDS, **result}
         (HERE.parent / "bench_grading_peers.json").write_text(json.dumps(kept, indent=1) + "\n")
