@@ -29,9 +29,10 @@ from connect4.task.scoring import Score, score_response
 
 if TYPE_CHECKING:
     from connect4.search.batch import Solution, Solutions, solve_all, solve_many
+    from connect4.search.move_lists import parse_moves
     from connect4.search.solver import Solver, distance
 
-Board = Position  # a position read from text is a board to those who score replies
+Board = Position  # code that scores replies calls a position a board
 
 __all__ = [
     "COLUMNS",
@@ -56,6 +57,7 @@ __all__ = [
     "generate_like",
     "guesses",
     "immediate_wins",
+    "parse_moves",
     "parse_response",
     "read_position",
     "read_row",
@@ -74,6 +76,7 @@ _SOLVER_NAMES = {
     "Solutions": "batch",
     "Solver": "solver",
     "distance": "solver",
+    "parse_moves": "move_lists",
     "solve_all": "batch",
     "solve_many": "batch",
 }

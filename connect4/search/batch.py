@@ -154,7 +154,7 @@ def solve_all(
 
 
 def _check(mover: NDArray[np.uint64], stones: NDArray[np.uint64], game: Game) -> None:
-    """Raise ValueError for the first element that is no position to be solved."""
+    """Raise ValueError for the first element that is not a position to be solved."""
     if mover.shape != stones.shape or mover.ndim != 1:
         raise ValueError(f"mover has shape {mover.shape} and stones {stones.shape}; expected one dimension, equal")
     bottom, board = np.uint64(game.bottom), np.uint64(game.board)
@@ -162,7 +162,7 @@ def _check(mover: NDArray[np.uint64], stones: NDArray[np.uint64], game: Game) ->
     right = np.bitwise_count(stones) // 2 == np.bitwise_count(mover)
     bad = (stones & ~board) | floating | (mover & ~stones) | ~right
     if bad.any():
-        raise ValueError(f"position {int(np.flatnonzero(bad)[0])}: these stones are no position of {game}")
+        raise ValueError(f"position {int(np.flatnonzero(bad)[0])}: these stones are not a position of {game}")
     for name, side in (("the opponent", mover ^ stones), ("the player to move", mover)):
         if (won := game.has_line(side)).any():
             at = int(np.flatnonzero(won)[0])

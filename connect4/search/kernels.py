@@ -2,7 +2,7 @@
 
 It answers "what is the score of this position, if it lies between lo and hi?" by null-window searches that cut the
 interval. A search is negamax over an explicit stack, not recursion, so that it can stop after a number of nodes and go
-on later: Python stays free to hear Ctrl-C. What keeps it small:
+on later: Python can still react to Ctrl-C. These ideas keep it small:
 
 - **The schedule.** The interval is first clamped to what can still be won at all. Searches near its ends are shallow,
   since only quick wins can answer them, so it is cut from both ends, `STEP` scores at a time, while a pair of these
@@ -51,8 +51,8 @@ OVER = -1
 """R_NODES of a position that somebody has won."""
 
 # What `advance` keeps between two calls, in an int64 array ...
-AT, LAST, GENERATION, SMALL_GENERATION, LO, HI, ALPHA, DEPTH, NODES, SIDE, PAIR = range(11)
-STATE_WORDS = 11
+AT, LAST, GENERATION, SMALL_GENERATION, LO, HI, ALPHA, DEPTH, NODES, SIDE, PAIR, LONG = range(12)
+STATE_WORDS = 12
 BEGIN, BETWEEN = -1, -2  # DEPTH before a row is begun, and between two searches of a row
 # ... and at the head of its uint64 array, before the frames of the stack: the node to enter next.
 OWN, STONES, THREATS = range(3)
@@ -64,6 +64,7 @@ MOVE_WORDS = 3
 
 STEP = 3  # scores cut from an end of the interval at a time
 PAIR_NODES = 1000  # the most nodes of a pair of searches at the ends, after which the ends are left
+SHORT_NODES = 4000  # nodes of a position that use the small table; the search goes on with the large one
 HIGH, LOW, MIDDLE = range(3)  # SIDE: which part of the interval is asked next
 
 CHILD_LOOKUP = 12  # children are looked up while at least so many cells are free
@@ -109,7 +110,7 @@ def search_for(game: Game) -> Callable[..., bool]:
     in_order = tuple(np.uint64(game.column(column)) for column in from_middle)
     frame_words = F_MOVES + MOVE_WORDS * columns
     child_lookup, mirror_plies, table_free = CHILD_LOOKUP, MIRROR_PLIES, TABLE_FREE
-    step, pair_nodes = STEP, PAIR_NODES
+    step, pair_nodes, short_nodes = STEP, PAIR_NODES, SHORT_NODES
     helpers = _digest_of_helpers()
 
     @njit(error_model="numpy", nogil=True, cache=True)
@@ -128,10 +129,10 @@ def search_for(game: Game) -> Callable[..., bool]:
         small_shift = np.uint64(width - popcount(np.uint64(len(small) // 2 - 1)))
         large_shift = np.uint64(width - popcount(np.uint64(len(large) // 2 - 1)))
         row, last, lo0, hi0, alpha0 = state[AT], state[LAST], state[LO], state[HI], state[ALPHA]
-        depth, nodes, side, pair = state[DEPTH], state[NODES], state[SIDE], state[PAIR]
+        depth, nodes, side, pair, long = state[DEPTH], state[NODES], state[SIDE], state[PAIR], state[LONG]
         table, shift = small, small_shift
         stamp = np.uint64(state[SMALL_GENERATION]) << shift  # added to every tag
-        if side == MIDDLE:
+        if long:
             table, shift = large, large_shift
             stamp = np.uint64(state[GENERATION]) << shift
         tag_bits = (ONE << shift) - ONE
@@ -146,7 +147,7 @@ def search_for(game: Game) -> Callable[..., bool]:
             if nodes >= limit and row < len(positions):
                 stack[OWN], stack[STONES], stack[THREATS] = own, stones, threats
                 state[AT], state[LAST], state[LO], state[HI], state[ALPHA] = row, last, lo0, hi0, alpha0
-                state[DEPTH], state[NODES], state[SIDE], state[PAIR] = depth, nodes, side, pair
+                state[DEPTH], state[NODES], state[SIDE], state[PAIR], state[LONG] = depth, nodes, side, pair, long
                 return False
             if depth == BETWEEN and lo0 >= hi0:  # a row is done
                 searches[row, R_LO] = searches[row, R_HI] = lo0
@@ -168,8 +169,9 @@ def search_for(game: Game) -> Callable[..., bool]:
                 elif searches[row, R_KIND] == FRESH:
                     cleared(small, small_shift, state, SMALL_GENERATION)
                     cleared(large, large_shift, state, GENERATION)
-                table, shift, tag_bits = small, small_shift, (ONE << small_shift) - ONE
-                stamp = np.uint64(state[SMALL_GENERATION]) << shift
+                if searches[row, R_KIND] != REPLY:
+                    long, table, shift, tag_bits = 0, small, small_shift, (ONE << small_shift) - ONE
+                    stamp = np.uint64(state[SMALL_GENERATION]) << shift
                 other, empty = root_own ^ root_stones, board ^ root_stones
                 landing = (root_stones + bottom) & board
                 if has_line(root_own, height, connect) or has_line(other, height, connect):
@@ -187,8 +189,7 @@ def search_for(game: Game) -> Callable[..., bool]:
             if depth == BETWEEN:  # begin the next search of a row
                 if side == HIGH:
                     if nodes - pair > pair_nodes:
-                        side, table, shift, tag_bits = MIDDLE, large, large_shift, (ONE << large_shift) - ONE
-                        stamp = np.uint64(state[GENERATION]) << shift
+                        side = MIDDLE
                     pair = nodes
                 if side == HIGH:
                     alpha0, side = max(hi0 - step, lo0), LOW
@@ -205,6 +206,9 @@ def search_for(game: Game) -> Callable[..., bool]:
 
             # Enter a node: the player with stones `own` is to move and cannot win at once; the other wins on `threats`.
             nodes += 1
+            if nodes > short_nodes and not long:
+                long, table, shift, tag_bits = 1, large, large_shift, (ONE << large_shift) - ONE
+                stamp = np.uint64(state[GENERATION]) << shift
             alpha = -alpha0 - 1 if depth & 1 else alpha0
             ply = ply0 + depth
             base = HEAD + depth * frame_words
@@ -263,7 +267,7 @@ def search_for(game: Game) -> Callable[..., bool]:
 
             if not known:  # sort its moves, the best last
                 count = 0
-                if side == MIDDLE and ply < size - table_free:
+                if long and ply < size - table_free:
                     for place in range(columns):  # fetch the children's buckets, while their threats are worked out
                         move = moves & in_order[place]
                         if move:

@@ -1,12 +1,12 @@
-"""The exact score of a position, of every column, and who wins when.
+"""Find the exact score of a position and of every column, and who wins when.
 
 >>> solver = Solver()
 >>> position = Position.from_moves("44556")
 >>> solver.solve(position), solver.win_in(position)
 (-18, -1)
 
-The score is positive where the player to move wins with best play on both sides, negative where the opponent does, and
-0 for a draw. Its size says how soon: half the cells (rounded up) plus one, 22 on 6x7, less the stones the winner will
+The score is positive if the player to move wins with best play on both sides, negative if the opponent does, and 0 for
+a draw. Its size says how soon: half the cells (rounded up) plus one, 22 on 6x7, less the stones the winner will
 have played by then. Winning with one's fourth stone is worth 18, with the very last stone of a game 1.
 
 Every number is exact. The search itself is in `connect4.search.kernels`; `connect4.rules.position` reads positions.
@@ -36,8 +36,8 @@ NODES_A_CALL = 1 << 21  # a fraction of a second between two looks at Ctrl-C
 class Solver:
     """A solver for one game, with a transposition table of 2**tt_bits entries of 8 bytes.
 
-    What one position has filled the table with serves the next; `reset` empties it. The first solver of a game on a
-    machine compiles the search, which takes seconds and is kept on disk; `on_compile` is called before that.
+    Results in the table are used for later positions; `reset` empties it. The first solver of a game on a machine
+    compiles the search, which takes seconds and is kept on disk; `on_compile` is called before that.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class Solver:
         self.node_count = 0
 
     def solve(self, position: Position) -> int:
-        """The exact score. ValueError where the game is won already or another one; a full board is a draw."""
+        """Return the exact score; a full board is a draw. Raises ValueError for a game that is won, or another one."""
         return self._within(position, -self._most, self._most)
 
     def analyze(self, position: Position, progress: Callable[[int], object] | None = None) -> list[int | None]:
-        """The score of the player to move after each column; None where no stone can be dropped.
+        """Return the score of the player to move after each column; None for a full column.
 
         `progress(1)` is called as each of `position.legal_moves()` is done.
         """
@@ -88,7 +88,7 @@ class Solver:
         return scores
 
     def best_moves(self, position: Position, score: int | None = None) -> list[int]:
-        """The columns that keep the position's score (which may be given if it is known); none on a full board."""
+        """Return the columns that keep the position's score (pass it if you know it); none on a full board."""
         if score is None:
             score = self.solve(position)
         else:
@@ -96,7 +96,7 @@ class Solver:
         return [c for c in position.legal_moves() if self._keeps(position, c, score)]
 
     def win_in(self, position: Position) -> int | None:
-        """How many own moves the winner needs: n if the player to move wins, -n if it loses, None for a draw."""
+        """Return the winner's own moves until the win: n if the player to move wins, -n if not, None for a draw."""
         return distance(position, self.solve(position))
 
     def _solve_after(self, position: Position, column: int) -> int:
@@ -116,7 +116,7 @@ class Solver:
             raise ValueError(f"{winner} has already won, nobody is to move")
 
     def _within(self, position: Position, lo: int, hi: int) -> int:
-        """The score if it lies in [lo, hi], else the end it lies beyond."""
+        """Return the score if it lies in [lo, hi], else the nearer end of that interval."""
         if position.game is not self.game:  # the quick way to see that all is well
             self._refuse(position)
         self._position[0], self._position[1] = position.mover, position.stones
@@ -147,7 +147,7 @@ class Solver:
 
 
 def distance(position: Position, score: int) -> int | None:
-    """What a score means in moves: see `Solver.win_in`."""
+    """Convert a score to a number of moves: see `Solver.win_in`."""
     if not score:
         return None
     winners_stones = (position.game.size + 1) // 2 + 1 - abs(score)

@@ -74,6 +74,7 @@ class Effect:
 
     `lower` and `upper` are one-sided bounds, each at level 1 - alpha; `interval` is two-sided at 1 - alpha. `p_harm` is
     the one-sided p of "no harm", `p_gain` of "no gain", `p` the two-sided one. All are None if there is no doc.
+    `stderr` is also None if all docs differ alike without being identical.
     """
 
     mean: float | None
@@ -108,11 +109,13 @@ def effect(parts: Sequence[Pairs], alpha: float = 0.05) -> Effect:
         return Effect(0.0, 0.0, None, 0.0, 0.0, (0.0, 0.0), "identity", "identity", 1.0, 1.0, 1.0)
     errors = [_stderr(part) for part in parts]
     known = [error for error in errors if error is not None]
+    stderr = math.hypot(*known) / len(parts)
     exact = [bounds.uses_steps(part.units[0], _few(parts)) for part in parts if not part.identical]
     test, p_harm, p_gain, p = _tests(parts)
     return Effect(
         mean=mean,
-        stderr=math.sqrt(sum(error**2 for error in known)) / len(parts) if len(known) == len(parts) else None,
+        # an error of 0 measures nothing: all docs differ alike
+        stderr=stderr if len(known) == len(parts) and stderr > 1e-12 else None,
         df=_finite(_satterthwaite(parts)),
         lower=lower_bound(parts, alpha),
         upper=upper_bound(parts, alpha),

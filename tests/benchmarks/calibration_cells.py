@@ -49,9 +49,26 @@ class Cell:
         """True if the rate is within its limit."""
         return None if self.limit is None else self.rate <= self.limit
 
+    @property
+    def near_its_limit(self) -> bool:
+        """True if the rate cannot be told from the limit: they are less than three errors apart."""
+        return self.limit is not None and abs(self.rate - self.limit) < 3 * self.error
+
     def row(self) -> dict[str, Any]:
-        """For the result file."""
+        """Return the cell for the result file."""
         return {**asdict(self), "rate": round(self.rate, 5), "error": round(self.error, 5), "holds": self.holds}
+
+
+def pooled(measured: Sequence[Cell]) -> Cell:
+    """Return one cell from several of the same size: the means of all rates."""
+    count = len(measured)
+    extras = [cell.extra or {} for cell in measured]
+    extra = {
+        name: None if value is None else round(sum(one[name] for one in extras) / count, 5)
+        for name, value in extras[0].items()
+    }
+    rate = sum(cell.rate for cell in measured) / count
+    return replace(measured[0], rate=rate, sims=sum(cell.sims for cell in measured), extra=extra)
 
 
 @dataclass(frozen=True)
