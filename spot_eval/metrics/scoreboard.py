@@ -112,6 +112,7 @@ def task_scores(samples: Sequence[Sample], cluster_of: Mapping[str, str] | None 
     with_text = [sample for sample in samples if sample.output_tokens is not None]
     count = len(samples)
     return {
+        "grader": ", ".join(sorted({sample.grader for sample in samples})),
         **estimate,
         "docs": len(docs),
         "docs_judged": len(judged),
