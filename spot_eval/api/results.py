@@ -59,7 +59,7 @@ class Run:
 
     @cached_property
     def records(self) -> pd.DataFrame:
-        """One row per sample: task, family, doc_id, repeat, score, extracted, why, flags, tokens, `metric.*` columns.
+        """A row per sample: task, family, doc_id, repeat, score, extracted, why, flags, tokens, `metric.*` columns.
 
         A saved baseline lacks what it does not keep: keys, answers, reasons, metrics.
         """
@@ -68,7 +68,7 @@ class Run:
         return records_frame(self.finished.samples, self._family_of)
 
     def texts(self, tasks: Sequence[str] = ()) -> pd.DataFrame:
-        """Return one row per sample: task, doc_id, doc_hash, repeat, score, messages, gold, row, text.
+        """Return a row per sample: task, doc_id, doc_hash, repeat, score, messages, gold, row, text.
 
         Args:
             tasks: only these tasks; all of the run if empty.
@@ -114,17 +114,17 @@ class Comparison:
 
     @cached_property
     def tasks(self) -> pd.DataFrame:
-        """One row per task: candidate, base, mean (the difference), stderr, bounds, p values, docs, gained, lost, …"""
+        """A row per task: candidate, base, mean (the difference), stderr, bounds, p values, docs, gained, lost, …"""
         return self._frame("tasks", "task")
 
     @cached_property
     def families(self) -> pd.DataFrame:
-        """One row per family, with the columns of `tasks` that apply."""
+        """A row per family, with the columns of `tasks` that apply."""
         return self._frame("families", "family")
 
     @cached_property
     def flips(self) -> pd.DataFrame:
-        """One row per doc whose mean score changed: lost before gained, the largest change first."""
+        """A row per doc whose mean score changed: lost before gained, the largest change first."""
         from spot_eval.display.frames import flips_frame
 
         return flips_frame(self._entry["flips"])
@@ -181,14 +181,14 @@ class Gate:
 
     @cached_property
     def families(self) -> pd.DataFrame:
-        """One row per gated family: verdict, reason, difference, bounds, margin."""
+        """A row per gated family: verdict, reason, difference, bounds, margin."""
         from spot_eval.display.frames import entries_frame
 
         return entries_frame(self.data["families"], "family")
 
     @cached_property
     def guards(self) -> pd.DataFrame:
-        """One row per guarded task: verdict, reason, difference, the drop that fails it."""
+        """A row per guarded task: verdict, reason, difference, the drop that fails it."""
         from spot_eval.display.frames import entries_frame
 
         return entries_frame(self.data["guards"], "task")
@@ -222,14 +222,14 @@ class Power:
 
     @cached_property
     def tasks(self) -> pd.DataFrame:
-        """One row per task: docs, repeats, stderr, smallest_detectable, …"""
+        """A row per task: docs, repeats, stderr, smallest_detectable, …"""
         from spot_eval.display.frames import entries_frame
 
         return entries_frame(self.data["tasks"], "task")
 
     @cached_property
     def families(self) -> pd.DataFrame:
-        """One row per gated family: margin, smallest_detectable, smallest_failing, pass_at_no_change, …"""
+        """A row per gated family: margin, smallest_detectable, smallest_failing, pass_at_no_change, …"""
         from spot_eval.display.frames import entries_frame
 
         return entries_frame(self.data["families"], "family")
@@ -247,7 +247,7 @@ class Training:
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """One row per optimizer step, as metrics.jsonl has it: loss, rewards, learning rate, …"""
+        """A row per optimizer step, as metrics.jsonl has it: loss, rewards, learning rate, …"""
         import pandas as pd
 
         from spot_eval.core.records import read_lines

@@ -23,13 +23,13 @@ FSYNC_EVERY_S = 1.0
 
 
 def file_name(name: str) -> str:
-    """`name` as part of a folder's name."""
+    """Return `name` as part of a folder's name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
 
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns the operating system's refusal to write `path` into one sentence."""
+    """Turn the operating system's refusal to write `path` into a UserError."""
     try:
         yield
     except OSError as problem:
@@ -83,12 +83,12 @@ def _write_all(file: IO[bytes], content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`value` as indented JSON, atomically."""
+    """Write `value` as indented JSON, whole or not at all."""
     write_atomically(path, [json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"])
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; UserError naming the file where there is none."""
+    """Return the object in a JSON file. Raises UserError naming the file if there is none."""
     try:
         value = json.loads(path.read_bytes())
     except FileNotFoundError as problem:
@@ -113,7 +113,7 @@ class JsonLog:
         self._synced = 0.0
 
     def repair(self) -> int:
-        """Drops a last line that was cut short by a kill; returns how many bytes that were."""
+        """Drop a last line that was cut short by a kill; return its number of bytes."""
         if not self.path.exists():
             return 0
         with writing(self.path), self.path.open("rb+") as file:
@@ -130,7 +130,7 @@ class JsonLog:
             return size - good
 
     def append(self, record: Any) -> None:
-        """Adds one record; on a full disk nothing of it stays and UserError is raised."""
+        """Append a record. Raises UserError if the disk is full; then nothing of the record stays."""
         with writing(self.path):
             if self._file is None:
                 self._file = self.path.open("ab", buffering=0)
@@ -147,7 +147,7 @@ class JsonLog:
                 self._synced = now
 
     def close(self) -> None:
-        """Brings everything to the disk."""
+        """Sync the file to disk and close it."""
         if self._file is not None:
             with writing(self.path):
                 os.fsync(self._file.fileno())
@@ -165,7 +165,7 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _start_of_last_line(file: IO[bytes], end: int) -> int:
-    """The offset where the line that ends at `end` begins; reads backwards, a block at a time."""
+    """Return the offset of the line that ends at `end`. Reads backwards, a block at a time."""
     position = end - 1  # the newline that ends the line itself does not count
     while position > 0:
         block = min(65536, position)

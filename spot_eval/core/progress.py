@@ -15,7 +15,7 @@ Advance = Callable[..., None]
 
 @contextlib.contextmanager
 def progress(what: str, total: int, *, done: int = 0) -> Iterator[Advance]:
-    """A bar over `total` units of work of which `done` were finished before; yields its `Advance`."""
+    """Show a bar over `total` units of work, of which `done` were finished before; yield its `Advance`."""
     with _bar(what, total, done) if sys.stderr.isatty() else _lines(what, total, done) as advance:
         yield advance
 

@@ -1,7 +1,7 @@
 """From docs to finished generations: plan every request of a run, then keep what is new.
 
 All tasks' requests go to the engine together, longest budgets first, and each result is on disk before the next one is
-waited for. What an earlier run of the command finished is not asked again.
+waited for. Requests that are finished already are not asked again.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ SESSION_EVERY_S = 5.0  # how much of a killed session's clock may be lost
 
 @dataclass(frozen=True)
 class Planned:
-    """One request with what its record says of it."""
+    """A request with the fields of its record."""
 
     request: Request
     doc: Doc
     repeat: int
 
     def failure(self, reason: str) -> Failure:
-        """The record of this request having given no text."""
+        """Return the record of this request if it gave no text."""
         return Failure(self.request.key, self.doc.task, self.doc.doc_id, self.doc.doc_hash, self.repeat, reason)
 
     def generation(
         self, text: str, finish_reason: str, prompt_tokens: int | None, output_tokens: int | None
     ) -> Generation:
-        """The record of this request's text."""
+        """Return the record of this request's text."""
         return Generation(
             key=self.request.key,
             task=self.doc.task,
@@ -67,14 +67,14 @@ class RequestPlan:
     requests: list[Planned]
     too_long: list[Planned]
     capped: int
-    """Requests whose budget was cut to what the context leaves."""
+    """Requests whose budget was cut to the room that the context leaves."""
 
 
 class Renderer(Protocol):
-    """What makes prompts: a model, or its tokenizer."""
+    """Renders prompts: a model, or its tokenizer."""
 
     def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
-        """The prompt of each conversation."""
+        """Return the prompt of each conversation."""
         ...
 
 
@@ -88,7 +88,17 @@ def make_plan(
     context: int | None,
     run_seed: int,
 ) -> RequestPlan:
-    """Renders every prompt once and names every request; the longest budgets come first, then the longest prompts."""
+    """Render every prompt once, and return every request: the longest budgets first, then the longest prompts.
+
+    Args:
+        tasks: the tasks with their docs.
+        suite: repeats and sampling of each task.
+        prompts: renders the prompts.
+        fingerprint: identity of the model, for the records' keys.
+        engine: identity of the engine, for the records' keys.
+        context: tokens that prompt and answer share; None if it is not known.
+        run_seed: seed of the run.
+    """
     requests: list[Planned] = []
     too_long: list[Planned] = []
     capped = 0
@@ -134,7 +144,7 @@ def _order(planned: Planned, suite: Suite) -> tuple[Any, ...]:
 
 
 def refuse_too_long(too_long: Sequence[Planned], context: int) -> None:
-    """Raises UserError listing every doc whose prompt fills the context."""
+    """Raise UserError listing every doc whose prompt fills the context."""
     docs = {(planned.doc.task, planned.doc.doc_id): planned.request.prompt.length for planned in too_long}
     listed = ", ".join(f"{task}/{doc_id} ({tokens} tokens)" for (task, doc_id), tokens in docs.items())
     raise UserError(
@@ -157,7 +167,7 @@ class Session:
     _written: float = 0.0
 
     def write(self, *, force: bool = False) -> None:
-        """Brings the counters to disk, at most every few seconds unless forced."""
+        """Write the counters to disk, at most every few seconds unless forced."""
         now = time.monotonic()
         if not force and now - self._written < SESSION_EVERY_S:
             return
@@ -172,7 +182,7 @@ class Session:
 
 
 def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -> set[str]:
-    """Copies what neighbouring runs of the same checkpoint have finished of `planned`; returns their keys."""
+    """Copy the records of `planned` that neighbouring runs of the same checkpoint have; return their keys."""
     open_requests = {one.request.key: one for one in planned}
     if not open_requests:
         return set()
@@ -196,10 +206,16 @@ def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -
 def generate(
     run: RunDirectory, engine: Engine, planned: Sequence[Planned], *, finished: int, total: int
 ) -> Counter[str]:
-    """Has the engine answer `planned`; each result is appended to the run's records as it comes.
+    """Have the engine answer `planned`; append each result to the run's records as it comes.
 
-    Returns why requests gave no text, and how many each time.
-    `finished` of the run's `total` requests were done before; they only move the bar.
+    Args:
+        run: the run directory.
+        engine: the open engine.
+        planned: the requests.
+        finished: how many of the run's requests were done before, for the progress bar.
+        total: how many requests the run has.
+
+    Return the reasons for which requests gave no text, with their counts.
     """
     by_key = {one.request.key: one for one in planned}
     facts = {"started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "versions": versions()}
@@ -232,7 +248,14 @@ def generate(
 
 
 def generate_missing(store: RunDirectory, plan: RequestPlan, model: Model, say: Say) -> None:
-    """Have the engine do what neither this run nor a neighbour has finished."""
+    """Have the engine answer the requests that neither this run nor a neighbour has finished.
+
+    Args:
+        store: the run directory.
+        plan: every request of the run.
+        model: opens the engine.
+        say: receives sentences for the user.
+    """
     requests = plan.requests
     record_too_long(store, plan)
     missing = unfinished(store, requests, model, say)

@@ -1,4 +1,4 @@
-"""Everything that happens before the first token of a run: suite, baseline, boards, model, docs, requests, folder.
+"""Prepare a run, up to its first token: suite, baseline, boards, model, docs, requests, folder.
 
 `run` and `run --dry-run` share this one function, so a dry run cannot promise what the run does differently. They
 differ only in their `Inputs`: a run fetches what is missing and stops at the first problem; a dry run takes what is on
@@ -42,7 +42,7 @@ class TaskSet:
 
 
 class Inputs(Protocol):
-    """How a preparation gets at the model and the docs, and what it does about a problem."""
+    """Gives a preparation the model and the docs, and decides about a problem."""
 
     def model(self, options: RunOptions, suite: Suite) -> Model | None:
         """Return the model, or None if it is not on this machine and may not be fetched."""
@@ -124,7 +124,7 @@ def prepare(options: RunOptions, inputs: Inputs, say: Say) -> Prepared:
 
     Args:
         options: the options of the run.
-        inputs: where model and docs come from, and what to do about a problem.
+        inputs: provides model and docs, and handles problems.
         say: receives sentences the user should read.
 
     Raises UserError for input that no run could start from; `inputs.problem` decides about the rest.

@@ -69,7 +69,14 @@ def run(
 
 
 def grade_again(path: Path, baseline_name: str | None, workers: int | None, say: Say) -> dict[str, Any]:
-    """Grade the stored generations of the run at `path` again, without its model; return the scoreboard."""
+    """Grade the stored generations of a run again, without its model; return the scoreboard.
+
+    Args:
+        path: the run directory.
+        baseline_name: run or published table to show differences from.
+        workers: number of grading processes; one per core if None.
+        say: receives warnings about the baseline.
+    """
     store = RunDirectory.at(path)
     config = store.manifest["config"]
     baseline = load_baseline(baseline_name) if baseline_name else None

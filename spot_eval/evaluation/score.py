@@ -53,6 +53,6 @@ def _is_board(manifest: Mapping[str, Any], task: str) -> bool:
 
 
 def _generated_guesses(data: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
-    """Guess rates of tasks that a generator drew, in the form of Connect4's."""
+    """Return guess rates of tasks that a generator drew, in the form of Connect4's."""
     drawn = {task: entry.get("drawn") or {} for task, entry in data.items()}
     return {task: {"constant": {"joint": one["guess"]}} for task, one in drawn.items() if "guess" in one}

@@ -27,7 +27,7 @@ from spot_eval.runs.looks import Clusters, Looks, LooksLog, looks_of, read_looks
 
 
 class Monitor(Protocol):
-    """What decides at a look."""
+    """Decides at a look."""
 
     def plan(self, suite: Mapping[str, Any], docs: Mapping[str, Clusters], base: JudgedRun) -> dict[str, Any]:
         """Return the first line of looks.jsonl."""

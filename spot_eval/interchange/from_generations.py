@@ -1,7 +1,7 @@
-"""`spot-eval grade FILE`: generations made elsewhere become a run directory like any other.
+"""`spot-eval grade FILE`: make a run directory of generations made elsewhere.
 
 The file is read twice, a line at a time: first every row is checked and its doc found, then the records are written.
-What the file does not say (sampling, stop strings, how an answer ended) is recorded as unknown.
+Settings that the file does not record (sampling, stop strings, finish reasons) are written as unknown.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ ENGINE = "elsewhere"
 
 
 def grade_file(options: FileOptions, say: Say) -> tuple[Path, dict[str, Any]]:
-    """Makes a run of the file and judges it; returns (run directory, scoreboard).
+    """Make a run of the file, judge it, and return (run directory, scoreboard).
 
-    Raises UserError for bad input before anything is written, and NotComparableError as `run` does.
+    Raises UserError for bad input before anything is written, NotComparableError as `run` does.
     """
     whole = load_suite(options.suite)
     whole.refuse_strangers(options.data_files)
@@ -71,10 +71,10 @@ def grade_file(options: FileOptions, say: Say) -> tuple[Path, dict[str, Any]]:
 
 
 def stated_sampling(said: str | None) -> Callable[[Sampling], dict[str, Any]]:
-    """What `--sampling` says, as a function from a task's sampling in the suite to what is recorded.
+    """Return `--sampling` as a function from a task's sampling in the suite to the sampling to record.
 
-    `suite`: the suite's; `temperature=0.7,top_p=0.8`: these, the rest unknown; nothing: all unknown (None). Raises
-    UserError for a setting that is none.
+    `suite` records the suite's; `temperature=0.7,top_p=0.8` records these, and None for the rest; without it, all are
+    None. Raises UserError for an unknown setting.
     """
     names = list(Sampling.model_fields)
     if said == "suite":
@@ -99,7 +99,7 @@ def stated_sampling(said: str | None) -> Callable[[Sampling], dict[str, Any]]:
 def _config(
     options: FileOptions, suite: Suite, reading: Reading, sampling: Callable[[Sampling], dict[str, Any]]
 ) -> dict[str, Any]:
-    """What decides the run's results: as `run` writes it, with None for what is not known."""
+    """Return the settings that decide results, as `run` writes them; None for those the file does not record."""
     resolved = suite.resolved()
     tasks = {
         task: {
@@ -152,7 +152,7 @@ def _absent(file: Path, task: str) -> str:
 
 
 def _write_records(store: RunDirectory, file: Path, reading: Reading) -> None:
-    """Docs, failures, and last the generations, whose being there means that all is there."""
+    """Write docs, failures, and last the generations: if that file exists, the others do too."""
     docs = {(name, doc.doc_id): doc for name, asked in reading.tasks.items() for doc in asked.docs}
     write_atomically(store.path / "docs.jsonl", map(to_line, docs.values()))
     content, silent = hashlib.sha256(), dict[SamplePlace, int]()
@@ -164,7 +164,7 @@ def _write_records(store: RunDirectory, file: Path, reading: Reading) -> None:
                 silent[place] = row.line
             elif place:
                 yield to_line(_generation(row, docs[place[:2]], place[2], reading))
-        next(rows, None)  # what was added to the file meanwhile shows in its hash
+        next(rows, None)  # rows added to the file meanwhile change its hash
         if content.hexdigest() != reading.sha256:
             raise UserError(f"{file} changed while it was read; run the command again when it is finished")
         write_atomically(store.failures.path, map(to_line, _failures(file, reading, docs, silent)))
@@ -192,7 +192,7 @@ def _generation(row: GenerationRow, doc: Doc, repeat: int, reading: Reading) -> 
 def _failures(
     file: Path, reading: Reading, docs: Mapping[tuple[str, int], Doc], silent: Mapping[SamplePlace, int]
 ) -> Iterator[Failure]:
-    """What a doc should have and the file does not give."""
+    """Yield a failure for each answer that the file lacks."""
     given: dict[tuple[str, int], set[int]] = defaultdict(set)
     for place in reading.places:
         if place and place not in silent:
@@ -200,7 +200,7 @@ def _failures(
     for (task, doc_id), doc in docs.items():
         for repeat in sorted(set(range(reading.repeats[task])) - given[task, doc_id]):
             line = silent.get((task, doc_id, repeat))
-            reason = f"line {line} of {file.name} gives no text" if line else f"{file.name} has no row for it"
+            reason = f"line {line} of {file.name} has no text" if line else f"{file.name} has no row for it"
             yield Failure(_key(reading, doc, repeat), task, doc_id, doc.doc_hash, repeat, reason)
 
 

@@ -62,7 +62,7 @@ def read_once(file: Path, whole: Suite, suite: Suite, loader: TaskLoader) -> Rea
             advance((position >> 10) - behind)
             behind = position >> 10
 
-        for row in read_rows(file, read=content.update, told=advance_to):
+        for row in read_rows(file, read=content.update, behind=advance_to):
             where = f"{file}, line {row.line}"
             if row.model is not None and found.model not in {None, row.model}:
                 raise UserError(

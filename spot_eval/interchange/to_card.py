@@ -1,6 +1,6 @@
-"""A run as a model card's evaluation metadata: the `model-index` of the hub's cards, YAML between two lines of dashes.
+"""Export a run as evaluation metadata of a model card: the hub's `model-index`, YAML between two lines of dashes.
 
-Values are percent; what stands behind a number (docs, samples a doc, standard error, sampling) is in its `args`.
+Values are percent; docs, samples per doc, standard error and sampling of a number are in its `args`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from spot_eval.tasks.data.sources import SOURCES
 
 
 def export_card(path: Path, out: Path) -> list[Path]:
-    """Writes the metadata to the file `out`; returns it in a list."""
+    """Write the metadata to the file `out`; return it in a list."""
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, [card_metadata(read_scored_run(path)).encode()])
     return [out]
 
 
 def card_metadata(run: FinishedRun) -> str:
-    """The card's head. A task without a mean is left away: a card has no word for it."""
+    """Return the head of the card. A task without a mean is left out, because a card cannot express it."""
     index = {
         "name": run.name,
         "results": [
@@ -59,7 +59,7 @@ def _result(run: FinishedRun, task: str, entry: Mapping[str, Any]) -> dict[str, 
 
 
 def _dataset(run: FinishedRun, task: str) -> dict[str, Any]:
-    """The data set by its hub id; a revision only where the rows came from there."""
+    """Return the data set by its hub id, with a revision only if the rows came from the hub."""
     data = (run.manifest.get("data") or {}).get(task) or {}
     source = SOURCES.get(task)
     origin = str(data.get("origin") or task)

@@ -1,6 +1,6 @@
-"""A run as Inspect's logs (version 2, JSON): one file a task, which `inspect view` opens.
+"""Export a run as Inspect's logs (version 2, JSON): one file per task, which `inspect view` opens.
 
-A repeat is an epoch. A sample that was not judged has no score, and its reason stands in its metadata.
+A repeat is an epoch. A sample that was not judged has no score, and its metadata holds the reason.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNDATED = "1970-01-01T00:00:00+00:00"
 
 
 def export_inspect(path: Path, out: Path) -> list[Path]:
-    """Writes a log for each task into `out`; returns them."""
+    """Write a log for each task into `out`; return the files."""
     run = read_exportable(path)
     out.mkdir(parents=True, exist_ok=True)
     written = []
@@ -125,7 +125,7 @@ def _sample(model: str, data: Mapping[str, Any], doc: AnsweredDoc, repeat: int) 
 
 
 def _usage(prompt: list[int | None], output: list[int | None]) -> dict[str, int] | None:
-    """Tokens; None where none is known."""
+    """Return the tokens; None if they are not recorded."""
     asked, given = (sum(count for count in counts if count is not None) for counts in (prompt, output))
     if all(count is None for count in [*prompt, *output]):
         return None
@@ -133,7 +133,7 @@ def _usage(prompt: list[int | None], output: list[int | None]) -> dict[str, int]
 
 
 def _generate_config(sampling: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
-    """Inspect's names; what is not known is left away, and so is top_k where it is off."""
+    """Return the sampling under Inspect's names, without settings that are not recorded or a top_k that is off."""
     found = {
         "temperature": sampling.get("temperature"),
         "top_p": sampling.get("top_p"),

@@ -1,7 +1,7 @@
-"""A run as lm-eval would have written it (0.4.13): MODEL/results_DATE.json and MODEL/samples_TASK_DATE.jsonl.
+"""Export a run as lm-eval (0.4.13) would have written it: MODEL/results_DATE.json and MODEL/samples_TASK_DATE.jsonl.
 
-A doc is a line, its repeats are in `resps`; `score` is the mean over its judged repeats, and a doc without any has none
-and no line. Prompts are the messages, as JSON: the rendered ones are not kept by a run.
+A line is a doc with its repeats in `resps`. `score` is the mean over its judged repeats; a doc without judged repeats
+has no line. Prompts are the messages as JSON, because a run does not keep the rendered ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ METRIC, FILTER = "score", "none"
 
 
 def export_lm_eval(path: Path, out: Path) -> list[Path]:
-    """Writes the files below `out`; returns them, the results first."""
+    """Write the files below `out`; return them, the results first."""
     run = read_exportable(path)
     folder = out / re.sub(r"[\"<>:/|\\?*\[\]]+", "__", run.name)
     stamp = file_stamp(run.manifest)
@@ -114,7 +114,7 @@ def _results(run: FinishedRun, hashes: dict[str, str]) -> dict[str, Any]:
 
 
 def _generation_kwargs(sampling: dict[str, Any]) -> dict[str, Any]:
-    """lm-eval's names; what is not known is left away."""
+    """Return the sampling under lm-eval's names, without settings that are not recorded."""
     temperature = sampling.get("temperature")
     kwargs = {
         "do_sample": None if temperature is None else temperature > 0,

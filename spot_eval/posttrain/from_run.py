@@ -19,7 +19,7 @@ from trainer.pairs.elicit import Attempt
 def attempts(run: Path) -> Iterator[Attempt]:
     """Yield every answer of the finished run at `run` with its verdict, in the order task, doc, repeat.
 
-    A sample whose request failed has no answer, and is passed over. Raises UserError if `run` is not a finished run.
+    A sample whose request failed has no answer, and is skipped. Raises UserError if `run` is not a finished run.
     """
     finished = read_run(run)
     finished.refuse_saved()
@@ -50,10 +50,10 @@ def attempts(run: Path) -> Iterator[Attempt]:
 
 
 def judge_texts(rows: Sequence[Mapping[str, Any]], texts: Sequence[str], verifier: str | None) -> list[Verdict]:
-    """A verdict on each text as an answer to its row.
+    """Return a verdict on each text as an answer to its row.
 
-    `verifier` names a grader or a function (`module:function`); None takes the grader each row came with. Raises
-    UserError where a row has none, or lacks what the grader reads.
+    `verifier` names a grader or a function (`module:function`); None takes the grader that each row names. Raises
+    UserError if a row names none, or lacks a field that the grader reads.
     """
     jobs = []
     for row, text in zip(rows, texts, strict=True):
@@ -68,7 +68,7 @@ def judge_texts(rows: Sequence[Mapping[str, Any]], texts: Sequence[str], verifie
         for field in GRADER_FIELDS.get(name, ()):
             for row, job in zip(rows, jobs, strict=True):
                 if job.grader == name and job.args[0].get(field) is None:
-                    raise UserError(f"pair {row.get('id')!r}: the verifier {name} reads {field!r}, which it has not")
+                    raise UserError(f"pair {row.get('id')!r} has no field {field!r}, which the verifier {name} needs")
     verdicts: dict[int, Verdict] = {}
     with Pool(os.cpu_count() or 1, preload=names) as pool, progress("verifying", len(jobs)) as advance:
         for index, verdict in pool.run(jobs):

@@ -1,6 +1,6 @@
-"""Where corrected answers come from: a person's file, the embedded world's own oracle, or a model that is asked.
+"""Sources of corrected answers: a file made by hand, the miniature's own oracle, or a model.
 
-Each takes elicited rows and gives a `Reply` for every one of them, in order. What an oracle says is not yet verified.
+Each takes elicited rows and returns a `Reply` for every one of them, in order. Replies are not verified yet.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TASK = "rectify"
 
 @dataclass(frozen=True)
 class Reply:
-    """What an oracle said of one row: texts to try in order, and why there is none, or no more."""
+    """An oracle's reply to a row: texts to try in order, and the reason if there are no (more) texts."""
 
     texts: list[str] = field(default_factory=list)
     reason: str = ""
@@ -40,10 +40,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Asking:
-    """How a model is asked to mend answers."""
+    """Settings for asking a model to correct answers."""
 
     run: RunOptions
-    """Which model, with which engine, seed and budget; `repeats` is how often each row is asked."""
+    """Model, engine, seed and budget; `repeats` is how often each row is asked."""
     sampling: Mapping[str, Any]
     thinking: bool = True
     direct: bool = False
@@ -52,7 +52,7 @@ class Asking:
 
 
 def from_file(rows: Sequence[PairRow], file: Path) -> list[Reply]:
-    """A person's corrections: JSON Lines of `id` and `chosen` (or `corrected`). Raises UserError for a broken line."""
+    """Return corrections from JSON Lines of `id` and `chosen` (or `corrected`). Raises UserError for a broken line."""
     by_id: dict[str, str] = {}
     for number, line in enumerate(read_lines(file), start=1):
         text = line.get("chosen") or line.get("corrected")
@@ -70,14 +70,17 @@ def from_file(rows: Sequence[PairRow], file: Path) -> list[Reply]:
 
 
 def miniature(rows: Sequence[PairRow], *, direct: bool) -> list[Reply]:
-    """The embedded world's oracle, or its teacher where `direct`. Raises UserError for a row of another world."""
+    """Return corrections by the miniature's oracle, or answers of its teacher if `direct`.
+
+    Raises UserError for a row that is not an item of the miniature.
+    """
     from spot_eval.miniature import oracle, teacher
 
     replies = []
     for row in rows:
         known = (row.get("meta") or {}).get("row") or {}
         if not {"task", "kind", "prompt", "answer"} <= known.keys():
-            raise UserError(f"row {row['id']!r} is no item of the miniature; its oracle knows no other world")
+            raise UserError(f"row {row['id']!r} is not an item of the miniature, so its oracle cannot correct it")
         item = Item(*(known[name] for name in ("task", "kind", "prompt", "answer")))
         if direct:
             replies.append(Reply([teacher.solve(item)], how="taught"))
@@ -88,9 +91,15 @@ def miniature(rows: Sequence[PairRow], *, direct: bool) -> list[Reply]:
 
 
 def from_model(rows: Sequence[PairRow], asking: Asking, work: Path, say: Say) -> list[Reply]:
-    """Asks a model, each finished reply on disk in the run directory `work`; the same call again goes on from there.
+    """Ask a model, and return its replies. The same call again resumes.
 
-    Raises UserError for bad options, or prompts beyond the model's context.
+    Args:
+        rows: the elicited rows.
+        asking: model, sampling and prompt.
+        work: run directory that keeps each finished reply.
+        say: receives sentences for the user.
+
+    Raises UserError for bad options, or prompts that exceed the model's context.
     """
     check_engine(asking.run.engine)
     attempts = asking.run.repeats or 1

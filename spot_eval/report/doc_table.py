@@ -1,4 +1,4 @@
-"""What happened to each doc, in every run of the report, as columns the browser reads.
+"""The scores and answers of each doc, in every run of the report, as columns for the browser.
 
     {"runs": [{"name": "tiny-sft", "path": "runs/tiny-sft-…"}, …],      the candidate first
      "words": ["", "no boxed answer", …],                               answers and reasons, each once
@@ -6,7 +6,7 @@
                 "runs": [{"score": [[1, 0], …], "flags": …, "tokens": …, "answer": …, "why": …, "line": …}, …]}]}
 
 A doc is a row in all columns of its task; a run that lacks it has null there. `ids` are those of the candidate, or
-`base-7` for a doc that only a base has. Scores are fractions of 1, null where not judged; flags add up TRUNCATED,
+`base-7` for a doc that only a base has. Scores are fractions of 1, null if not judged; flags add up TRUNCATED,
 UNPARSED and NO_TEXT; `line` is the record's line in generations.jsonl.
 """
 
@@ -23,7 +23,7 @@ SHOWN = 160  # characters of an answer or a reason; transcripts hold the rest
 
 
 class DocRow(NamedTuple):
-    """One doc over all runs of the report; `samples[r]` is None where run r lacks it."""
+    """A doc over all runs of the report; `samples[r]` is None if run r lacks it."""
 
     task: str
     doc_hash: str
@@ -32,7 +32,7 @@ class DocRow(NamedTuple):
 
 
 def doc_rows(sides: Sequence[FinishedRun]) -> list[DocRow]:
-    """All docs, task by task in the candidate's order, then those that only a base has."""
+    """Return all docs, task by task in the candidate's order, then those that only a base has."""
     rows = []
     for task in dict.fromkeys(task for side in sides for task in side.samples_by_doc):
         of_task = [side.samples_by_doc.get(task, {}) for side in sides]
@@ -49,7 +49,7 @@ def _id(samples: Sequence[Sequence[Sample] | None]) -> str:
 
 
 def change(row: DocRow, base: int = 1) -> float | None:
-    """Candidate minus base, each the mean over its judged repeats; None where one of them has none."""
+    """Return candidate minus base, each the mean over its judged repeats; None if one of them has none."""
     if len(row.samples) <= base:
         return None
     ours, theirs = mean_score(row.samples[0]), mean_score(row.samples[base])
@@ -57,7 +57,7 @@ def change(row: DocRow, base: int = 1) -> float | None:
 
 
 def most_telling_first(rows: Sequence[DocRow]) -> list[int]:
-    """Places in `rows`: lost docs, then gained ones, the greatest change first, then the rest in their order."""
+    """Return indexes into `rows`: lost docs, then gained ones, the largest change first, then the rest in order."""
 
     def rank(at: int) -> tuple[int, float, int]:
         diff = change(rows[at]) or 0.0
@@ -73,7 +73,15 @@ def columns(
     place: Mapping[int, tuple[int, int]],
     labels: Sequence[str],
 ) -> dict[str, Any]:
-    """The browser's index. `place` says in which block, and where in it, a doc's transcripts are."""
+    """Return the browser's index.
+
+    Args:
+        sides: the runs, the candidate first.
+        rows: the docs.
+        questions: index of a doc to its question on one line.
+        place: index of a doc to the block of its transcripts, and its entry in that block.
+        labels: names of the runs.
+    """
     words: dict[str, int] = {"": 0}
     column_makers = _column_makers(sides, words)
     tasks: dict[str, dict[str, Any]] = {}
@@ -103,7 +111,7 @@ def columns(
 
 
 def _column_makers(sides: Sequence[FinishedRun], words: dict[str, int]) -> dict[str, Callable[[int, Sample], Any]]:
-    """Column name to its value for one sample of one run."""
+    """Return column name to a function from a sample of one run to its value."""
 
     def word(text: str) -> int:
         shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

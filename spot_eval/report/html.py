@@ -1,6 +1,6 @@
-"""The report as one HTML file: the view its template fills in, and what makes it safe to open.
+"""The report as one HTML file: the values for its template, and the policy that makes it safe to open.
 
-What models wrote reaches the page in two ways only: escaped by the template, or as deflated base64 that the page's own
+Text of models reaches the page in two ways only: escaped by the template, or as deflated base64 that the page's own
 script sets as text. A content security policy lets nothing run but that script, and nothing load.
 """
 
@@ -33,7 +33,7 @@ SCRIPTS = ("data.js", "text.js", "diff.js", "list.js", "doc.js", "main.js")  # i
 
 
 def html(content: ReportContent, budget: int) -> str:
-    """The report; its transcripts take at most `budget` bytes."""
+    """Return the page; its transcripts take at most `budget` bytes."""
     rows = doc_rows(content.sides)
     texts = pack(content.sides, rows, budget)
     index = columns(content.sides, rows, texts.questions, texts.place, content.labels)
@@ -62,7 +62,7 @@ def html(content: ReportContent, budget: int) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    """Nothing loads and nothing runs but what came with the page."""
+    """Return a content security policy by which only the page's own script and style load and run."""
     return (
         f"default-src 'none'; script-src '{_sha256(script)}'; style-src '{_sha256(style)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -119,7 +119,7 @@ def _warnings(content: ReportContent) -> list[str]:
 
 
 def _card(content: ReportContent, task: str) -> dict[str, Any]:
-    """Two distributions of one task: scores over docs, lengths over answers."""
+    """Return two histograms of a task: scores over docs, lengths over answers."""
     sides = [side for side in content.sides[:2] if task in side.samples_by_doc]
     labels = content.labels[: len(sides)]
     lengths = [
@@ -141,7 +141,7 @@ def _card(content: ReportContent, task: str) -> dict[str, Any]:
 
 
 def _embedded(texts: Texts) -> str:
-    """What of the transcripts is here, and what is not."""
+    """Return a sentence about the transcripts that the page holds, and those it leaves out."""
     parts = [f"{texts.whole:,} in full"]
     if texts.parts:
         parts.append(f"{texts.parts:,} as head and tail")

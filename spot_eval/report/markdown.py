@@ -1,6 +1,6 @@
 """The report as Markdown: a comment for a pull request, a section for a model card.
 
-Names and reasons are not ours: nothing of them acts as markup. No text of a model's goes in.
+Names and reasons are other people's text, so nothing in them acts as markup. Texts of models are left out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST_LOST = 10
 
 
 def pull_request(content: ReportContent) -> str:
-    """Verdict, what decided it, the numbers, and the docs that lost most."""
+    """Return a comment for a pull request: verdict, reasons, numbers, and the docs that lost most."""
     lines = [*_head(content), "", *_table(content)]
     if content.bases:
         lost = [flip for flip in content.comparisons[0]["flips"] if flip["outcome"] == "lost"]
@@ -34,7 +34,7 @@ def pull_request(content: ReportContent) -> str:
 
 
 def model_card(content: ReportContent) -> str:
-    """A section `## Evaluation`: the numbers, and how they were obtained."""
+    """Return a section `## Evaluation`: the numbers, and how they were obtained."""
     suite = content.candidate.config["suite"]
     lines = [
         "## Evaluation",

@@ -1,4 +1,4 @@
-"""Where the numbers come from: what the runs' manifests and sessions say, side by side."""
+"""Provenance of the numbers: entries of the runs' manifests and sessions, side by side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNKNOWN = "not known"
 
 
 def facts(sides: Sequence[FinishedRun]) -> list[dict[str, Any]]:
-    """Groups of rows; a row has one value a run, `differs` where they are not the same and that may matter."""
+    """Return groups of rows. A row has one value per run; it `differs` if they are unequal in a way that may matter."""
     groups: list[tuple[str, dict[str, Callable[[FinishedRun], str]], bool]] = [
         ("Model", _MODEL, True),
         ("Suite and sampling", _SUITE, True),
@@ -54,7 +54,7 @@ def _said(value: Any) -> str:
 
 
 def _sampling(side: FinishedRun) -> str:
-    """The sampling of all tasks; what a task has of its own is said behind it."""
+    """Return the sampling of all tasks as text, with exceptions of single tasks behind it."""
     tasks = side.config["suite"]["tasks"]
     shown = {task: _said(settings["sampling"]) for task, settings in tasks.items()}
     if len(set(shown.values())) == 1:

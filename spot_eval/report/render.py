@@ -1,4 +1,4 @@
-"""Render a report in the form that was asked for."""
+"""Render a report as HTML, Markdown or a section of a model card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from spot_eval.report.markdown import model_card, pull_request
 
 
 def render(content: ReportContent, form: str, budget: int) -> str:
-    """The content as `html`, `md` or `model-card`; `budget` is how many bytes the page's transcripts may take."""
+    """Return a report as `html`, `md` or `model-card`. `budget` is the most bytes of transcripts in the page."""
     if form == "html":
         return html(content, budget)
     return pull_request(content) if form == "md" else model_card(content)

@@ -13,12 +13,12 @@ from spot_eval.runs.finished import FinishedRun
 
 
 def board_rows(content: ReportContent) -> list[dict[str, Any]]:
-    """Groups of rows, a group a family, the whole at the end."""
+    """Return groups of rows, one per family, the whole at the end."""
     return _without_still_columns(list(_groups(content)))
 
 
 def _groups(content: ReportContent) -> Iterator[dict[str, Any]]:
-    """The scoreboard's rows, a group a family, the whole at the end."""
+    """Yield groups of the scoreboard's rows, one per family, the whole at the end."""
     board = content.candidate.board
     for family, entry in board["families"].items():
         members = [name for name, task in board["tasks"].items() if task["family"] == family]
@@ -31,7 +31,7 @@ def _groups(content: ReportContent) -> Iterator[dict[str, Any]]:
 
 
 def _without_still_columns(groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A count that changed nowhere needs no room for changes."""
+    """Return the groups without the changes of counts that changed nowhere."""
     rows = [row for group in groups for row in group["rows"]]
     for at in range(len(rows[0]["counts"])):
         if not any(row["counts"][at]["change"] for row in rows):
@@ -41,7 +41,7 @@ def _without_still_columns(groups: Sequence[dict[str, Any]]) -> list[dict[str, A
 
 
 def _entry(board: Mapping[str, Any], level: str, name: str) -> Mapping[str, Any]:
-    """One entry of a scoreboard or a comparison; empty where it has none."""
+    """Return an entry of a scoreboard or a comparison; empty if it has none."""
     if level == "overall":
         return board["overall"]
     return board["families" if level == "family" else "tasks"].get(name) or {}
@@ -105,7 +105,7 @@ def _published_cell(one: PublishedBaseline, entry: Mapping[str, Any], level: str
 
 
 def _counts(content: ReportContent, entry: Mapping[str, Any], name: str) -> list[dict[str, str | None]]:
-    """Docs and repeats, flags and lengths, each with how it changed."""
+    """Return docs and repeats, flags and lengths, each with its change."""
     found = _entry(content.comparisons[0], "task", name) if content.comparisons else {}
     changes = found.get("changes")
     cells: list[dict[str, str | None]] = [{"text": f"{entry['docs']:,} × {entry['repeats']}", "change": None}]

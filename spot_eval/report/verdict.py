@@ -1,4 +1,4 @@
-"""The verdict in words: what the gate decided, or, for one run alone, its score.
+"""The verdict in words: the gate's decision, or the score of a run without a base.
 
 {"tone": "pass" | "fail" | "doubt" | "plain", "mark": "✓", "word": "Passed", "sentence": "…",
  "points": [{"tone", "word", "name", "why"}, …]}
@@ -20,7 +20,7 @@ VerdictCard = dict[str, Any]
 
 
 def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> VerdictCard:
-    """What the gate decided: every family, and whatever else did not pass."""
+    """Return the gate's decision: every family, and whatever else did not pass."""
     lost, gained = gate["lost"], gate["gained"]
     docs = sum(task["docs"] for task in comparison["tasks"].values())
     flips = f"{format.several(gained, 'doc')} gained and {lost:,} lost of {docs:,}."
@@ -34,7 +34,7 @@ def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> VerdictCard
 
 
 def _stop(gate: Mapping[str, Any]) -> str:
-    """Say that a run was looked at while it ran; empty for any other run."""
+    """Return a sentence about the looks of a run that had some; empty for any other run."""
     looks = gate.get("looks")
     if not looks:
         return ""
@@ -51,7 +51,7 @@ def _stop(gate: Mapping[str, Any]) -> str:
 
 
 def _points(gate: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Families, then guards and limits that did not pass."""
+    """Yield families, then guards and limits that did not pass."""
     for family, found in gate["families"].items():
         yield _point(found, format.family_title(family), f"family {family}")
     for task, found in gate["guards"].items():
@@ -70,7 +70,7 @@ def _point(found: Mapping[str, Any], name: str, of: str) -> dict[str, str]:
 
 
 def alone(board: Mapping[str, Any]) -> VerdictCard:
-    """One run without a base: its score, and no judgement."""
+    """Return the score of a run without a base, and no judgement."""
     overall = board["overall"]
     tasks = format.several(len(board["tasks"]), "task")
     docs = format.several(sum(task["docs"] for task in board["tasks"].values()), "doc")

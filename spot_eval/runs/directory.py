@@ -27,7 +27,7 @@ SCHEMA = 1  # of the manifest; goes up when an older one could be misread
 
 
 class RunDirectory:
-    """One run on disk. `create` opens it for writing (and holds its lock); `at` reads a finished or running one."""
+    """A run on disk. `create` opens it for writing (and holds its lock); `at` reads a finished or running one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

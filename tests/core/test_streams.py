@@ -34,7 +34,8 @@ def test_an_encoding_that_lacks_our_signs(encoding: str, lost: int, runs: Path) 
         capture_output=True, env=environment(PYTHONIOENCODING=encoding), check=False,
     )  # fmt: skip
     assert done.returncode == CODES[lost], done.stderr
-    assert b"+-" in done.stdout if encoding == "ascii" else b"\xb1" in done.stdout
+    if lost:  # docs that all differ alike have exact bounds instead of an error with its sign
+        assert (b"+- " if encoding == "ascii" else b"\xb1 ") in done.stdout
     assert (b"mod?le" if encoding == "ascii" else b"mod\xe8le") in done.stdout
 
 

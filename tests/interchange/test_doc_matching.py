@@ -49,10 +49,10 @@ def test_a_doc_is_found_by_what_the_row_says(columns: dict[str, Any], expected: 
     [
         ({"doc_id": 4}, "here, column doc_id: sums has docs 0 to 3, found 4"),
         ({"doc_hash": "5b"}, "here, column doc_hash: no doc of sums has '5b'"),
-        ({"doc_id": 0, "doc_hash": DOCS[1].doc_hash}, "here: doc_id says doc 0 of sums, doc_hash says doc 1"),
+        ({"doc_id": 0, "doc_hash": DOCS[1].doc_hash}, "here: doc_id is that of doc 0 of sums, doc_hash that of doc 1"),
         ({"prompt": "What?"}, "here, column prompt: no doc of sums asks this word for word"),
         ({"messages": DOCS[1].messages[1:]}, "here, column messages: no doc of sums asks this"),
-        ({"prompt": "Again?"}, "here, column prompt: docs 2 and 3 of sums ask this; say which by doc_id"),
+        ({"prompt": "Again?"}, "here, column prompt: docs 2 and 3 of sums ask this; add doc_id to choose one"),
         ({"doc_id": 0, "messages": DOCS[1].messages}, "this is the prompt of doc 1 of sums, not of doc 0"),
         ({"doc_id": 0, "prompt": "<user>What is 2+2?<assistant>"}, "this is the prompt of doc 1 of sums, not of doc 0"),
     ],

@@ -121,7 +121,7 @@ def test_what_has_no_row_or_no_text_is_not_judged_and_counted(grade: Grade, rows
     assert (task["mean"], task["docs_judged"], task["docs"], task["not_judged"]) == (1, 5, 24, 19 / 24)
     assert said[1] == "connect4: 18 of 24 answers are not in answers.jsonl; they are not judged"
     why = [sample["why"] for sample in lines(path / "samples.jsonl") if sample["not_judged"]]
-    assert why == ["line 1 of answers.jsonl gives no text", *["answers.jsonl has no row for it"] * 18]
+    assert why == ["line 1 of answers.jsonl has no text", *["answers.jsonl has no row for it"] * 18]
 
 
 def test_what_is_unknown_is_recorded_as_unknown(grade: Grade, rows: list[dict[str, Any]]) -> None:

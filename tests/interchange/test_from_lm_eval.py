@@ -111,7 +111,7 @@ def test_logs_that_lm_eval_itself_wrote(tmp_path: Path) -> None:
 def test_what_the_logs_do_not_say_is_unknown(tmp_path: Path) -> None:
     log = write(tmp_path / "m" / LOG, line(0), line(1))
     path, board, said = taken(tmp_path / "run", log)
-    assert any("not known" in sentence for sentence in said)
+    assert any("not recorded" in sentence for sentence in said)
     config = read_run(path).config
     assert config["suite"]["tasks"]["gsm8k"]["sampling"] == {
         "temperature": None, "top_p": None, "top_k": None, "max_new_tokens": None}  # fmt: skip
@@ -184,8 +184,8 @@ def test_the_same_import_again_changes_nothing_and_another_is_refused(tmp_path: 
     ("lines", "options", "sentence"),
     [
         ([], {}, "is empty"),
-        ([{"text": "x"}], {}, "line 1: no lm-eval sample"),
-        ([line(0), line(0)], {}, "doc_id 0 stands 2 times"),
+        ([{"text": "x"}], {}, "line 1: not an lm-eval sample"),
+        ([line(0), line(0)], {}, "doc_id 0 is there 2 times"),
         ([line(0, exact_match=17.0)], {}, "exact_match of doc 0 is 17"),
         ([line(0, metrics=["text"], text="x")], {}, "no metric that is a number"),
         ([line(0)], {"metric": "exact_mach"}, "no metric 'exact_mach'; the nearest: exact_match"),

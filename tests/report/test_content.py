@@ -44,7 +44,7 @@ def test_the_policy_of_the_last_gate_holds_until_another_is_named(base: Path, tm
     stock.write_text("margin = 0.04\n")
     assert load_content(run, [str(base)], stock).gate["policy"]["margin"] == 0.04  # type: ignore[index]
     (run / "gate.json").write_text("{}")
-    with pytest.raises(UserError, match=r"gate\.json is not the gate's file"):
+    with pytest.raises(UserError, match=r"gate\.json is not a gate.json of this version"):
         load_content(run, [str(base)])
 
 
