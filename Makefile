@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 VLLM_VENV ?= .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
 
-.PHONY: setup demo test test-vllm lint bench bench-vllm calibrate clean
+.PHONY: setup demo test test-vllm lint bench bench-vllm calibrate notebook clean
 
 setup: $(READY)
 
@@ -51,6 +51,7 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 	$(BIN)/python -m tests.benchmarks.bench_startup
 	$(BIN)/python -m tests.benchmarks.bench_harness
 	$(BIN)/python -m tests.benchmarks.bench_grading
+	$(BIN)/python -m tests.benchmarks.bench_adapters
 	$(BIN)/python -m tests.benchmarks.bench_report
 	$(BIN)/python -m tests.benchmarks.bench_connect4
 	$(BIN)/python -m tests.benchmarks.bench_connect4_boards
@@ -60,6 +61,9 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 
 calibrate: $(READY)  ## measure every claim about the gate's errors; writes calibration.json and the tables in the docs
 	$(BIN)/python -m tests.benchmarks.calibration_gate
+
+notebook: $(READY)  ## run the notebook again and keep its outputs
+	$(BIN)/jupyter execute --inplace examples/compare_checkpoints.ipynb
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

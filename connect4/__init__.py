@@ -28,9 +28,11 @@ from connect4.task.prompt import render, reply
 from connect4.task.scoring import Score, score_response
 
 if TYPE_CHECKING:
-    from connect4.search.solver import Solution, Solver, distance, solve_all
+    from connect4.search.batch import Solution, Solutions, solve_all, solve_many
+    from connect4.search.move_lists import parse_moves
+    from connect4.search.solver import Solver, distance
 
-Board = Position  # a position read from text is a board to those who score replies
+Board = Position  # code that scores replies calls a position a board
 
 __all__ = [
     "COLUMNS",
@@ -47,6 +49,7 @@ __all__ = [
     "Score",
     "SetError",
     "Solution",
+    "Solutions",
     "Solver",
     "Truth",
     "distance",
@@ -54,6 +57,7 @@ __all__ = [
     "generate_like",
     "guesses",
     "immediate_wins",
+    "parse_moves",
     "parse_response",
     "read_position",
     "read_row",
@@ -62,17 +66,26 @@ __all__ = [
     "reply",
     "score_response",
     "solve_all",
+    "solve_many",
     "truth",
     "winning_drops",
 ]
 
-_OF_THE_SOLVER = {"Solution", "Solver", "distance", "solve_all"}
+_SOLVER_NAMES = {
+    "Solution": "batch",
+    "Solutions": "batch",
+    "Solver": "solver",
+    "distance": "solver",
+    "parse_moves": "move_lists",
+    "solve_all": "batch",
+    "solve_many": "batch",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """The solver's names, on first use: numba takes half a second to import, and scoring replies needs none of it."""
-    if name not in _OF_THE_SOLVER:
+    """Import the solver's names on first use: numba takes half a second to import, and scoring replies needs none."""
+    if name not in _SOLVER_NAMES:
         raise AttributeError(f"module 'connect4' has no attribute {name!r}")
-    from connect4.search import solver
+    from importlib import import_module
 
-    return getattr(solver, name)
+    return getattr(import_module(f"connect4.search.{_SOLVER_NAMES[name]}"), name)

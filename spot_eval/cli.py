@@ -32,6 +32,7 @@ from spot_eval.commands import (
 )
 from spot_eval.commands.common import examples, say, verb
 from spot_eval.core.errors import Interrupted, UserError
+from spot_eval.core.streams import prepare_streams
 
 app = typer.Typer(
     help="Did this checkpoint get better without forgetting?",
@@ -77,10 +78,14 @@ def _root(
 def main() -> None:
     """Run the command line. Bad input becomes one sentence and an exit code; a crash stays a crash."""
     signal.signal(signal.SIGINT, _interrupt)
+    prepare_streams()
     # torch's threads spin while they wait for each other; on a busy machine that costs more than half of its speed
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except UserError as problem:
         say(f"error: {problem}")
         sys.exit(problem.exit_code)

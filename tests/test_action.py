@@ -36,6 +36,8 @@ def test_its_script_sets_outputs_and_the_jobs_fate(tmp_path: Path, lost: int | N
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     (tmp_path / "gate.toml").write_text("margin = 0.04\n")
+    for name in ("yaml", "typer", "json", "trainer", "sitecustomize"):  # a pull request can bring any of them
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write({name!r})\n")
     inputs = {
         "RUN": "my run" if lost is not None else "nowhere", "BASELINE": "base", "POLICY": "gate.toml", "OUT": "out",
         "GITHUB_OUTPUT": str(tmp_path / "outputs"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
@@ -48,3 +50,11 @@ def test_its_script_sets_outputs_and_the_jobs_fate(tmp_path: Path, lost: int | N
     assert done.returncode == code, done.stderr
     assert (tmp_path / "outputs").read_text() == f"exit-code={code}\nverdict={verdict}\n"
     assert (tmp_path / "summary.md").exists() == bool(verdict)
+    assert not (tmp_path / "ran").exists(), "a module of the workspace was run"
+
+
+def test_no_step_runs_python_with_the_workspace_on_its_path() -> None:
+    lines = [line for step in ACTION["runs"]["steps"] for line in step.get("run", "").splitlines()]
+    starts = [line for line in lines if "python" in line]
+    assert len(starts) == 3
+    assert all("python -P " in line for line in starts)

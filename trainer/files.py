@@ -27,19 +27,23 @@ def writing(path: Path, kept: str = "") -> Iterator[None]:
         raise TrainError(f"cannot write {path}: {reason}; make room, or choose another place{kept}") from problem
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a file to write; afterwards it takes the place of `path` at once, or is removed if something failed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any) -> None:
-    """`value` as JSON, replaced at once."""
-    with writing(path):
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump(value, file, indent=2, ensure_ascii=False)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    """Write `value` as JSON, whole or not at all."""
+    with writing(path), replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -61,6 +65,22 @@ def publish(part: Path, final: Path) -> None:
     if final.exists():
         shutil.rmtree(final)
     os.replace(part, final)
+
+
+def check_shards(path: Path) -> None:
+    """Raise TrainError if the index of a checkpoint names a shard that is not safetensors in the same folder.
+
+    Libraries would load such a shard as a pickle, which can run code.
+    """
+    index = path / "model.safetensors.index.json"
+    if not index.is_file():
+        return
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise TrainError(f"{index} is not a safetensors index: it has no `weight_map` from weights to files")
+    for name in sorted(set(names.values())):
+        if not name.endswith(".safetensors") or Path(name).name != name:
+            raise TrainError(f"{index} names {name!r}; every shard must be a .safetensors file in the same folder")
 
 
 def digest_of_weights(path: Path) -> str:

@@ -24,6 +24,12 @@ class Lora:
     rank: int = 16
     alpha: float = 32.0
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.rank, int) or isinstance(self.rank, bool) or self.rank < 1:
+            raise TrainError(f"lora: rank is {self.rank!r}; expected a whole number of at least 1")
+        if not _is_finite(self.alpha) or self.alpha <= 0:
+            raise TrainError(f"lora: alpha is {self.alpha!r}; expected a number above 0")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -58,6 +64,14 @@ class Settings:
     chat: bool = True
 
     def __post_init__(self) -> None:
+        for name in ("beta", "learning_rate", "warmup", "weight_decay", "eps", "clip", "epochs"):
+            if not _is_finite(getattr(self, name)):
+                raise TrainError(f"{name} is {getattr(self, name)!r}; expected a finite number")
+        for name in ("weight_decay", "eps"):
+            if getattr(self, name) < 0:
+                raise TrainError(f"{name} is {getattr(self, name)}; expected 0 or more")
+        if len(self.betas) != 2 or not all(_is_finite(each) and 0 <= each < 1 for each in self.betas):
+            raise TrainError(f"betas is {self.betas!r}; expected two numbers from 0 to below 1")
         for name in ("beta", "learning_rate", "clip", "epochs", "batch_size", "max_tokens", "token_budget"):
             if not getattr(self, name) > 0:
                 raise TrainError(f"{name} is {getattr(self, name)}; expected a number above 0")
@@ -77,6 +91,10 @@ class Settings:
     def record(self) -> dict[str, Any]:
         """For a JSON file."""
         return asdict(self)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 SCALES = ("8b", "miniature")

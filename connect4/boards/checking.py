@@ -1,6 +1,6 @@
-"""Is a file of boards what it claims to be? Every label worked out again, every board reached by a game.
+"""Check a file of boards: compute every label again, and reach every board by a game.
 
-A board that is none stops the reading (`sets`); what is found here is listed whole, with the line it stands in.
+A line that is not a board stops the reading (`set_files`). All problems found here are listed, with their lines.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Advance = Callable[[int], None]
 
 @dataclass
 class Report:
-    """What a check found. `problems` make the set unfit to be scored with; `remarks` are for the reader."""
+    """The result of a check. `problems` make the set unfit to be scored with; `remarks` are for the reader."""
 
     boards: int
     level: int
@@ -39,7 +39,7 @@ class Report:
 
 
 def check_set(path: Path, advance: Advance = lambda count: None) -> Report:
-    """Reads the set at `path` and its manifest, if it has one. `advance(k)` is told when k more boards are done.
+    """Read the set at `path` and its manifest, if it has one. `advance(k)` is called when k more boards are done.
 
     Raises SetError for a file that cannot be read as boards.
     """
@@ -80,7 +80,7 @@ def check_set(path: Path, advance: Advance = lambda count: None) -> Report:
 
 
 def _truths(items: list[Item], level: int, advance: Advance) -> Iterator[Truth]:
-    """The right answer of each; level 3 on all cores."""
+    """Yield the right answer of each; level 3 on all cores."""
     if level == 3:
         from connect4.task.labels import forced_all
 
@@ -92,7 +92,7 @@ def _truths(items: list[Item], level: int, advance: Advance) -> Iterator[Truth]:
 
 
 def _wrong(item: Item, found: dict[str, Any]) -> list[str]:
-    """What is not true in one row."""
+    """Return the problems of one row."""
     wrong = []
     if item.known is None:
         wrong.append("field 'answer' is missing")
@@ -121,7 +121,7 @@ def _other_game(moves: Any, board: Position) -> list[str]:
 
 
 def _repeats(items: list[Item]) -> tuple[list[str], list[str]]:
-    """Lines that repeat an earlier board, and lines that show one in the mirror."""
+    """Return a problem for each line that repeats an earlier board, and for each that mirrors one."""
     first: dict[Any, Item] = {}
     doubles: list[str] = []
     mirrored: list[str] = []
@@ -150,7 +150,7 @@ def _against(
     classes: list[tuple[str, int]],
     guessing: dict[str, Scores],
 ) -> list[str]:
-    """Where the manifest says something else than the file."""
+    """Return a problem for each value of the manifest that differs from the file."""
     true = {
         "sha256": hashlib.sha256(content).hexdigest(),
         "boards": len(items),

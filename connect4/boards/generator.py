@@ -1,9 +1,9 @@
-"""Boards nobody has seen, of every kind in fixed shares, with exact labels; the same seed gives the same boards.
+"""Generate new boards, of every kind in fixed shares, with exact labels; the same seed gives the same boards.
 
     boards = generate_boards(500, seed=7)
     boards[0].row(0)  # {"id": 0, "level": 1, "moves": "4453…", "state": "(5,0):_ …", "answer": [[[0, 3]], []], …}
 
-Random play-outs come in numbered batches; a board is taken if its stratum still wants one and neither it nor its mirror
+Random play-outs come in numbered batches; a board is taken if its stratum still needs one and neither it nor its mirror
 image was seen. That depends on the walks' numbers alone, so the set does not depend on machine, cores or batch size.
 """
 
@@ -48,13 +48,13 @@ class Puzzle:
 
     @property
     def difficulty(self) -> dict[str, int]:
-        """Stones on the board, cells of the right answer, and the solver's nodes where it was asked."""
+        """Return the stones on the board, the cells of the right answer, and at level 3 the solver's nodes."""
         labels = sum(len(part) for name, part in self.truth.items() if name != "result")
         cost = {} if self.nodes is None else {"nodes": self.nodes}
         return {"plies": self.position.ply, "labels": labels, **cost}
 
     def row(self, number: int) -> dict[str, Any]:
-        """The board as a line of a set's file."""
+        """Return the board as a line of a set's file."""
         return {
             "id": number,
             "level": self.level,
@@ -81,16 +81,16 @@ def generate_boards(
     exclude: Iterable[Position] = (),
     advance: Advance = lambda count: None,
 ) -> list[Puzzle]:
-    """`n` boards of `level`, no two of them or of `exclude` equal up to a mirror, in random order.
+    """Return `n` boards of `level`, no two of them or of `exclude` equal up to a mirror, in random order.
 
-    Shares are those of `strata`; where a band of plies has no board of a class, another band gives it, and where a
-    class has none at all, the others. `advance(k)` is told when k more boards are found. Raises ValueError for a level
-    or number there is not, TooFewBoardsError where the game does not have so many boards.
+    Shares are those of `strata`; if a band of plies has no board of a class, another band gives it, and if a class has
+    none at all, other classes do. `advance(k)` is called when k more boards are found. Raises ValueError for an unknown
+    level or a number below 1, and TooFewBoardsError if the game does not have so many boards.
     """
     if level not in LEVELS:
         raise ValueError(f"there is no level {level}; levels are {', '.join(map(str, LEVELS))}")
     if n < 1:
-        raise ValueError(f"{n} boards are none; ask for 1 or more")
+        raise ValueError(f"{n} boards were asked for; ask for 1 or more")
     ranges = bands(game, level)
     filling = _Filling(quotas(n, level, len(ranges)), _keys_of(exclude, game), advance)
     band_of = {ply: band for band, (low, high) in enumerate(ranges) for ply in range(low, high + 1)}
@@ -102,9 +102,9 @@ def generate_boards(
 def generate_like(
     boards: Sequence[Position], seed: int, *, exclude: Iterable[Position] = (), advance: Advance = lambda count: None
 ) -> list[Puzzle]:
-    """A twin for each board, in the same order: a fresh board with as many stones and the same class at level 1.
+    """Return a twin for each board, in the same order: a new board with as many stones and the same class at level 1.
 
-    None is one of `boards`, of `exclude` or of each other, mirrored or not. Raises TooFewBoardsError where a board has
+    None is one of `boards`, of `exclude` or of each other, mirrored or not. Raises TooFewBoardsError if a board has
     no twin left.
     """
     game = boards[0].game
@@ -131,11 +131,11 @@ class _Filling:
     idle: int = 0  # walks since a board was taken
 
     def wants(self, stratum: Stratum, key: int) -> bool:
-        """Whether this board would go into the set."""
+        """Return True if this board would go into the set."""
         return bool(self.quota.get(stratum)) and key not in self.seen
 
     def take(self, stratum: Stratum, key: int, puzzle: Puzzle) -> None:
-        """Puts it there."""
+        """Put a board into the set."""
         self.seen.add(key)
         self.quota[stratum] -= 1
         self.fertile.add(stratum)
@@ -144,13 +144,13 @@ class _Filling:
         self.advance(1)
 
     def pass_on(self) -> None:
-        """What strata that gave nothing for long still want goes to their class's other bands, else to others."""
+        """Give the rest of strata that have found nothing for long to their class's other bands, else to others."""
         heirs = [stratum for stratum, wanted in self.quota.items() if not wanted and stratum in self.fertile]
         if self.strict or not heirs:
             left = ", ".join(f"{kind} at {ply}" for (kind, ply), wanted in self.quota.items() if wanted)
             raise TooFewBoardsError(
                 f"only {len(self.taken)} such boards were found: {PATIENCE:,} more games gave none that was still "
-                f"wanted ({left:.100}); ask for fewer"
+                f"needed ({left:.100}); ask for fewer"
             )
         for stratum, wanted in [item for item in self.quota.items() if item[1]]:
             near = [other for other in heirs if other[0] == stratum[0]] or heirs
@@ -174,12 +174,12 @@ class _Plan:
 
     @property
     def names(self) -> tuple[int, ...]:
-        """What names the streams of random numbers."""
+        """Return the numbers that name the streams of random numbers."""
         return self.seed, self.level, self.game.rows, self.game.columns, self.game.connect
 
 
 def _fill(filling: _Filling, plan: _Plan) -> None:
-    """Walks until every stratum has what it wants."""
+    """Take boards from random walks until every stratum is full."""
     from connect4.boards.playouts import keys, walks
 
     first = 0
@@ -194,7 +194,7 @@ def _fill(filling: _Filling, plan: _Plan) -> None:
 
 
 def _take(filling: _Filling, plan: _Plan, batch: Walks, numbers: Sequence[int]) -> None:
-    """Levels 1 and 2: the class is in the bits."""
+    """Take boards of level 1 or 2: their class follows from the bits of the walk."""
     import numpy as np
 
     kind: Callable[[int, int], str] = wins_class if plan.level == 1 else safe_class
@@ -211,7 +211,7 @@ def _take(filling: _Filling, plan: _Plan, batch: Walks, numbers: Sequence[int]) 
 
 
 def _take_solved(filling: _Filling, plan: _Plan, batch: Walks, numbers: Sequence[int]) -> None:
-    """Level 3: boards on which the player to move has no win at once, solved a few at a time until quotas are full."""
+    """Take boards of level 3, without a win at once; solve a few at a time until quotas are full."""
     from connect4.task.labels import forced_all
 
     plies, mine = batch.plies.tolist(), batch.mine.tolist()
@@ -250,5 +250,5 @@ def _position(batch: Walks, i: int, game: Game) -> Position:
 
 
 def _keys_of(boards: Iterable[Position], game: Game) -> set[int]:
-    """The keys of boards of this game; boards of another cannot be drawn anyway."""
+    """Return the keys of the boards of this game; boards of another cannot be drawn anyway."""
     return {board.canonical_key() for board in boards if board.game == game}

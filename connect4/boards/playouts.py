@@ -1,7 +1,7 @@
-"""Random play-outs in bulk: where a game stands after so many plies if nobody completes a line.
+"""Random play-outs in bulk: positions after a number of plies in which nobody completes a line.
 
-Bitboards as in `game`. Every walk has a stream of random numbers of its own (`chance.Stream(*names, walk)`), so that it
-is the same whichever batch it comes in. Knows nothing of strata and files.
+Bitboards as in `game`. Every walk has its own stream of random numbers (`random_stream.Stream(*names, walk)`), so
+that it is the same in any batch. Knows nothing of strata and files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numba import njit
 
 from connect4.boards import random_stream
 from connect4.rules.game import Game
-from connect4.search.kernels import ONE, ZERO, completing, lowest, popcount, safe_moves
+from connect4.search.bitboards import ONE, ZERO, completing, lowest, popcount, safe_moves
 
 GAMMA, FIRST, SECOND = (
     np.uint64(number) for number in (random_stream.GAMMA, random_stream.FIRST, random_stream.SECOND)
@@ -25,7 +25,7 @@ class Walks(NamedTuple):
     """A batch of walks, an array element each. A walk that came to an end before its ply has `plies` 0.
 
     `mine`, `theirs`: cells where the player to move, and the opponent, win at once; `safe`: moves after which the
-    opponent does not win at once; `moves`: columns played, counted from 0, one row a walk.
+    opponent does not win at once; `moves`: columns played, counted from 0, one row per walk.
     """
 
     mover: np.ndarray  # uint64
@@ -38,10 +38,10 @@ class Walks(NamedTuple):
 
 
 def walks(game: Game, names: tuple[int, ...], which: range, low: int, high: int, *, careful: bool) -> Walks:
-    """The walks with the numbers `which` of the streams `names`, each of `low` to `high` plies.
+    """Return the walks with the numbers `which` of the streams `names`, each of `low` to `high` plies.
 
     Moves are drawn evenly among those that complete no line; if `careful`, among those of them that do not let the
-    opponent win at once, where there are any.
+    opponent win at once, if there are any.
     """
 
     count = len(which)
@@ -69,7 +69,7 @@ def walks(game: Game, names: tuple[int, ...], which: range, low: int, high: int,
 
 @njit(cache=True)
 def mix(z):  # type: ignore[no-untyped-def]
-    """`chance.mix`."""
+    """Compute `random_stream.mix`."""
     z = (z ^ (z >> S30)) * FIRST
     z = (z ^ (z >> S27)) * SECOND
     return z ^ (z >> S31)
@@ -121,5 +121,5 @@ def _walk(  # type: ignore[no-untyped-def] # noqa: PLR0917 - numba takes no keyw
 
 
 def keys(mover: np.ndarray, stones: np.ndarray, game: Game) -> np.ndarray:
-    """`Position.canonical_key` of each: the same for a position and its mirror image, and for no others."""
+    """Compute `Position.canonical_key` of each: equal for a position and its mirror image, and for no others."""
     return np.minimum(mover + stones, game.mirrored(mover) + game.mirrored(stones))

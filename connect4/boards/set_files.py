@@ -1,12 +1,12 @@
-"""A set of boards on disk: one JSON object a line, and a manifest beside it.
+"""A set of boards on disk: one JSON object per line, and a manifest beside it.
 
     boards.jsonl           {"id": 0, "level": 1, "rows": 6, "columns": 7, "connect": 4, "moves": "4453…", "player": "O",
                             "state": "(5,0):_ …", "answer": [[[0, 3]], []], "stratum": "1/0", "difficulty": {…}}
-    boards.manifest.json   seed, generator version, strata with their counts, the file's sha256, what guesses score
+    boards.manifest.json   seed, generator version, strata with their counts, the file's sha256, scores of guesses
 
 A row needs `state` only: the published set, which has neither level nor moves, is read too. The manifest is written
-last, so where it is, the set is whole; nothing in it depends on time or place, so a seed gives the same two files
-everywhere. Reading is strict: the first line that is no board is a SetError naming line, cell and reason.
+last, so a set that has one is whole; nothing in it depends on time or place, so a seed gives the same two files
+everywhere. Reading is strict: the first line that is not a board raises SetError naming line, cell and reason.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class SetError(ValueError):
 
 @dataclass(frozen=True)
 class Item:
-    """One line of a set, read: its board, its level, its label (None where the line has none)."""
+    """A line of a set: its board, its level, its label (None if the line has none)."""
 
     line: int
     row: Mapping[str, Any]
@@ -46,12 +46,12 @@ class Item:
 
 
 def read_set(path: Path) -> list[Item]:
-    """The boards of a file, in its order. Labels are read, not verified: that is `checking`'s. Raises SetError."""
+    """Return the boards of a file, in its order. Labels are read, not verified; see `checking`. Raises SetError."""
     return list(parse_set(read_bytes(path), str(path)))
 
 
 def parse_set(content: bytes, name: str) -> Iterator[Item]:
-    """The boards in the bytes of a file called `name`."""
+    """Yield the boards in the bytes of a file called `name`."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -69,7 +69,7 @@ def parse_set(content: bytes, name: str) -> Iterator[Item]:
 
 
 def read_row(row: Mapping[str, Any], line: int = 0) -> Item:
-    """One row. Raises ValueError naming the field, and in a board the cell."""
+    """Read one row. Raises ValueError naming the field, and in a board the cell."""
     level = row.get("level", 1)
     if type(level) is not int or level not in LEVELS:
         raise ValueError(f"level {level!r} is none of {', '.join(map(str, LEVELS))}")
@@ -80,7 +80,7 @@ def read_row(row: Mapping[str, Any], line: int = 0) -> Item:
     try:
         board = Position.from_state(state, game)
     except ValueError as problem:
-        raise ValueError(f"field 'state' is no board: {problem}") from problem
+        raise ValueError(f"field 'state' is not a board: {problem}") from problem
     known = None
     if row.get("answer") is not None:
         try:
@@ -111,7 +111,7 @@ def _game(row: Mapping[str, Any]) -> Game:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's content. Raises SetError where it cannot be read."""
+    """Return a file's content. Raises SetError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as problem:
@@ -119,12 +119,12 @@ def read_bytes(path: Path) -> bytes:
 
 
 def manifest_path(path: Path) -> Path:
-    """Where the manifest of the set at `path` lies."""
+    """Return the path of the manifest of the set at `path`."""
     return path.with_suffix(".manifest.json")
 
 
 def read_manifest(path: Path) -> dict[str, Any] | None:
-    """The manifest of the set at `path`, None where there is none. Raises SetError for a broken one."""
+    """Return the manifest of the set at `path`, None if it has none. Raises SetError if the manifest is broken."""
     place = manifest_path(path)
     if not place.exists():
         return None
@@ -135,14 +135,14 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
 
 
 def refuse_existing(path: Path) -> None:
-    """Raises SetError where a set or its manifest lies at `path`: a set somebody was scored on is not overwritten."""
+    """Raise SetError if a set or its manifest exists at `path`: a set that was used for scores is not overwritten."""
     for place in (path, manifest_path(path)):
         if place.exists():
-            raise SetError(f"{place} exists already; take it away first, or name another file")
+            raise SetError(f"{place} exists already; move it away first, or name another file")
 
 
 def set_lines(boards: Iterable[Puzzle]) -> bytes:
-    """The bytes of a set's file."""
+    """Return the bytes of a set's file."""
     rows = (board.row(number) for number, board in enumerate(boards))
     return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows).encode()
 
@@ -156,7 +156,7 @@ def manifest(
     drawn: bool,
     excluded: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """What a reader must know of a set. `drawn`: nobody chose the seed; `excluded`: files kept out, with sha256."""
+    """Return the manifest of a set. `drawn`: the seed was random; `excluded`: files kept out, with sha256."""
     level, game = boards[0].level, boards[0].position.game
     ranges = bands(game, level)
     return {
@@ -177,7 +177,7 @@ def manifest(
 
 
 def strata_counts(boards: Iterable[tuple[str, int]], ranges: Sequence[tuple[int, int]]) -> dict[str, dict[str, int]]:
-    """Class of labels to band of plies ("7-12") to number of boards; plies in no band are "other"."""
+    """Return the number of boards by class and by band of plies ("7-12"); plies in no band are "other"."""
 
     def band(ply: int) -> str:
         return next((f"{low}-{high}" for low, high in ranges if low <= ply <= high), "other")
@@ -188,18 +188,19 @@ def strata_counts(boards: Iterable[tuple[str, int]], ranges: Sequence[tuple[int,
 
 
 def rounded(scores: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """To a ten-thousandth: the last bits of a sum may depend on the machine."""
+    """Round scores to a ten-thousandth: the last bits of a sum may depend on the machine."""
     return {way: {part: round(value, 4) for part, value in parts.items()} for way, parts in scores.items()}
 
 
 def write_set(path: Path, content: bytes, about: Mapping[str, Any]) -> None:
-    """Writes the set and, last, its manifest; each whole or not at all. Raises SetError where one is there already."""
+    """Write the set and, last, its manifest; each whole or not at all. Raises SetError if one exists already."""
     refuse_existing(path)
     _write(path, content)
     _write(manifest_path(path), json.dumps(about, indent=2).encode() + b"\n")
 
 
 def _write(path: Path, content: bytes) -> None:
+    path = Path(os.path.realpath(path))  # a symlink stays, and what it names is written
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         try:

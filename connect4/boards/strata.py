@@ -1,7 +1,7 @@
-"""What a set of boards is made of: classes by label, bands by ply, and how many boards of each.
+"""The composition of a set of boards: classes by label, bands by ply, and the number of boards of each.
 
 Shares are such that no constant answer gets far: at level 1 "none, none" is right on 4 % of the boards, at level 2
-"every move" on 5 % and "no move" on 5 %. Knows numbers only; where the boards come from is the generator's matter.
+"every move" on 5 % and "no move" on 5 %. Knows numbers only; the generator finds the boards.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ SHARES: Mapping[int, Mapping[str, int]] = {
 
 
 def wins_class(mine: int, theirs: int) -> str:
-    """The class at level 1 by the numbers of winning cells."""
+    """Return the class at level 1 by the numbers of winning cells."""
     return f"{min(mine, 2)}/{min(theirs, 2)}"
 
 
 def safe_class(safe: int, moves: int) -> str:
-    """The class at level 2 by the number of safe moves, of as many as there are."""
+    """Return the class at level 2 by the number of safe moves and the number of moves."""
     if safe == 0:
         return "none"
     if safe == moves:
@@ -45,7 +45,7 @@ def safe_class(safe: int, moves: int) -> str:
 
 
 def result_class(result: str, distance: int) -> str:
-    """The class at level 3 by the result and the winner's moves until then."""
+    """Return the class at level 3 by the result and the winner's moves until then."""
     if result == "win":
         return f"win in {distance}" if distance < 5 else "win in 5 or more"
     if result == "loss":
@@ -54,7 +54,7 @@ def result_class(result: str, distance: int) -> str:
 
 
 def ply_range(game: Game, level: int) -> tuple[int, int]:
-    """The fewest and the most stones on a board of a set: enough for threats, and some cells left.
+    """Return the fewest and the most stones on a board of a set: enough for threats, and some cells left.
 
     Level 3 begins later, where the exact result of a board costs milliseconds.
     """
@@ -64,7 +64,7 @@ def ply_range(game: Game, level: int) -> tuple[int, int]:
 
 
 def bands(game: Game, level: int) -> list[tuple[int, int]]:
-    """The ply range cut into bands of like width, each as (fewest, most)."""
+    """Cut the ply range into bands of similar width, each as (fewest, most)."""
     low, high = ply_range(game, level)
     count = min(BANDS, high - low + 1)
     edges = [low + (high - low + 1) * i // count for i in range(count + 1)]
@@ -72,7 +72,7 @@ def bands(game: Game, level: int) -> list[tuple[int, int]]:
 
 
 def apportioned(total: int, shares: Mapping[str, int]) -> dict[str, int]:
-    """Whole numbers that sum to `total`, by largest remainder; the earlier share wins a tie."""
+    """Return whole numbers that sum to `total`, by largest remainder; the earlier share wins a tie."""
     whole = sum(shares.values())
     counts = {name: total * share // whole for name, share in shares.items()}
     by_remainder = sorted(shares, key=lambda name: -(total * shares[name] % whole))
@@ -82,7 +82,7 @@ def apportioned(total: int, shares: Mapping[str, int]) -> dict[str, int]:
 
 
 def quotas(total: int, level: int, bands_there: int) -> dict[Stratum, int]:
-    """How many boards of each class in each band; what does not divide goes to bands in turn."""
+    """Return the number of boards of each class in each band; remainders go to the bands in turn."""
     turn = 0
     quota: dict[Stratum, int] = {}
     for name, count in apportioned(total, SHARES[level]).items():

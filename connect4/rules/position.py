@@ -1,4 +1,4 @@
-"""A position: two bitboards, read from moves or from text, and what the rules say about it.
+"""A position: two bitboards, read from moves or from text, and the rules of the game.
 
 >>> position = Position.from_moves("4453")
 >>> print(position)
@@ -11,7 +11,7 @@ __OXX__
 >>> position.player, position.ply, position.legal_moves()
 ('X', 4, [0, 1, 2, 3, 4, 5, 6])
 
-Columns count from 1 in move strings and from 0 everywhere else. The text form, one line a row with the top row
+Columns count from 1 in move strings and from 0 everywhere else. The text form, one line per row with the top row
 first, then the move list:
 
     (5,0):_ (5,1):_ ... (5,6):_
@@ -19,7 +19,7 @@ first, then the move list:
     (0,0):X (0,1):O ... (0,6):_
     Valid moves for player X: ['(1,0)', '(1,1)', ...]
 
-It knows the rules and does not search; that is the solver's.
+This module knows the rules and does not search; see `connect4.search.solver`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Position:
     """Stones of the player to move, and all stones, as bits laid out as in `connect4.rules.game`.
 
     Build one with `empty`, `from_moves`, `from_rows` or `from_state`: the latter three raise ValueError, naming the
-    cell or the move, for what no game can reach and for a game that is over. `play` may end a game.
+    cell or the move, for a board that no game can reach and for a game that is over. `play` may end a game.
     """
 
     mover: int
@@ -52,17 +52,34 @@ class Position:
 
     @classmethod
     def empty(cls, game: Game = STANDARD) -> Position:
-        """Before the first move."""
+        """Return the position before the first move."""
         return cls(0, 0, game)
 
     @classmethod
     def from_moves(cls, moves: str, game: Game = STANDARD) -> Position:
-        """After `moves`, one digit each, columns counted from 1."""
+        """Return the position after `moves`, one digit each, columns counted from 1."""
+        mover = stones = 0
+        try:
+            for lowest_cell in map(game.drops.__getitem__, moves):
+                mover ^= stones
+                stones |= stones + lowest_cell
+        except KeyError:
+            return cls._replayed(moves, game)
+        # a line, or a stone above a full column, stays there until the end, so one look finds any wrong move
+        if stones & ~game.board or game.has_line(mover) or game.has_line(mover ^ stones):
+            return cls._replayed(moves, game)
+        if stones == game.board:
+            raise ValueError(f"cell ({game.rows - 1},{game.columns - 1}): the board is full, nobody is to move")
+        return cls(mover, stones, game)
+
+    @classmethod
+    def _replayed(cls, moves: str, game: Game) -> Position:
+        """Play `moves` one at a time and raise ValueError at the first wrong one."""
         position = cls.empty(game)
         for at, symbol in enumerate(moves, 1):
             column = int(symbol) if symbol.isascii() and symbol.isdecimal() else 0
             if not 1 <= column <= game.columns:
-                raise ValueError(f"move {at}: {symbol!r} is no column; expected 1 to {game.columns}")
+                raise ValueError(f"move {at}: {symbol!r} is not a column; expected 1 to {game.columns}")
             if not position.stones + game.bottom & game.column(column - 1):
                 raise ValueError(f"move {at}: column {column} is full")
             position = position._drop(column - 1)
@@ -73,7 +90,7 @@ class Position:
 
     @classmethod
     def from_rows(cls, rows: Sequence[str], game: Game = STANDARD) -> Position:
-        """Drawn by one string of X, O and _ a row, the top row first, as one sees it."""
+        """Read one string of X, O and _ per row, the top row first."""
         if len(rows) != game.rows:
             raise ValueError(f"a board has {game.rows} rows, found {len(rows)}")
         owners = {"X": 0, "O": 0, EMPTY: 0}
@@ -96,7 +113,7 @@ class Position:
 
     @classmethod
     def from_state(cls, text: str, game: Game = STANDARD) -> Position:
-        """What a state text shows; its move list and player, where given, must be the true ones."""
+        """Read a state text; if it gives the move list and the player, they must be right."""
         found: dict[Cell, str] = {}
         for row, column, symbol in _CELL.findall(text):
             cell = int(row), int(column)
@@ -124,26 +141,26 @@ class Position:
 
     @property
     def ply(self) -> int:
-        """How many stones lie on the board."""
+        """Return the number of stones on the board."""
         return self.stones.bit_count()
 
     @property
     def player(self) -> str:
-        """Who is to move; X begins."""
+        """Return the player to move; X begins."""
         return "XO"[self.ply % 2]
 
     @property
     def opponent(self) -> str:
-        """Who is not."""
+        """Return the player who is not to move."""
         return "OX"[self.ply % 2]
 
     def stones_of(self, player: str) -> int:
-        """The stones of X or of O, as bits."""
+        """Return the stones of X or of O, as bits."""
         return self.mover if player == self.player else self.mover ^ self.stones
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """`cells[row][column]` is "X", "O" or "_"."""
+        """Return the board as strings: `cells[row][column]` is "X", "O" or "_"."""
         x, o, game = self.stones_of("X"), self.stones_of("O"), self.game
 
         def symbol(cell: Cell) -> str:
@@ -153,15 +170,15 @@ class Position:
         return tuple("".join(symbol((r, c)) for c in range(game.columns)) for r in range(game.rows))
 
     def landing_cells(self) -> list[Cell]:
-        """The cells a stone can be dropped to, by column; none once the game is over."""
+        """Return the cells a stone can be dropped to, by column; none once the game is over."""
         return [] if self.winner() else list(self.game.cells_of(self.game.landing(self.stones)))
 
     def legal_moves(self) -> list[int]:
-        """The columns a stone can be dropped into; none once the game is over."""
+        """Return the columns a stone can be dropped into; none once the game is over."""
         return [column for _, column in self.landing_cells()]
 
     def play(self, column: int) -> Position:
-        """After the player to move drops a stone into `column`; ValueError where that is not legal."""
+        """Return the position after a stone dropped into `column`. Raises ValueError if that is not legal."""
         if not 0 <= column < self.game.columns:
             raise ValueError(f"column {column} does not exist; columns are 0 to {self.game.columns - 1}")
         if self.winner():
@@ -171,35 +188,35 @@ class Position:
         return self._drop(column)
 
     def mirror(self) -> Position:
-        """With columns from right to left."""
+        """Return the position with the columns from right to left."""
         return Position(self.game.mirrored(self.mover), self.game.mirrored(self.stones), self.game)
 
     def key(self) -> int:
-        """A number below 2**64 that no other position of this game has.
+        """Return a number below 2**64 that no other position of this game has.
 
         The mover's stones plus all stones: in a column of h stones the sum lies between 2**h - 1 and 2**(h+1) - 2.
         """
         return self.mover + self.stones
 
     def canonical_key(self) -> int:
-        """The smaller of its own and its mirror image's `key`: equal for these two, and for no others."""
+        """Return the smaller of its own and its mirror image's `key`: equal for these two, and for no others."""
         return min(self.key(), self.mirror().key())
 
     def winner(self) -> str | None:
-        """Who has a line of `game.connect`; None if nobody."""
+        """Return the player who has a line of `game.connect`; None if nobody has."""
         for player in (self.opponent, self.player):
             stones = self.stones_of(player)
-            if self.game.completing(stones) & stones:
+            if self.game.has_line(stones):
                 return player
         return None
 
     def grid(self) -> str:
-        """Every cell with its coordinates, the top row first."""
+        """Return every cell with its coordinates, the top row first."""
         lines = (" ".join(f"({r},{c}):{symbol}" for c, symbol in enumerate(row)) for r, row in enumerate(self.cells))
         return "\n".join(reversed(list(lines)))
 
     def to_state(self) -> str:
-        """The text form `from_state` reads."""
+        """Return the text form that `from_state` reads."""
         moves = [f"({r},{c})" for r, c in self.landing_cells()]
         return f"{self.grid()}\nValid moves for player {self.player}: {moves}\n"
 
@@ -216,9 +233,8 @@ class Position:
 
     def _check(self) -> None:
         game = self.game
-        for r, c in game.cells_of(self.stones):
-            if r and not self.stones & game.bit((r - 1, c)):
-                raise ValueError(f"cell ({r},{c}): the stone floats, cell ({r - 1},{c}) below it is empty")
+        for r, c in game.cells_of((self.stones & ~game.bottom) >> 1 & ~self.stones):
+            raise ValueError(f"cell ({r + 1},{c}): the stone floats, cell ({r},{c}) below it is empty")
         if winner := self.winner():
             stones = self.stones_of(winner)
             r, c = min(game.cells_of(game.completing(stones) & stones))
@@ -228,7 +244,7 @@ class Position:
 
 
 def read_position(text: str, game: Game = STANDARD) -> Position:
-    """A position as people write it: moves, a state text, or rows of X, O and _ from the top, joined by / or lines.
+    """Read a position as people write it: moves, a state text, or rows of X, O and _ from the top (by / or line).
 
     Raises ValueError as the constructors of `Position` do.
     """
@@ -241,7 +257,7 @@ def read_position(text: str, game: Game = STANDARD) -> Position:
 
 
 def immediate_wins(position: Position) -> tuple[frozenset[Cell], frozenset[Cell]]:
-    """The landing cells where the player to move wins at once, and those where the opponent would."""
+    """Return the landing cells that win at once for the player to move, and those that would for the opponent."""
     if position.winner():
         return frozenset(), frozenset()
     mine, theirs = winning_drops(position.mover, position.stones, position.game)

@@ -1,4 +1,4 @@
-"""A game that leads to a board, or the proof that none does: stones in the right numbers are not enough.
+"""Find a game that leads to a board, or prove that none does: stones in the right numbers are not enough.
 
     a_game(Position.from_rows(["_______"] * 4 + ["XXXXXXX", "OOOOOOO"]))  # None: X began, and could not have
 
@@ -11,7 +11,7 @@ from connect4.rules.position import Position
 
 
 def a_game(board: Position) -> str | None:
-    """Columns, counted from 1, of one game that ends in `board`; None if there is none.
+    """Return the columns, counted from 1, of a game that ends in `board`; None if there is none.
 
     Any part of a board without a winning line has none either, so only the turns matter. Visits each way of having
     filled the columns at most once: some milliseconds for what a real game left, at worst a few seconds.

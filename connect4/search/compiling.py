@@ -1,4 +1,4 @@
-"""Numba compiles on first use and keeps the result on disk: who waits for it should be told.
+"""Tell the user when numba compiles. It does so on first use, takes seconds, and keeps the result on disk.
 
 with on_compile(lambda: print("compiling, once")):
     generate_boards(500, seed=7)
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def on_compile(call: Callable[[], object]) -> Iterator[None]:
-    """Calls `call` when numba begins to compile inside the block; once, however much it compiles."""
+    """Call `call` when numba begins to compile inside the block; once, however much it compiles."""
     from numba.core import event
 
     class Once(event.Listener):

@@ -2,8 +2,12 @@
 
 It answers "what is the score of this position, if it lies between lo and hi?" by null-window searches that cut the
 interval. A search is negamax over an explicit stack, not recursion, so that it can stop after a number of nodes and go
-on later: Python stays free to hear Ctrl-C. What keeps it small:
+on later: Python can still react to Ctrl-C. These ideas keep it small:
 
+- **The schedule.** The interval is first clamped to what can still be won at all. Searches near its ends are shallow,
+  since only quick wins can answer them, so it is cut from both ends, `STEP` scores at a time, while a pair of these
+  searches visits at most `PAIR_NODES` nodes. After that comes the question who wins, and then scores near zero first,
+  since most games are won late.
 - Only moves that do not lose at once are searched (threats are found by `Game.completing`), and a move after which
   the opponent has no such move ends the search of its node.
 - **The follow-up bound.** Let M be to move and F the opponent. F can answer in the column M has just used, and from
@@ -13,8 +17,10 @@ on later: Python stays free to hear Ctrl-C. What keeps it small:
   closed to M and need not be answered: when all others are full M must play there, and loses. If no column is closed,
   F still wins where the cells that F gets for certain complete a line.
 - Moves are tried by the number of cells they make winning, then from the middle outwards.
-- A transposition table holds both bounds of a position, in buckets of two: the one that cost more work to find, and
-  the latest. Its keys are exact. Children are looked up before they are searched.
+- A table (`connect4.search.table`) holds both bounds of a position: of each bucket the one that cost more work to
+  find, and the latest. Children are looked up before they are searched; the last plies are searched without it. The
+  short searches at the ends have a small table, which stays in the caches next to a core; the long ones in the middle
+  have the large one, whose buckets are fetched from memory while the node that leads to them is still worked out.
 
 Every uint64 meets only uint64 here: numba makes a float64 of a mixture with int64.
 """
@@ -26,26 +32,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from zlib import crc32
 
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
 from connect4.rules.game import Game
+from connect4.search.bitboards import ONE, ZERO, completing, has_line, lowest, popcount, safe_moves, won_at
+from connect4.search.table import BOUND, LO_AT, OFFSET, cleared, keep, lookup, prefetch
 
-ZERO, ONE = np.uint64(0), np.uint64(1)
-
-# A table entry: tag | work (6 bits) | lo + 63 (7 bits) | hi + 63 (7 bits); 0 is empty, since hi + 63 is never 0.
-TAG_AT, WORK_AT, LO_AT = np.uint64(20), np.uint64(14), np.uint64(7)
-BOUND, WORK = np.uint64(127), np.uint64(63)
-OFFSET = 63
-VALUE_BITS = 20
+# A row of `searches`, int64: the interval, narrowed until both ends are the answer; the nodes it took; its kind.
+R_LO, R_HI, R_NODES, R_KIND = range(4)
+ROW_WORDS = 4
+CARRY, FRESH, REPLY = range(3)
+"""Kinds: use the table as it is; clear it first; the interval is (-s, 1 - s), s the score of the last row not REPLY."""
+OVER = -1
+"""R_NODES of a position that somebody has won."""
 
 # What `advance` keeps between two calls, in an int64 array ...
-LO, HI, ALPHA, DEPTH, NODES = range(5)
-STATE_WORDS = 5
-BEGIN, OVER = -1, -2  # DEPTH before the first call; after it, if the game is won already
+AT, LAST, GENERATION, SMALL_GENERATION, LO, HI, ALPHA, DEPTH, NODES, SIDE, PAIR, LONG = range(12)
+STATE_WORDS = 12
+BEGIN, BETWEEN = -1, -2  # DEPTH before a row is begun, and between two searches of a row
 # ... and at the head of its uint64 array, before the frames of the stack: the node to enter next.
 OWN, STONES, THREATS = range(3)
 HEAD = 3
@@ -54,139 +62,41 @@ HEAD = 3
 F_OWN, F_STONES, F_LEFT, F_HASH, F_HI, F_LO, F_BEST, F_NODES, F_MOVES = range(9)
 MOVE_WORDS = 3
 
+STEP = 3  # scores cut from an end of the interval at a time
+PAIR_NODES = 1000  # the most nodes of a pair of searches at the ends, after which the ends are left
+SHORT_NODES = 4000  # nodes of a position that use the small table; the search goes on with the large one
+HIGH, LOW, MIDDLE = range(3)  # SIDE: which part of the interval is asked next
+
 CHILD_LOOKUP = 12  # children are looked up while at least so many cells are free
+TABLE_FREE = 8  # with fewer free cells a node costs less than looking it up
 MIRROR_PLIES = 12  # before this ply a position and its mirror image share an entry; later they rarely meet
 
 
 def stack_words(game: Game) -> int:
-    """The length of the uint64 array `advance` works in."""
+    """Return the length of the uint64 array that `advance` works in."""
     return HEAD + (game.size + 1) * (F_MOVES + MOVE_WORDS * game.columns)
 
 
-def least_table_bits(game: Game) -> int:
-    """The smallest table whose entries hold what its index leaves of a key."""
-    return max(10, game.columns * game.height + 1 + VALUE_BITS - 64)
-
-
-@intrinsic
-def popcount(typing: Any, bits: Any) -> Any:
-    """How many bits of a uint64 are set: one instruction."""
-    return types.int64(types.uint64), lambda context, builder, signature, args: builder.ctpop(args[0])
-
-
-@njit
-def lines_along(stones, step, connect):
-    """Cells in a line of `connect` along one direction whose other cells are all among `stones`."""
-    found = ZERO
-    for gap in range(connect):
-        line = ~ZERO
-        for at in range(1, gap + 1):
-            line &= stones << np.uint64(at * step)
-        for at in range(1, connect - gap):
-            line &= stones >> np.uint64(at * step)
-        found |= line
-    return found
-
-
-@njit
-def completing(stones, height, connect):
-    """`Game.completing`, with bits outside of the board and, in a column, only the cell above: there are no others."""
-    column = stones << ONE
-    for at in range(2, connect):
-        column &= stones << np.uint64(at)
-    return (
-        column
-        | lines_along(stones, height - 1, connect)
-        | lines_along(stones, height, connect)
-        | lines_along(stones, height + 1, connect)
-    )
-
-
-@njit
-def run(cells, step, connect):
-    """Where `connect` cells begin that lie one after the other along one direction."""
-    for at in range(1, connect):
-        if at == 1:
-            starts = cells & (cells >> np.uint64(step))
-        else:
-            starts &= cells >> np.uint64(at * step)
-    return starts
-
-
-@njit
-def has_line(cells, height, connect):
-    """Whether `cells` hold a line."""
-    return (
-        run(cells, 1, connect)
-        | run(cells, height - 1, connect)
-        | run(cells, height, connect)
-        | run(cells, height + 1, connect)
-    ) != ZERO
-
-
-@njit
-def won_at(ply, size):
-    """`Game.won_at`."""
-    return (size + 1) // 2 - ply // 2
-
-
-@njit
-def safe_moves(landing, threats):
-    """Moves after which the opponent, who wins on `threats`, does not win at once."""
-    moves = landing & ~(threats >> ONE)
-    at_once = landing & threats
-    if at_once:
-        moves &= at_once
-        if at_once & (at_once - ONE):
-            moves = ZERO
-    return moves
-
-
-@njit
-def lowest(bits):
-    """The lowest bit that is set."""
-    return bits & (~bits + ONE)
-
-
-@njit
-def lookup(table, slot, tag):
-    """The entry of a tag, or 0."""
-    entry = table[slot]
-    if entry >> TAG_AT == tag:
-        return entry
-    entry = table[slot + 1]
-    if entry >> TAG_AT == tag:
-        return entry
-    return ZERO
-
-
-@njit
-def keep(table, slot, tag, lo, hi, work):
-    """Write an entry: over its own or a cheaper one, which moves to the second place, else to the second place."""
-    effort = 0
-    while work > 1:
-        work >>= 1
-        effort += 1
-    entry = (tag << TAG_AT) | (np.uint64(effort) << WORK_AT) | (np.uint64(lo + OFFSET) << LO_AT)
-    entry |= np.uint64(hi + OFFSET)
-    first = table[slot]
-    if first >> TAG_AT == tag:
-        table[slot] = entry
-    elif np.int64((first >> WORK_AT) & WORK) <= effort:
-        table[slot + 1] = first
-        table[slot] = entry
-    else:
-        table[slot + 1] = entry
+def _digest_of_helpers() -> int:
+    """Return a checksum of the modules whose functions numba compiles into the search."""
+    folder = Path(__file__).parent
+    return crc32(b"".join((folder / name).read_bytes() for name in ("bitboards.py", "table.py")))
 
 
 @lru_cache
 def search_for(game: Game) -> Callable[..., bool]:
-    """The compiled search of a game: `advance(state, stack, table, own, stones, budget)`.
+    """Return the compiled search of a game: `advance(state, stack, small, large, positions, searches, budget)`.
 
-    `own`, `stones`: the position, uint64. `state`: int64, STATE_WORDS long, with the interval in [LO, HI], NODES 0 and
-    DEPTH BEGIN before the first call. `stack`: uint64, `stack_words` long. `table`: uint64, a power of two long, at
-    least 2**least_table_bits. Works for about `budget` nodes; true once state[LO] == state[HI] is the score, or its
-    nearest bound where the score lies outside of the interval, or DEPTH is OVER: somebody has won, no score.
+    It works for about `budget` nodes and returns True once all rows are done. Call it again until then.
+
+    Args of `advance`:
+        state: int64, STATE_WORDS long, with AT 0 and DEPTH BEGIN before the first call.
+        stack: uint64, `stack_words` long.
+        small, large: the tables, uint64, each a power of two long, at least 2**least_table_bits.
+        positions: uint64, [n, 2]: stones of the player to move, and all stones.
+        searches: int64, [n, ROW_WORDS]: the interval and kind of each; its ends become the score, or the end of the
+            interval that lies nearest to it, and R_NODES the number of nodes.
+        budget: the number of nodes after which to pause, 1 or more.
     """
     height, columns, connect, size = game.height, game.columns, game.connect, game.size
     bottom, board = np.uint64(game.bottom), np.uint64(game.board)
@@ -199,10 +109,14 @@ def search_for(game: Game) -> Callable[..., bool]:
     from_middle = sorted(range(columns), key=lambda column: abs(2 * column - (columns - 1)))
     in_order = tuple(np.uint64(game.column(column)) for column in from_middle)
     frame_words = F_MOVES + MOVE_WORDS * columns
-    child_lookup, mirror_plies = CHILD_LOOKUP, MIRROR_PLIES
+    child_lookup, mirror_plies, table_free = CHILD_LOOKUP, MIRROR_PLIES, TABLE_FREE
+    step, pair_nodes, short_nodes = STEP, PAIR_NODES, SHORT_NODES
+    helpers = _digest_of_helpers()
 
     @njit(error_model="numpy", nogil=True, cache=True)
-    def advance(state, stack, table, own, stones, budget):
+    def advance(state, stack, small, large, positions, searches, budget):
+        helpers  # noqa: B018 - numba's cache notices a change of this file, and of the values used here: this is one
+
         def hashed(key, ply):
             if ply < mirror_plies:
                 mirror = ZERO
@@ -212,46 +126,89 @@ def search_for(game: Game) -> Callable[..., bool]:
                 key = min(key, mirror)
             return (key * spread) & all_bits
 
-        index_bits = popcount(np.uint64(len(table) // 2 - 1))
-        shift = np.uint64(width - index_bits)
+        small_shift = np.uint64(width - popcount(np.uint64(len(small) // 2 - 1)))
+        large_shift = np.uint64(width - popcount(np.uint64(len(large) // 2 - 1)))
+        row, last, lo0, hi0, alpha0 = state[AT], state[LAST], state[LO], state[HI], state[ALPHA]
+        depth, nodes, side, pair, long = state[DEPTH], state[NODES], state[SIDE], state[PAIR], state[LONG]
+        table, shift = small, small_shift
+        stamp = np.uint64(state[SMALL_GENERATION]) << shift  # added to every tag
+        if long:
+            table, shift = large, large_shift
+            stamp = np.uint64(state[GENERATION]) << shift
         tag_bits = (ONE << shift) - ONE
-        ply0 = popcount(stones)
-        lo0, hi0, alpha0, depth, nodes = state[LO], state[HI], state[ALPHA], state[DEPTH], state[NODES]
-        threats = stack[THREATS]
-        root_own, root_stones = own, stones
-        if depth >= 0:
-            own, stones = stack[OWN], stack[STONES]
-        elif has_line(own, height, connect) or has_line(own ^ stones, height, connect):
-            state[DEPTH] = OVER
-            return True
-        elif lo0 < hi0:
-            landing = (stones + bottom) & board
-            at_once = completing(own, height, connect) & landing
-            if at_once or not landing:
-                value = won_at(ply0, size) if at_once else 0
-                lo0 = hi0 = min(max(value, lo0), hi0)
+        own, stones, threats = stack[OWN], stack[STONES], stack[THREATS]
+        root_own = root_stones = ZERO
+        if row < len(positions):
+            root_own, root_stones = positions[row, 0], positions[row, 1]
+        ply0 = popcount(root_stones)
         limit = nodes + budget
         value = 0
         while True:
-            if depth < 0:  # begin the next search, or stop
-                if lo0 >= hi0:
-                    state[LO], state[HI], state[NODES] = lo0, hi0, nodes
+            if nodes >= limit and row < len(positions):
+                stack[OWN], stack[STONES], stack[THREATS] = own, stones, threats
+                state[AT], state[LAST], state[LO], state[HI], state[ALPHA] = row, last, lo0, hi0, alpha0
+                state[DEPTH], state[NODES], state[SIDE], state[PAIR], state[LONG] = depth, nodes, side, pair, long
+                return False
+            if depth == BETWEEN and lo0 >= hi0:  # a row is done
+                searches[row, R_LO] = searches[row, R_HI] = lo0
+                searches[row, R_NODES] = nodes
+                if searches[row, R_KIND] != REPLY:
+                    last = lo0
+                row += 1
+                limit -= max(nodes, 0) + 1
+                nodes, depth = 0, BEGIN
+            if depth == BEGIN:  # begin a row
+                if row == len(positions):
+                    state[AT], state[LAST], state[DEPTH], state[NODES] = 0, last, BEGIN, 0
                     return True
-                # who wins is the cheapest question; then scores near zero, since most games are won late
-                alpha0 = 0
-                if lo0 >= 0:
+                root_own, root_stones = positions[row, 0], positions[row, 1]
+                ply0, depth, side, pair = popcount(root_stones), BETWEEN, HIGH, 0
+                lo0, hi0 = searches[row, R_LO], searches[row, R_HI]
+                if searches[row, R_KIND] == REPLY:
+                    lo0, hi0 = -last, 1 - last
+                elif searches[row, R_KIND] == FRESH:
+                    cleared(small, small_shift, state, SMALL_GENERATION)
+                    cleared(large, large_shift, state, GENERATION)
+                if searches[row, R_KIND] != REPLY:
+                    long, table, shift, tag_bits = 0, small, small_shift, (ONE << small_shift) - ONE
+                    stamp = np.uint64(state[SMALL_GENERATION]) << shift
+                other, empty = root_own ^ root_stones, board ^ root_stones
+                landing = (root_stones + bottom) & board
+                if has_line(root_own, height, connect) or has_line(other, height, connect):
+                    lo0 = hi0 = 0
+                    nodes = OVER
+                elif not landing:
+                    lo0 = hi0 = min(max(0, lo0), hi0)
+                elif completing(root_own, height, connect) & landing:
+                    lo0 = hi0 = min(max(won_at(ply0, size), lo0), hi0)
+                else:
+                    most = won_at(ply0 + 2, size) if has_line(root_own | empty, height, connect) else 0
+                    least = -won_at(ply0 + 1, size) if has_line(other | empty, height, connect) else 0
+                    lo0, hi0 = min(max(least, lo0), hi0), max(min(most, hi0), lo0)
+                continue
+            if depth == BETWEEN:  # begin the next search of a row
+                if side == HIGH:
+                    if nodes - pair > pair_nodes:
+                        side = MIDDLE
+                    pair = nodes
+                if side == HIGH:
+                    alpha0, side = max(hi0 - step, lo0), LOW
+                elif side == LOW:
+                    alpha0, side = min(lo0 + step, hi0) - 1, HIGH
+                elif lo0 >= 0:
                     alpha0 = lo0 + (hi0 - lo0) // 4
                 elif hi0 <= 0:
                     alpha0 = hi0 - 1 - (hi0 - lo0) // 4
+                else:
+                    alpha0 = 0
                 own, stones, depth = root_own, root_stones, 0
                 threats = completing(own ^ stones, height, connect) & (board ^ stones)
-            if nodes >= limit:
-                stack[OWN], stack[STONES], stack[THREATS] = own, stones, threats
-                state[LO], state[HI], state[ALPHA], state[DEPTH], state[NODES] = lo0, hi0, alpha0, depth, nodes
-                return False
 
             # Enter a node: the player with stones `own` is to move and cannot win at once; the other wins on `threats`.
             nodes += 1
+            if nodes > short_nodes and not long:
+                long, table, shift, tag_bits = 1, large, large_shift, (ONE << large_shift) - ONE
+                stamp = np.uint64(state[GENERATION]) << shift
             alpha = -alpha0 - 1 if depth & 1 else alpha0
             ply = ply0 + depth
             base = HEAD + depth * frame_words
@@ -297,9 +254,9 @@ def search_for(game: Game) -> Callable[..., bool]:
                         if not wins:
                             value, known = bound, True
 
-            if not known:
+            if not known and ply <= size - table_free:
                 key_hash = hashed(own + stones, ply)
-                entry = lookup(table, np.int64(key_hash >> shift) * 2, key_hash & tag_bits)
+                entry = lookup(table, np.int64(key_hash >> shift) * 2, (key_hash & tag_bits) | stamp)
                 if entry:
                     hi = min(hi, np.int64(entry & BOUND) - OFFSET)
                     lo = max(lo, np.int64((entry >> LO_AT) & BOUND) - OFFSET)
@@ -310,6 +267,11 @@ def search_for(game: Game) -> Callable[..., bool]:
 
             if not known:  # sort its moves, the best last
                 count = 0
+                if long and ply < size - table_free:
+                    for place in range(columns):  # fetch the children's buckets, while their threats are worked out
+                        move = moves & in_order[place]
+                        if move:
+                            prefetch(table, np.int64(hashed(theirs + (stones | move), ply + 1) >> shift) * 2)
                 peek = ply <= size - child_lookup and moves & (moves - ONE) != ZERO
                 for place in range(columns):
                     move = moves & in_order[place]
@@ -322,7 +284,7 @@ def search_for(game: Game) -> Callable[..., bool]:
                         break
                     if peek:
                         child_hash = hashed(theirs + (stones | move), ply + 1)
-                        entry = lookup(table, np.int64(child_hash >> shift) * 2, child_hash & tag_bits)
+                        entry = lookup(table, np.int64(child_hash >> shift) * 2, (child_hash & tag_bits) | stamp)
                         if entry and OFFSET - np.int64(entry & BOUND) > alpha:
                             value, known = OFFSET - np.int64(entry & BOUND), True
                             break
@@ -358,14 +320,17 @@ def search_for(game: Game) -> Callable[..., bool]:
                         lo = max(lo, value)
                     else:
                         hi = value = min(hi, value)
-                    key_hash = stack[base + F_HASH]
-                    work = nodes - np.int64(stack[base + F_NODES]) + 1
-                    keep(table, np.int64(key_hash >> shift) * 2, key_hash & tag_bits, lo, hi, work)
+                    if ply0 + depth <= size - table_free:
+                        key_hash = stack[base + F_HASH]
+                        work = nodes - np.int64(stack[base + F_NODES]) + 1
+                        tag = (key_hash & tag_bits) | stamp
+                        keep(table, np.int64(key_hash >> shift) * 2, tag, shift, lo, hi, work)
                 if depth < 0:
                     if value > alpha0:
                         lo0 = min(value, hi0)
                     else:
                         hi0 = max(value, lo0)
+                    depth = BETWEEN
                     continue
 
             # descend to the best move left

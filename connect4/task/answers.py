@@ -1,11 +1,11 @@
-"""What is true of a board at each level: the parts of the right answer, and how they stand in a file.
+"""The right answer to a board at each level: its parts, and their form in a file.
 
     level 1  {"mine": cells, "theirs": cells}       [[[0, 3]], []]
     level 2  {"safe": cells}                        [[0, 0], [2, 3]]
     level 3  {"result": Result("win", 4), "best": cells}
                                                     {"result": "win", "in": 4, "best": [[2, 3]]}
 
-Levels 1 and 2 by plain looking, level 3 by the solver, which is loaded only for it.
+This module knows the forms only; `connect4.task.labels` finds the answers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Result(NamedTuple):
 
 
 def to_answer(level: int, known: Truth) -> Any:
-    """The right answer as JSON."""
+    """Return the right answer as JSON."""
     if level == 1:
         return [_listed(known["mine"]), _listed(known["theirs"])]
     if level == 2:
@@ -42,7 +42,7 @@ def to_answer(level: int, known: Truth) -> Any:
 
 
 def from_answer(level: int, answer: Any) -> Truth:
-    """What `to_answer` wrote. Raises ValueError, saying what was expected, where `answer` has another form."""
+    """Return the answer that `to_answer` wrote. Raises ValueError with the expected form if `answer` has another."""
     try:
         if level == 1:
             mine, theirs = answer

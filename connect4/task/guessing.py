@@ -1,4 +1,4 @@
-"""What answers score that look at no board: the same to every board, or drawn blindly. The floor under a score.
+"""Scores of answers that ignore the board: the same answer to every board, or a random one. The floor of a score.
 
     guesses(1, items)  # {"none": {"joint": 0.04, "mine": 0.24, "theirs": 0.24}, "commonest": …, "at random": …}
 
@@ -19,7 +19,7 @@ NONE: frozenset[Any] = frozenset()
 
 
 def guesses(level: int, items: Sequence[tuple[Position, Truth]]) -> dict[str, Scores]:
-    """The scores of each way of guessing, joint first, over boards of one level with their right answers.
+    """Return the scores of each way of guessing, joint first, over boards of one level with their right answers.
 
     - "none": no cell, to every question there is (levels 1 and 2).
     - "every move": all landing cells (level 2).
@@ -52,7 +52,7 @@ def _commonest(truths: Sequence[Truth]) -> Scores:
 
 
 def _chance(level: int, part: str, known: Mapping[str, Any], moves: int, results: Counter[Any]) -> float:
-    """How likely a blind draw hits one part."""
+    """Return the probability that a random answer gets one part right."""
     if part == "result":
         return results[known[part]] / sum(results.values())
     size = len(known[part])
@@ -64,7 +64,7 @@ def _chance(level: int, part: str, known: Mapping[str, Any], moves: int, results
 
 
 def _mean(scores: Iterable[Scores]) -> Scores:
-    """Parts averaged over boards, and all parts at once: they are guessed independently."""
+    """Return each part averaged over boards, and all parts at once: they are guessed independently."""
     rows = list(scores)
     joint = 0.0
     for row in rows:

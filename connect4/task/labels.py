@@ -1,4 +1,4 @@
-"""Level 3: how a game ends with best play, and the moves that lead there, by the solver.
+"""The right answer to a board: levels 1 and 2 by looking one move ahead, level 3 by the solver.
 
 forced(Position.from_moves("112233"))  # Forced({"result": Result("win", 1), "best": frozenset({(0, 3)})}, nodes=…)
 """
@@ -6,12 +6,14 @@ forced(Position.from_moves("112233"))  # Forced({"result": Result("win", 1), "be
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from connect4.rules.game import Cell
 from connect4.rules.position import Position, immediate_wins
-from connect4.search.solver import Solution, distance, solve_all
 from connect4.task.answers import Result, Truth
+
+if TYPE_CHECKING:
+    from connect4.search.batch import Solution
 
 
 class Forced(NamedTuple):
@@ -22,17 +24,21 @@ class Forced(NamedTuple):
 
 
 def forced(board: Position) -> Forced:
-    """The answer for one board."""
+    """Return the answer for one board."""
     return forced_all([board])[0]
 
 
 def forced_all(boards: Sequence[Position], advance: Callable[[int], object] | None = None) -> list[Forced]:
-    """The answer for each board, on all cores; `advance(1)` is called as each is done."""
+    """Return the answer for each board, using all cores; `advance(k)` is called when k more are done."""
+    from connect4.search.batch import solve_all
+
     solved = solve_all(boards, best=True, progress=advance)
     return [_answer(board, solution) for board, solution in zip(boards, solved, strict=True)]
 
 
 def _answer(board: Position, solved: Solution) -> Forced:
+    from connect4.search.solver import distance
+
     moves = distance(board, solved.score)
     if moves is None:
         result = Result("draw")
@@ -43,27 +49,25 @@ def _answer(board: Position, solved: Solution) -> Forced:
 
 
 def safe_cells(board: Position) -> frozenset[Cell]:
-    """The landing cells after which the opponent has no winning move; a stone that wins at once is always one."""
+    """Return the landing cells after which the opponent has no winning move; a winning stone is always safe."""
     return frozenset(cell for cell in board.landing_cells() if not immediate_wins(board.play(cell[1]))[0])
 
 
 def truth(board: Position, level: int) -> Truth:
-    """The right answer, part by part. Level 3 solves the board, which can take seconds early in a game."""
+    """Return the right answer, part by part. Level 3 solves the board, which can take seconds early in a game."""
     if level == 1:
         mine, theirs = immediate_wins(board)
         return {"mine": mine, "theirs": theirs}
     if level == 2:
         return {"safe": safe_cells(board)}
-    from connect4.task.labels import forced
-
     return forced(board).truth
 
 
 def good_moves(board: Position, level: int, known: Truth) -> frozenset[Cell] | None:
-    """The landing cells no other move beats: at level 2 those that do not lose at once, else those that are best.
+    """Return the cells no other move beats: at level 2 those that do not lose at once, else the best ones.
 
-    Best is what wins soonest, else draws, else loses latest. At level 1 that is said without a search where the board
-    says it: a win at once, or one move only that does not lose at once. None where it takes a search.
+    Best is what wins soonest, else draws, else loses latest. At level 1 they are known without a
+    search if the player wins at once, or has at most one move that does not lose at once; otherwise returns None.
     """
     landing = frozenset(board.landing_cells())
     if level == 3:

@@ -1,4 +1,4 @@
-"""What a reply says, part by part: lenient about form, exact about content.
+"""Read a reply part by part: lenient about form, exact about content.
 
 Brackets of any kind, bold, spaces and line breaks are all read; but a list must hold cells and nothing else, an empty
 list must say "none", and silence is no answer. What counts is the last time the reply gives all lists one after the
@@ -57,7 +57,7 @@ _RESULT = re.compile(
 
 @dataclass(frozen=True)
 class Answer:
-    """What a reply says. A part that is missing or cannot be read is None, and `errors` says why."""
+    """The parts of a reply. A part that is missing or cannot be read is None, and `errors` gives the reason."""
 
     parts: Mapping[str, Any]
     move: Cell | None
@@ -65,7 +65,7 @@ class Answer:
 
     @property
     def empty(self) -> bool:
-        """Whether no part at all was given."""
+        """Return True if the reply gives no part at all."""
         return all(content is None for content in self.parts.values())
 
 
@@ -83,7 +83,7 @@ def parse_response(text: str, level: int = 1, game: Game = STANDARD) -> Answer:
 
 
 def _last_answer(text: str, names: tuple[str, ...], label: re.Pattern[str], game: Game) -> dict[str, str]:
-    """What the reply says of each part it names, as text: the last whole answer, and corrections after it."""
+    """Return the text of each part the reply names: the last whole answer, and corrections after it."""
     text = text.rpartition("</think>")[2]
     labels = [] if "<think>" in text else list(label.finditer(text))
     ends = [found.start() for found in labels[1:]] + [len(text)]
@@ -107,7 +107,7 @@ def _content(part: str, said: str | None, label: str, game: Game, errors: list[s
 
 
 def _result(said: str | None, label: str, errors: list[str]) -> Result | None:
-    """`win in 4`, `loss in 2` or `draw`; None, and an error, for anything else."""
+    """Read `win in 4`, `loss in 2` or `draw`; return None and add an error for anything else."""
     if said is None:
         errors.append(f"{label}: not stated")
         return None
@@ -119,7 +119,7 @@ def _result(said: str | None, label: str, errors: list[str]) -> Result | None:
 
 
 def _cells(said: str | None, part: str, game: Game, errors: list[str]) -> frozenset[Cell] | None:
-    """The cells of one list, read from just after its label; None, and an error, where it cannot be read."""
+    """Read the cells of one list from just after its label; return None and add an error if that fails."""
     if said is None:
         errors.append(f"{part}: not stated")
         return None
@@ -145,7 +145,7 @@ def _cells(said: str | None, part: str, game: Game, errors: list[str]) -> frozen
 
 
 def _list(said: str) -> tuple[list[Cell], int, bool, int]:
-    """Read a list as far as it goes: its cells, how often it says none, if its brackets close, where it ends."""
+    """Read a list as far as it goes; return its cells, its count of "none", if its brackets close, and its end."""
     cells: list[Cell] = []
     none, depth, at = 0, 0, 0
     while token := _TOKEN.match(said, at):
@@ -161,5 +161,5 @@ def _list(said: str) -> tuple[list[Cell], int, bool, int]:
 
 
 def _new_line(said: str, at: int) -> bool:
-    """Whether a list without brackets ends here: at a line break that no bullet follows."""
+    """Return True if a list without brackets ends here: at a line break that no bullet follows."""
     return said[at] == "\n" and not re.match(r"\n\s*[-*•]\s*[\[({]", said[at:])

@@ -1,7 +1,7 @@
-"""What a model is asked about a board, at each level, and the lines its reply ends with.
+"""The prompt about a board at each level, and the lines that a reply ends with.
 
 Level 1 asks for the cells it wins with, the cells its opponent wins with, and a move; level 2 for the moves that do not
-lose at once; level 3 for the result with best play and the best moves. `reading.parse_response` reads the last lines:
+lose at once; level 3 for the result with best play and the best moves. `parsing.parse_response` reads the last lines:
 
     My winning cells: [(2,3), (0,5)]      My safe cells: [(2,3)]      Result: [win in 4]
     Opponent's winning cells: [none]                                  My best cells: [(2,3)]
@@ -75,7 +75,7 @@ _NUMBERS = {3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 
 
 
 def render(board: Position, level: int = 1) -> str:
-    """The prompt for one board."""
+    """Return the prompt for one board."""
     game = board.game
     return (_RULES + _TASKS[level]).format(
         connect=game.connect,
@@ -92,7 +92,7 @@ def render(board: Position, level: int = 1) -> str:
 
 
 def reply(level: int, known: Truth, move: Cell) -> str:
-    """The last lines of a reply that gives `known`, in exactly the form the prompt asks for."""
+    """Return the last lines of a reply that gives `known`, in exactly the form the prompt asks for."""
     lines = []
     for part, label in PARTS[level].items():
         content = f"[{known[part]}]" if part == "result" else _listed(known[part])

@@ -1,7 +1,7 @@
 """From a reply to a score: each part right or wrong, the headline is all of them right.
 
-The move is judged beside the score, not in it: whether it is legal, and whether any other move beats it. How a reply is
-read is `reading`'s matter, what is right `labels`'.
+The move is judged beside the score, not in it: whether it is legal, and whether any other move beats it. `parsing`
+reads the reply, `labels` knows the right answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Score:
     """A reply judged, fractions of 1.
 
     `joint`: every part exactly right. `parts`: each part (level 1 `mine` and `theirs`, level 2 `safe`, level 3 `result`
-    and `best`). `move_good`: no other move is better (see `labels.good_moves`); None where that would take a search.
+    and `best`). `move_good`: no other move is better (see `labels.good_moves`); None if that would take a search.
     """
 
     joint: float
@@ -31,7 +31,7 @@ class Score:
 
 
 def score_response(board: Position, text: str, level: int = 1, known: Truth | None = None) -> Score:
-    """Judge a reply to `prompt.render(board, level)`. `known` is the right answer, worked out where it is not given."""
+    """Judge a reply to `prompt.render(board, level)`. `known` is the right answer, computed if it is not given."""
     answer = parse_response(text, level, board.game)
     right = truth(board, level) if known is None else known
     parts = {part: float(answer.parts[part] == content) for part, content in right.items()}

@@ -33,7 +33,7 @@ def baseline_save(
 
     The folder can be used wherever a base run is asked for."""
     from spot_eval.runs.baseline import save_baseline
-    from spot_eval.runs.judged import read_run
+    from spot_eval.runs.finished import read_run
 
     if folder is not None:
         if out is not None:
@@ -45,3 +45,8 @@ def baseline_save(
     save_baseline(read_run(run), place)
     size = sum(file.stat().st_size for file in place.iterdir())
     say(f"{place}: {size / 1000:,.0f} kB; use it as --baseline {place}")
+    say(
+        "All candidates gated against this base share its luck. The gate's chance of a false FAIL holds on average "
+        "over base runs: an unlucky base fails more of its candidates, a lucky one fewer. A base with more repeats "
+        "than its candidates lowers that chance and its spread (docs/gate.md, The base)."
+    )

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from spot_eval.core.errors import UserError
+from spot_eval.display.messages import say
 
 OLD_SPELLINGS = {"--output": "--out", "--base": "--baseline"}
 """Option names of the version before. They still work, with a hint, and go with the next version."""
@@ -122,11 +123,6 @@ def data_files(given: list[str] | None) -> dict[str, Path]:
     return {task: Path(file) for task, file in assignments("--data", given).items()}
 
 
-def say(sentence: str) -> None:
-    """Print a message to stderr."""
-    print(f"spot-eval: {sentence}", file=sys.stderr)  # noqa: T201
-
-
 def typed(*words: Any) -> str:
     """Return a command of spot-eval with `words`, as the user can type it here: as spot-eval itself was started."""
     import shlex
@@ -149,10 +145,15 @@ def _callable(program: Path) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print a result for a script to stdout."""
+    """Print a result for a script to stdout: in ASCII if its encoding lacks a character, or the text half of one."""
     import json
 
-    print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    print(text)  # noqa: T201
 
 
 def show_board(path: Path, board: dict[str, Any], as_json: bool) -> None:
@@ -160,8 +161,7 @@ def show_board(path: Path, board: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(board)
         return
-    from rich.console import Console
-
     from spot_eval.display.scoreboard import print_scoreboard
+    from spot_eval.display.terminal import Terminal
 
-    print_scoreboard(board, Console(), notes=[f"records: {path}"])
+    print_scoreboard(board, Terminal(), notes=[f"records: {path}"])

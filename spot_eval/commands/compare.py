@@ -42,9 +42,7 @@ def compare_command(
     """Compare runs with a base run, doc by doc.
 
     Of more than two runs, every pair is compared as well."""
-    from spot_eval.comparison.all_pairs import compare_pairs
-    from spot_eval.comparison.compare import compare
-    from spot_eval.comparison.slices import slices_by
+    from spot_eval.comparison.full import compare_fully
     from spot_eval.core.errors import UserError
     from spot_eval.core.files import write_json
     from spot_eval.runs.baseline import load_base_run
@@ -52,11 +50,7 @@ def compare_command(
     if baseline is None and len(runs) < 2:
         raise UserError(f"compare needs a run and a base: spot-eval compare {runs[0]} BASE")
     *candidates, base = (load_base_run(name) for name in [*runs, *([baseline] if baseline else [])])
-    found = compare(candidates, base)
-    for entry, candidate in zip(found["comparisons"], candidates, strict=True):
-        entry["slices"] = slices_by(candidate, base, by or ())
-    if len(candidates) > 1:
-        found["pairs"] = compare_pairs([*candidates, base])
+    found = compare_fully(candidates, base, by or ())
     written = []
     if out is not None:
         write_json(out, found)
@@ -70,10 +64,9 @@ def compare_command(
     if as_json:
         print_json(found)
         return
-    from rich.console import Console
-
     from spot_eval.display.comparison import print_comparison
+    from spot_eval.display.terminal import Terminal
 
-    print_comparison(found, Console(), notes=[f"written: {', '.join(map(str, written))}"] if written else [])
+    print_comparison(found, Terminal(), notes=[f"written: {', '.join(map(str, written))}"] if written else [])
     if not out and len(written) > 1:
         say("wrote one comparison.json per run; -o FILE writes all comparisons, pairs and curves into one file")

@@ -195,7 +195,7 @@ def _gpu() -> Iterator[Finding]:
     yield Finding("GPU", "ok", "; ".join(seen))
     if _version("torch") is None:
         return
-    answer = _output([sys.executable, "-c", "import torch; print(torch.cuda.device_count())"], timeout=120)
+    answer = _output([sys.executable, "-P", "-c", "import torch; print(torch.cuda.device_count())"], timeout=120)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     because = "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible!r})"
     if answer is None:
@@ -259,9 +259,10 @@ def _token() -> Finding:
 def print_findings(findings: Sequence[Finding]) -> None:
     """Print the findings as a table, with the fix of each under it."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from spot_eval.display.terminal import Terminal
 
     styles = {"ok": "green", "note": "yellow", "broken": "bold red"}
     table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
@@ -270,7 +271,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
         if one.fix:
             said.append(f"\n→ {one.fix}", style="bold" if one.state == "broken" else "")
         table.add_row(Text(one.state, style=styles[one.state]), one.what, said)
-    console = Console()
+    console = Terminal()
     console.print(table)
     broken = sum(one.state == "broken" for one in findings)
     console.print(f"{broken} to fix" if broken else "nothing would fail", highlight=False)

@@ -48,9 +48,8 @@ def drift_command(
     """Measure how far a checkpoint moved from its base.
 
     Both read the stored answers of the base run; nothing is sampled. Run the same command again to resume."""
-    from rich.console import Console
-
     from spot_eval.display.drift import print_drift
+    from spot_eval.display.terminal import Terminal
     from spot_eval.evaluation.drift import DriftOptions, measure_drift
 
     options = DriftOptions(
@@ -71,5 +70,5 @@ def drift_command(
     if as_json:
         print_json(found)
         return
-    print_drift(found, Console())
+    print_drift(found, Terminal())
     say(f"written: {path}")

@@ -29,27 +29,21 @@ def gate_command(
 
     Exit codes: 0 pass, 3 fail, 4 inconclusive, 5 not comparable.
     """
+    from spot_eval import api
     from spot_eval.core.errors import UserError
-    from spot_eval.gating.decide import gate
-    from spot_eval.gating.files import write_gate
-    from spot_eval.gating.policy import load_policy
-    from spot_eval.runs.baseline import load_base_run
 
     if baseline is None:
         raise UserError("gate needs a base run: add --baseline RUN, the run of the checkpoint you started from")
-    rules, source = load_policy(policy)
-    candidate, base = load_base_run(run), load_base_run(baseline)
-    if out is None and candidate.saved:
+    gate = api.gate(run, baseline, policy)
+    if out is None and gate.candidate.saved:
         raise UserError(f"{run} is a saved baseline; choose with --out where to write the gate's files")
-    verdict, comparison = gate(candidate, base, rules, source)
-    place = out or candidate.path
-    write_gate(place, verdict, comparison, candidate, base)
+    place = out or gate.candidate.path
+    gate.write(place)
     if as_json:
-        print_json(verdict)
+        print_json(gate.data)
     else:
-        from rich.console import Console
-
+        from spot_eval.display.terminal import Terminal
         from spot_eval.display.verdict import print_gate
 
-        print_gate(verdict, Console(), place)
-    raise typer.Exit(verdict["exit_code"])
+        print_gate(dict(gate.data), Terminal(), place)
+    raise typer.Exit(gate.exit_code)

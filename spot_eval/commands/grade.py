@@ -19,7 +19,6 @@ from spot_eval.commands.common import (
     show_board,
     suite_completions,
 )
-from spot_eval.core.errors import UserError
 
 EXAMPLES = ("spot-eval grade runs/new", "spot-eval grade answers.jsonl --suite spot-quick --model-id org/name")
 
@@ -58,35 +57,25 @@ def grade_command(
     """Judge stored generations again, or a file of them.
 
     No model is needed."""
-    if run.is_dir() or not (run.exists() or run.suffix in {".jsonl", ".gz"}):
-        of_file = {
-            "--suite": suite, "--tasks": tasks, "--data-dir": data_dir, "--data": data, "--model-id": model_id,
-            "--sampling": sampling, "--out": out,
-        }  # fmt: skip
-        if given := [name for name, value in of_file.items() if value]:
-            raise UserError(f"{given[0]} applies to a FILE of generations only; the run at {run} has its own settings")
-        from spot_eval.evaluation.run import grade_again
+    from spot_eval import api
 
-        board = grade_again(run, baseline, workers, say)
-        _show_changes(run, board, as_json)
-        return
-    from spot_eval.core.options import FileOptions
-    from spot_eval.interchange.from_generations import grade_file
-
-    options = FileOptions(
-        file=run,
-        suite=suite or "spot",
+    graded = api.grade(
+        run,
+        suite=suite,
         tasks=names(tasks),
-        data_dirs=data_dir or [],
+        data_dirs=data_dir or (),
         data_files=data_files(data),
-        model=model_id,
+        model_id=model_id,
         sampling=sampling,
-        baseline=baseline,
         out=out,
+        baseline=baseline,
         workers=workers,
+        say=say,
     )
-    path, board = grade_file(options, say)
-    show_board(path, board, as_json)
+    if run.is_file():
+        show_board(graded.path, dict(graded.scoreboard), as_json)
+    else:
+        _show_changes(run, dict(graded.scoreboard), as_json)
 
 
 def _show_changes(run: Path, board: dict[str, Any], as_json: bool) -> None:
@@ -98,9 +87,8 @@ def _show_changes(run: Path, board: dict[str, Any], as_json: bool) -> None:
     changes = [asdict(change) for change in read_changes(run)]
     show_board(run, {**board, "verdict_changes": changes} if as_json else board, as_json)
     if not as_json:
-        from rich.console import Console
-
+        from spot_eval.display.terminal import Terminal
         from spot_eval.display.verdict_changes import print_changes
 
         judged = sum(task["samples"] for task in board["tasks"].values())
-        print_changes(changes, judged, Console(), file=str(run / CHANGES_FILE))
+        print_changes(changes, judged, Terminal(), file=str(run / CHANGES_FILE))

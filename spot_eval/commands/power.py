@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from spot_eval.commands.common import Json, Limit, Repeats, assignments, print_json, suite_completions
+from spot_eval.core.errors import UserError
 
 EXAMPLES = ("spot-eval power --suite spot-quick", "spot-eval power --baseline runs/base")
 
@@ -52,40 +53,36 @@ def power_command(
     """Show the smallest change an evaluation can detect.
 
     Also shows how often the gate passes a checkpoint that did not change."""
-    from spot_eval.core.errors import UserError
+    from spot_eval.gating.plan import plan_evaluation
     from spot_eval.gating.policy import load_policy
-    from spot_eval.gating.power import power_of, suite_of_run
     from spot_eval.runs.baseline import load_base_run
-    from spot_eval.tasks.catalogue import catalogue
-    from spot_eval.tasks.suite import load_suite
 
-    if margin is not None and not 0 < margin < 1:
-        raise UserError(f"--margin {margin:g} is not between 0 and 1; these are fractions, so three points are 0.03")
-    rules, _ = load_policy(policy)
     base = load_base_run(baseline) if baseline else None
-    if base and suite is None:
-        resolved, counts = suite_of_run(base, repeats)
-    else:
-        chosen = load_suite(suite or "spot")
-        resolved = chosen.narrowed(repeats=repeats).resolved()
-        counts = {entry["task"]: entry["docs"] for entry in catalogue(suite or "spot", [], {})}
-    name = resolved["name"]
-    if base and not any(task in base.docs for task in counts):
-        raise UserError(f"{base.path} has no task of suite {name}; leave out --suite to use the suite of that run")
-    rules.margins(resolved)
-    for task, number in assignments("--docs", docs).items():
-        if task not in counts or not number.isdecimal() or int(number) < 1:
-            raise UserError(f"--docs {task}={number}: expected a task of suite {name} and a number of docs")
-        counts[task] = int(number)
-    if limit is not None:
-        counts = {task: min(count, limit) if count else None for task, count in counts.items()}
-    plan = power_of(resolved, counts, rules, base, margin=margin, difficulty=difficulty, churn=churn)
+    planned = plan_evaluation(
+        base,
+        load_policy(policy)[0],
+        suite=suite,
+        margin=margin,
+        repeats=repeats,
+        limit=limit,
+        docs=_counts(docs),
+        difficulty=difficulty,
+        churn=churn,
+    )
     if as_json:
-        print_json(plan)
+        print_json(planned.power)
         return
-    from rich.console import Console
-
     from spot_eval.display.power import print_power
+    from spot_eval.display.terminal import Terminal
 
     against = f"against {base.name}" if base else f"assumed difficulty {difficulty:g}"
-    print_power(plan, Console(), f"{name} v{resolved['version']}, {against}")
+    print_power(planned.power, Terminal(), f"{planned.suite} v{planned.version}, {against}")
+
+
+def _counts(docs: list[str] | None) -> dict[str, int]:
+    """Return `TASK=N`s as numbers. Raises UserError for one that is no number of docs."""
+    given = assignments("--docs", docs)
+    for task, number in given.items():
+        if not number.isdecimal():
+            raise UserError(f"--docs {task}={number}: expected a number of docs")
+    return {task: int(number) for task, number in given.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,6 +23,13 @@ class Format(StrEnum):
     html = "html"
     md = "md"
     model_card = "model-card"
+
+
+FORMS: dict[Format, Literal["html", "md", "model-card"]] = {
+    Format.html: "html",
+    Format.md: "md",
+    Format.model_card: "model-card",
+}
 
 
 def report_command(
@@ -82,15 +89,15 @@ def report_command(
     """Write a report: verdict, scores, lost and gained docs.
 
     The page is one file that needs no network, with both runs' transcripts of the docs that changed."""
-    from spot_eval.core.files import write_atomically
-    from spot_eval.report.content import load_story
-    from spot_eval.report.render import render
+    from spot_eval import api
 
-    story = load_story(run, [*(bases or []), *(baselines or [])], policy, curve, by=by, drift_folder=drift)
-    text = render(story, form.value, int(budget * 1e6))
+    names = [*(bases or []), *(baselines or [])]
     if out is None and form is not Format.html:
+        text = api.report_text(run, names, form=FORMS[form], policy=policy, curve=curve, by=by, drift=drift)
         print(text, end="")  # noqa: T201
         return
-    path = out or run / "report.html"
-    write_atomically(path, [text.encode()])
-    say(f"written: {path} ({len(text) / 1e6:.1f} MB)")
+    path = api.write_report(
+        run, names, out, form=FORMS[form], policy=policy, curve=curve, by=by, drift=drift, budget_mb=budget
+    )
+    size = f" ({path.stat().st_size / 1e6:.1f} MB)" if path.is_file() else ""
+    say(f"written: {path}{size}")

@@ -152,20 +152,18 @@ def run_command(
     Run the same command again to resume.
     """
     from spot_eval.core.errors import UserError
-    from spot_eval.core.options import RunOptions
+    from spot_eval.evaluation.defaults import engine_for, run_options
     from spot_eval.evaluation.run import run
     from spot_eval.evaluation.several import options_of_each
-    from spot_eval.miniature import BASE
 
     if policy is not None and not until_verdict:
         raise UserError("--policy is the gate's: give it to `spot-eval gate`, or add --until-verdict")
-    models = model or [str(BASE)]
-    options = RunOptions(
-        model=models[0],
+    options = run_options(
+        model[0] if model else None,
+        suite=suite,
+        engine=engine,
         model_id=model_id,
-        suite=suite or ("spot" if model else "miniature"),
         tasks=names(tasks),
-        engine=engine or "hf",
         engine_args=assignments("--engine-arg", engine_arg),
         data_dirs=data_dir or [],
         data_files=data_files(data),
@@ -183,9 +181,9 @@ def run_command(
         trust_remote_code=trust_remote_code,
         workers=workers,
     )
-    each = options_of_each(options, models, say, adapter or ())
+    each = options_of_each(options, model or [options.model], say, adapter or ())
     if engine is None:
-        each = [replace(one, engine="api") if "://" in one.model else one for one in each]
+        each = [replace(one, engine=engine_for(one.model)) for one in each]
     if drift:
         _check_drift(drift, each)
     if dry_run:
@@ -218,9 +216,8 @@ def _check_drift(baseline: Path, each: Sequence[RunOptions]) -> None:
 
 def _drift(options: RunOptions, path: Path, baseline: Path) -> None:
     """Measure drift into the run's folder. It goes to stderr, since stdout is the scoreboard's."""
-    from rich.console import Console
-
     from spot_eval.display.drift import print_drift
+    from spot_eval.display.terminal import Terminal
     from spot_eval.evaluation.drift import DriftOptions, measure_drift
 
     found = measure_drift(
@@ -234,7 +231,7 @@ def _drift(options: RunOptions, path: Path, baseline: Path) -> None:
         ),
         say,
     )[1]
-    print_drift(found, Console(stderr=True))
+    print_drift(found, Terminal(stderr=True))
 
 
 def _monitor(policy: Path | None) -> UntilVerdict:
@@ -257,12 +254,11 @@ def _run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate) 
     if as_json:
         print_json({"runs": entries, "failed": [{"model": one.model, "exit_code": one.exit_code} for one in failed]})
     elif entries:
-        from rich.console import Console
-
         from spot_eval.display.leaderboard import print_leaderboard
+        from spot_eval.display.terminal import Terminal
 
         print_leaderboard(
-            entries, Console(), ["percent ± standard error. To see which differ: spot-eval compare RUN… BASE"]
+            entries, Terminal(), ["percent ± standard error. To see which differ: spot-eval compare RUN… BASE"]
         )
     if failed:
         kind = "adapters" if adapters else "models"
@@ -274,9 +270,8 @@ def _dry_run(each: Sequence[RunOptions], as_json: bool) -> None:
     """Print what each run would do. Exit 2 if one would refuse to start."""
     may_fetch = os.environ.get("HF_HUB_OFFLINE", "").upper() not in {"1", "ON", "YES", "TRUE"}
     os.environ["HF_HUB_OFFLINE"] = "1"  # so that nothing is fetched; huggingface_hub reads it when it is imported
-    from rich.console import Console
-
     from spot_eval.display.dry_run import print_dry_run
+    from spot_eval.display.terminal import Terminal
     from spot_eval.evaluation.dry_run import dry_run
     from spot_eval.gating.power import power_of_rows
 
@@ -285,6 +280,6 @@ def _dry_run(each: Sequence[RunOptions], as_json: bool) -> None:
         print_json(found[0] if len(found) == 1 else found)
     else:
         for one in found:
-            print_dry_run(one, Console())
+            print_dry_run(one, Terminal())
     if any(one["problems"] for one in found):
         raise typer.Exit(2)

@@ -58,10 +58,9 @@ def runs_command(
             writer.writeheader()
             writer.writerows(rows)
     elif entries:
-        from rich.console import Console
-
         from spot_eval.display.leaderboard import LEGEND, print_leaderboard
+        from spot_eval.display.terminal import Terminal
 
-        print_leaderboard([entry.as_json() for entry in entries], Console(), [LEGEND])
+        print_leaderboard([entry.as_json() for entry in entries], Terminal(), [LEGEND])
     else:
         say(f"no runs in {folder}; `spot-eval run` makes one")

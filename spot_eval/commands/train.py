@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,11 +11,7 @@ from spot_eval.commands.common import engine_completions, names, print_json, say
 from spot_eval.core.errors import UserError
 
 if TYPE_CHECKING:
-    from spot_eval.posttrain.checkpoint_curve import Curve
-    from trainer.batches.plan import Plan
-    from trainer.batches.tokenize import Examples
-    from trainer.settings import Settings
-    from trainer.training.loop import Job
+    from spot_eval.posttrain.training import Trained
 
 
 OBJECTIVES = ("sft", "rft", "sft+", "dft", "reward-sft", "dpo", "spot-bce", "spot-bco")
@@ -81,7 +74,11 @@ def train_command(
     ] = None,
     lora_rank: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Train LoRA adapters of rank N (alpha 2N), merged at the end."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Train LoRA adapters of rank N (alpha 2N); CKPT gets them merged, CKPT/adapter alone.",
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="S", help="Seed of the order of pairs.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Use prompts as plain text, without a chat template.")] = False,
@@ -123,192 +120,74 @@ def train_command(
 
     Run the same command again to resume. On several GPUs: torchrun --nproc-per-node N -m spot_eval train …
     """
-    from spot_eval.core.packages import check_own
+    from spot_eval.display.training import rehearsal_rows, result_rows
+    from spot_eval.posttrain.training import TrainOptions, is_first_process, rehearse, train
 
-    check_own("trainer")
-    from spot_eval.core.progress import progress
-    from spot_eval.miniature import is_miniature
-    from spot_eval.models.checkpoint import locate
-    from trainer.errors import TrainError
-    from trainer.settings import recipe_for, settings_from
-    from trainer.training.loop import Job, run_training
-
-    _quiet()
-    first = os.environ.get("RANK", "0") == "0"
-    base = locate(model)
+    options = TrainOptions(
+        model=model,
+        pairs=pairs,
+        out=out,
+        objective=objective,
+        recipe=recipe,
+        settings={
+            "learning_rate": learning_rate,
+            "beta": beta,
+            "shift": shift,
+            "epochs": epochs,
+            "steps": steps,
+            "batch_size": batch_size,
+            "max_tokens": max_tokens,
+            "token_budget": token_budget,
+            "dtype": dtype,
+            "layout": layout,
+            "gradient_checkpointing": gradient_checkpointing,
+            "lora": {"rank": lora_rank, "alpha": 2.0 * lora_rank} if lora_rank else None,
+            "seed": seed,
+            "chat": False if plain else None,
+        },
+        device=device,
+        save_minutes=save_minutes,
+        save_every=save_every,
+        trackers=names(track),
+        score_suite=score_suite,
+        score_every=score_every,
+        score_engine=score_engine,
+        score_engine_args=score_engine_arg or (),
+    )
     try:
-        settings = settings_from(
-            recipe_for(recipe, objective, miniature=is_miniature(base)),
-            objective=objective,
-            learning_rate=learning_rate,
-            beta=beta,
-            shift=shift,
-            epochs=epochs,
-            steps=steps,
-            batch_size=batch_size,
-            max_tokens=max_tokens,
-            token_budget=token_budget,
-            dtype=dtype,
-            layout=layout,
-            gradient_checkpointing=gradient_checkpointing,
-            lora={"rank": lora_rank, "alpha": 2.0 * lora_rank} if lora_rank else None,
-            seed=seed,
-            chat=False if plain else None,
-        )
-        curve = _curve(score_suite, base, out, score_engine, score_engine_arg)
-        job = Job(
-            base,
-            pairs,
-            out,
-            settings,
-            device=device,
-            save_minutes=save_minutes,
-            save_every=save_every,
-            trackers=tuple(names(track)),
-            progress=progress,
-            say=say,
-        )
-        if score_every and not curve:
-            raise UserError("--score-every needs --score-suite, the suite to score checkpoints on")
-        if curve:
-            every = score_every or max(1, _plan(job)[2] // 10)
-            job = replace(job, checkpoint_every=every, on_checkpoint=curve.score)
-            if first and not dry_run:
-                curve.score_base()
-        found = _rehearse(job) if dry_run else run_training(job)
-    except TrainError as problem:
-        if not first:  # only the first process prints
+        if dry_run:
+            found = rehearse(options, say)
+            if is_first_process():
+                print_json(found) if as_json else _print_rows(rehearsal_rows(found))
+            return
+        trained = train(options, say)
+    except UserError as problem:
+        if not is_first_process():  # only the first process prints
             raise typer.Exit(2) from problem
-        raise UserError(str(problem)) from problem
-    if not first:
+        raise
+    if not is_first_process():
         return
     if as_json:
-        print_json(found)
-    elif dry_run:
-        _print_rehearsal(found, settings)
+        print_json(trained.result)
     else:
-        _print_result(found, out, ["--suite", "miniature"] if is_miniature(base) else [])
-        if curve:
-            curve.score(found["steps"], out)
-            _print_curve(curve, out)
+        suite = ["--suite", "miniature"] if trained.of_miniature else []
+        _print_rows([*result_rows(trained.result, out), ("score it", typed("run", "--model", out, *suite))])
+    _show_curve(trained, as_json)
 
 
-def _curve(suite: str | None, base: Path, out: Path, engine: str, engine_args: list[str] | None) -> Curve | None:
-    if suite is None:
-        return None
-    from spot_eval.posttrain.checkpoint_curve import Curve
-
-    return Curve(out.resolve().name, suite, base, out / "training" / "scores", engine, engine_args or (), say)
-
-
-def _print_curve(curve: Curve, out: Path) -> None:
-    """Print the scored checkpoints as a table, and write comparison.json beside the metrics."""
-    from rich.console import Console
-
-    from spot_eval.core.files import write_json
-    from spot_eval.display.comparison import print_curves
-
-    if not curve.points:
+def _show_curve(trained: Trained, as_json: bool) -> None:
+    """Score the final checkpoint, and print all scored ones as a table."""
+    found = trained.score_last()
+    if found is None or as_json:
         return
-    found = curve.compare()
-    write_json(out / "training" / "comparison.json", found)
-    print_curves(found, Console())
-    typer.echo(f"written: {out / 'training' / 'comparison.json'}; runs: {curve.folder}")
+    from spot_eval.display.comparison import print_curves
+    from spot_eval.display.terminal import Terminal
 
-
-def _quiet() -> None:
-    """Turn off the progress bars of transformers."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-
-
-def _plan(job: Job) -> tuple[Examples, Plan, int]:
-    """Return (examples, plan, optimizer steps) of a job, without loading its model."""
-    from trainer.batches.packing import Kind
-    from trainer.objectives import Objective
-    from trainer.training.loop import load_tokenizer, plan_for, read_examples, steps_of
-
-    examples = read_examples(job, load_tokenizer(job.model), Objective.parse(job.settings.objective))
-    plan = plan_for(examples, job.settings, Kind(job.settings.layout), int(os.environ.get("WORLD_SIZE", "1")))
-    return examples, plan, steps_of(plan, job.settings)
-
-
-def _rehearse(job: Job) -> dict[str, Any]:
-    """Return the plan of a job and its estimated cost, without loading the model."""
-    import torch
-
-    from trainer.objectives import Objective
-    from trainer.training.estimate import estimate
-
-    examples, plan, steps = _plan(job)
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    kind = job.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    about = estimate(job.model, plan, job.settings, steps=steps, processes=processes, device=torch.device(kind))
-    return {
-        "objective": str(Objective.parse(job.settings.objective)),
-        "pairs": len(plan.examples),
-        "dropped": {reason: len(ids) for reason, ids in examples.dropped.items()},
-        "steps": steps,
-        "device": kind,
-        "processes": processes,
-        "settings": job.settings.record(),
-        "estimate": about.record(),
-    }
-
-
-def _print_rehearsal(found: dict[str, Any], settings: Settings) -> None:
-    about = found["estimate"]
-    rows = [
-        ("objective", f"{found['objective']}, learning rate {settings.learning_rate:g}, beta {settings.beta:g}"),
-        ("pairs", f"{found['pairs']:,} kept"),
-        *(("", f"{count:,} dropped: {reason}") for reason, count in found["dropped"].items()),
-        ("steps", f"{found['steps']:,} of {settings.batch_size} pairs"),
-        ("tokens", f"{about['tokens_an_epoch']:,} per epoch, at most {about['longest_batch']:,} per forward pass"),
-        ("parameters", f"{about['parameters']:,}, {about['trained']:,} of them trained"),
-        ("memory", f"about {about['bytes'] / 1e9:.1f} GB per process"),
-        (
-            "time",
-            f"about {_duration(about['seconds'])} on {found['processes']} x {found['device']}, at its present speed",
-        ),
-    ]
-    _print_rows(rows)
-
-
-def _print_result(found: dict[str, Any], out: Path, suite: Sequence[str]) -> None:
-    last, rounding = found["last"], found["rounding"]
-    rows = [("objective", found["objective"]), ("pairs", f"{found['pairs']:,}")]
-    rows += [("", f"{count:,} dropped: {reason}") for reason, count in found["dropped"].items()]
-    speed = found["tokens"] / found["seconds"] if found["seconds"] else 0.0
-    rows.append(("steps", f"{found['steps']:,} in {_duration(found['seconds'])}, {speed:,.0f} tokens/s"))
-    measured = [f"loss {last['loss']:.4f}"] if last else []
-    for name, label in (
-        ("reward_chosen", "r+"),
-        ("reward_rejected", "r-"),
-        ("tether", "tether"),
-        ("edited_share", "gradient on edited tokens"),
-    ):
-        if last.get(name) is not None:
-            measured.append(f"{label} {last[name]:.3f}")
-    rows.append(("last step", ", ".join(measured)))
-    if "norm_kept" in rounding:
-        rows.append(
-            (
-                "rounding",
-                f"{100 * rounding['norm_kept']:.0f} % of the update survives rounding to {rounding['dtype']}, and "
-                f"{100 * rounding['weights_moved']:.0f} % of the changed weights",
-            )
-        )
-    rows += [("checkpoint", str(out)), ("score it", typed("run", "--model", out, *suite))]
-    _print_rows(rows)
+    assert trained.curve is not None
+    print_curves(found, Terminal())
+    typer.echo(f"written: {trained.comparison}; runs: {trained.curve.folder}")
 
 
 def _print_rows(rows: list[tuple[str, str]]) -> None:
     for name, text in rows:
         typer.echo(f"{name:12s}{text}")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

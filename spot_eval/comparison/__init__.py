@@ -1,1 +1,1 @@
-"""Compare two runs: pair their docs, and write the differences down."""
+"""Compare two runs: pair their docs, and compute the differences."""

@@ -1,4 +1,4 @@
-"""Compare every pair of several runs, and adjust the p values for how many pairs there are. What it returns:
+"""Compare every pair of several runs, and adjust the p values for the number of pairs. The result:
 
     {"alpha": 0.05,
      "runs": [{…as base in comparison.json…}, …],

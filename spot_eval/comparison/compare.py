@@ -1,10 +1,10 @@
-"""`spot-eval compare`: candidates beside one base, paired doc by doc. What comparison.json holds:
+"""`spot-eval compare`: candidates beside a base, paired doc by doc. The content of comparison.json:
 
     {"schema": 1, "alpha": 0.05,
      "base": {"path", "kind": "run" | "saved", "model", "step", "suite": {"name", "version"}, "created"},
-     "comparisons": [{                         one a candidate, in the order given
+     "comparisons": [{                         one per candidate, in the order given
        "candidate": {…as base…},
-       "warnings": ["the runs have other seeds (0 and 1)", …],
+       "warnings": ["the runs have different seeds (0 and 1)", …],
        "missing": {"candidate": [task, …], "base": [task, …]},    tasks of the suite without judged docs
        "tasks": {name: {
          "family",
@@ -15,13 +15,13 @@
          "test": "mcnemar" | "sign-flip" | "identity" | "none",
          "p_harm", "p_gain": one-sided; "p": two-sided; "p_harm_holm", "p_gain_holm", "p_holm": over the tasks,
          "docs": paired, "docs_unpaired": of one run only, "docs_not_judged": of both, but in one run without a verdict,
-         "clusters": how many, null where docs stand alone,
+         "clusters": number of clusters, null if docs have none,
          "repeats": {"candidate": 5, "base": 5},
          "gained", "lost", "same": docs,
          "changes": {"truncated" | "unparsed" | "not_judged" | "output_tokens":
                      {"candidate", "base", "mean": difference, "stderr"}}}},
        "families": {name: {"tasks": [name, …], "missing": [name, …], …as a task from "candidate" to "p_holm",
-                           Holm over the families; all null where a task is missing; "changes"…}},
+                           Holm over the families; all null if a task is missing; "changes"…}},
        "overall": {…as a family…},
        "flips": [{"task", "doc_id", "doc_hash", "outcome": "gained" | "lost", "candidate", "base": doc means,
                   "mean": difference, "repeats": {…}, "crossed": from mostly right to mostly wrong, or back}],
@@ -31,8 +31,8 @@
      "curves": [{"training_run": "run7", "points": [{"step": 500, "comparison": 0}, …]}],
      "pairs": of more than two runs, as comparison/all_pairs.py has it; absent otherwise}
 
-Fractions of 1; "bounds" of a family can also be "mixed". The statistics are paired.py's; docs/statistics.md has what
-they mean.
+Fractions of 1; "bounds" of a family can also be "mixed". `metrics/paired.py` has the statistics, and
+docs/statistics.md explains them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ ALPHA = 0.05
 
 
 def compare(candidates: Sequence[JudgedRun], base: JudgedRun, alpha: float = ALPHA) -> dict[str, Any]:
-    """comparison.json of `candidates` against `base`. Raises NotComparableError where one may not be compared."""
+    """Return comparison.json of `candidates` against `base`. Raises NotComparableError if one cannot be compared."""
     comparisons = [compare_one(candidate, base, alpha) for candidate in candidates]
     return {
         "schema": SCHEMA,
@@ -75,7 +75,7 @@ def compare(candidates: Sequence[JudgedRun], base: JudgedRun, alpha: float = ALP
 
 
 def compare_one(candidate: JudgedRun, base: JudgedRun, alpha: float = ALPHA) -> dict[str, Any]:
-    """One entry of `comparisons`."""
+    """Return the entry of `comparisons` for one candidate."""
     warnings = refuse_incomparable_runs(candidate, base)
     if candidate.looks is not None and candidate.looks.stopped_early:
         warnings.append(
@@ -116,7 +116,7 @@ def compare_one(candidate: JudgedRun, base: JudgedRun, alpha: float = ALPHA) -> 
 
 
 def outline(candidate: JudgedRun, base: JudgedRun, pairs: Mapping[str, Sequence[DocPair]]) -> dict[str, Any]:
-    """Return the members and means of a comparison, without the statistics: what a look at a running run needs.
+    """Return the members and means of a comparison without the statistics, for a look at a running run.
 
     `tasks` and `families` hold "candidate", "base" and "family", or "tasks" and "missing", as in comparison.json.
     """
@@ -137,7 +137,7 @@ def outline(candidate: JudgedRun, base: JudgedRun, pairs: Mapping[str, Sequence[
 
 
 def _with_holm(effects: Mapping[str, Effect]) -> dict[str, dict[str, Any]]:
-    """Effects as dicts, with p adjusted over those that have one."""
+    """Return effects as dicts, with p values adjusted over those that have one."""
     found = {name: one.as_dict() for name, one in effects.items()}
     for p in ("p_harm", "p_gain", "p"):
         known = [name for name in found if found[name][p] is not None]
@@ -148,7 +148,7 @@ def _with_holm(effects: Mapping[str, Effect]) -> dict[str, dict[str, Any]]:
 
 
 def _means(docs: Sequence[DocPair]) -> dict[str, float | None]:
-    """Both runs' means over the docs that have a verdict in both."""
+    """Return the means of both runs over the docs that have a verdict in both."""
     judged = [(a.mean, b.mean) for a, b in docs if a.mean is not None and b.mean is not None]
     if not judged:
         return {"candidate": None, "base": None}
@@ -177,7 +177,7 @@ def _repeats(docs: Mapping[str, JudgedDoc]) -> int:
 
 
 def _group(members: Sequence[str], pairs: Mapping[str, Sequence[DocPair]], found: dict[str, Any]) -> dict[str, Any]:
-    """A family or the whole: its tasks, what is missing of them, and unweighted means over them."""
+    """Return the entry of a family or of the whole: its tasks, the missing ones, and unweighted means."""
     missing = [task for task in members if task not in pairs or not _judged(pairs[task])]
     sides: dict[str, float | None] = {"candidate": None, "base": None}
     if not missing:
@@ -197,14 +197,14 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _changes(tasks: Sequence[Sequence[DocPair]]) -> dict[str, Any]:
-    """How flags and lengths changed: per task over docs, then unweighted over tasks."""
+    """Return the changes of flags and lengths: per task over docs, then unweighted over tasks."""
     values: dict[str, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
     for docs in tasks:
         for flag in FLAGS:
             values[flag].append(flag_rates(docs, flag))
         lengths = [(_length(a), _length(b)) for a, b in docs]
-        told = np.asarray([pair for pair in lengths if None not in pair], dtype=float).reshape(-1, 2)
-        values["output_tokens"].append((told[:, 0], told[:, 1]))
+        counted = np.asarray([pair for pair in lengths if None not in pair], dtype=float).reshape(-1, 2)
+        values["output_tokens"].append((counted[:, 0], counted[:, 1]))
     found = {}
     for name, sides in values.items():
         if any(not len(mine) for mine, _ in sides):
@@ -224,12 +224,12 @@ def _changes(tasks: Sequence[Sequence[DocPair]]) -> dict[str, Any]:
 
 
 def _length(doc: JudgedDoc) -> float | None:
-    told = [tokens for tokens in doc.output_tokens if tokens is not None]
-    return sum(told) / len(told) if told else None
+    known = [tokens for tokens in doc.output_tokens if tokens is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _flips(pairs: Mapping[str, Sequence[DocPair]]) -> list[dict[str, Any]]:
-    """Every doc whose mean changed: lost before gained, the largest change first."""
+    """Return every doc whose mean changed: lost before gained, the largest change first."""
     found = []
     for task, docs in pairs.items():
         for mine, other in docs:
@@ -257,7 +257,7 @@ def _time(candidate: JudgedRun, base: JudgedRun) -> dict[str, Any]:
 
 
 def _curves(candidates: Sequence[JudgedRun]) -> list[dict[str, Any]]:
-    """The candidates that are checkpoints of one training run, by step; a run with a single one is no curve."""
+    """Return the curve of each training run that has two or more checkpoints among the candidates, by step."""
     by_run: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for index, candidate in enumerate(candidates):
         if candidate.step is not None:

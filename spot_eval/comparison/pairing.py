@@ -19,7 +19,7 @@ DocPair = tuple[JudgedDoc, JudgedDoc]
 
 @dataclass(frozen=True)
 class Imputation:
-    """What stands in for a sample that was not judged; None leaves it out."""
+    """The scores assumed for samples that were not judged; None leaves them out."""
 
     candidate: float | None = None
     base: float | None = None
@@ -35,7 +35,7 @@ BEST = Imputation(candidate=1.0, base=0.0)
 
 
 def paired_docs(candidate: JudgedRun, base: JudgedRun) -> dict[str, list[DocPair]]:
-    """The docs both runs hold, by task in the suite's order."""
+    """Return the docs that both runs hold, by task in the suite's order."""
     return {
         task: [
             (doc, base.docs[task][doc.doc_hash])
@@ -49,7 +49,7 @@ def paired_docs(candidate: JudgedRun, base: JudgedRun) -> dict[str, list[DocPair
 
 
 def as_pairs(docs: Iterable[DocPair], imputed: Imputation = AS_JUDGED) -> Pairs:
-    """The numbers the statistics need. A doc without a verdict in both runs is never imputed: it is left aside."""
+    """Return the numbers for the statistics. A doc without a verdict in either run is left out, never imputed."""
     differences, counted, repeats, known = [], [], 0, True
     identical = binary = True
     for mine, other in docs:
@@ -73,7 +73,7 @@ def as_pairs(docs: Iterable[DocPair], imputed: Imputation = AS_JUDGED) -> Pairs:
 
 
 def clusters_of(docs: Sequence[DocPair]) -> np.ndarray | None:
-    """The number of each doc's cluster; None where every doc stands alone."""
+    """Return the number of each doc's cluster; None if no docs share one."""
     names = [f"cluster {a.cluster or b.cluster}" if a.cluster or b.cluster else f"doc {a.doc_hash}" for a, b in docs]
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
     return np.asarray([numbers[name] for name in names]) if len(numbers) < len(names) else None
@@ -84,14 +84,14 @@ def _same_records(a: JudgedDoc, b: JudgedDoc) -> bool:
 
 
 def task_effects(by_task: Mapping[str, Pairs], alpha: float) -> dict[str, Effect]:
-    """The effect on each task."""
+    """Return the effect on each task."""
     return {task: effect([pairs], alpha) for task, pairs in by_task.items()}
 
 
 def family_effects(
     by_task: Mapping[str, Pairs], families: Mapping[str, Sequence[str]], alpha: float
 ) -> dict[str, Effect]:
-    """The effect on each family: nothing where one of its tasks is missing."""
+    """Return the effect on each family; an empty one if a task of it is missing."""
     return {family: _group_effect(by_task, members, alpha) for family, members in families.items()}
 
 
@@ -100,7 +100,7 @@ def _group_effect(by_task: Mapping[str, Pairs], members: Sequence[str], alpha: f
 
 
 def flag_rates(docs: Sequence[DocPair], flag: str) -> tuple[np.ndarray, np.ndarray]:
-    """(candidate's, base's) share of flagged repeats a doc, over docs both runs hold; empty where one is unknown."""
+    """Return the shares of flagged repeats per doc as (candidate's, base's); empty if a flag is not recorded."""
     if any(None in getattr(one, flag) for pair in docs for one in pair):
         return np.empty(0), np.empty(0)
     mine, other = ([sum(flags := getattr(pair[side], flag)) / len(flags) for pair in docs] for side in (0, 1))

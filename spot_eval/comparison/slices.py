@@ -30,9 +30,9 @@ from spot_eval.metrics.paired import Effect, effect
 from spot_eval.runs.judged import JudgedDoc, JudgedRun
 
 USUAL = ("subject", "level", "kind", "instruction", "ply")
-"""Columns that a report cuts by where the docs have them."""
+"""Columns that a report slices by, if the docs have them."""
 LENGTH, PLY, INSTRUCTION = "length", "ply", "instruction"
-"""Columns that rows do not hold as such: tokens of the base's answers, stones on a Connect4 board, IFEval's checks."""
+"""Computed columns: tokens of the base's answers, stones on a Connect4 board, checks of IFEval."""
 FEW_VALUES = 12  # a number with more values than this is cut at its quartiles
 
 
@@ -140,7 +140,7 @@ def _counts(mine: JudgedDoc, other: JudgedDoc) -> Counts:
 def _values(
     candidate: JudgedRun, base: JudgedRun, pairs: Mapping[str, Sequence[DocPair]], column: str
 ) -> tuple[dict[str, dict[str, list[Any]]], set[str]]:
-    """Task to doc_hash to the doc's values in `column` (several if it holds a list), and all columns there are."""
+    """Return task to doc_hash to the values in `column` (several if it holds a list), and all columns of the rows."""
     if column == LENGTH:
         lengths = {task: {pair[0].doc_hash: _length(pair[1]) for pair in docs} for task, docs in pairs.items()}
         return lengths, {LENGTH}
@@ -174,7 +174,7 @@ def _columns_of(place: Path) -> set[str]:
 
 
 def _row_of(line: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The row of a doc; a user's own task has it one level down."""
+    """Return the row of a doc; a user's own task has it one level down."""
     row = line.get("row") or {}
     inner = row.get("row")
     return inner if isinstance(inner, dict) and "_task" in row else row
@@ -194,7 +194,7 @@ def _length(doc: JudgedDoc) -> list[float]:
 
 
 def _labels(values: Iterable[Any]) -> Callable[[Any], str]:
-    """A function from a value to its slice's name: itself, or the quarter of the values that a number falls into."""
+    """Return a function from a value to its slice's name: itself, or the quarter of the values a number is in."""
     known = list(values)
     if len(set(known)) <= FEW_VALUES or not all(isinstance(value, int | float) for value in known):
         return lambda value: f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""The errors a user can mend: one sentence saying what, where, and what to do.
+"""Errors that a user can fix: one sentence with what is wrong, where, and what to do.
 
 The command line prints them without a traceback and exits with `exit_code`; everything else is a crash (exit 1).
 """
@@ -22,12 +22,12 @@ class NotComparableError(UserError):
 
 
 class EngineDiedError(UserError):
-    """The engine broke off on the way: nothing the user typed is wrong, and what was finished is kept."""
+    """The engine stopped during the run. The input is right, and finished work is kept."""
 
     exit_code = 1
 
 
 class Interrupted(BaseException):
-    """Ctrl-C. No KeyboardInterrupt, so that no library on the way can make something else of it."""
+    """Ctrl-C. It is not a KeyboardInterrupt, so that no library can catch it and go on."""
 
     exit_code = 130

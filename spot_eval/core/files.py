@@ -6,9 +6,11 @@ Knows bytes and JSON; nothing of runs.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,13 +23,13 @@ FSYNC_EVERY_S = 1.0
 
 
 def file_name(name: str) -> str:
-    """`name` as part of a folder's name."""
+    """Return `name` as part of a folder's name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
 
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns the operating system's refusal to write `path` into one sentence."""
+    """Turn the operating system's refusal to write `path` into a UserError."""
     try:
         yield
     except OSError as problem:
@@ -38,29 +40,55 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, lines: Iterable[bytes]) -> None:
-    """Writes a whole file or nothing: readers see the old content or the new, never a part.
+    """Write a whole file or nothing: readers see the old content or the new, never a part.
 
-    Raises UserError where the disk is full or the place is not writable.
+    A symlink stays, and the file it names is replaced. A pipe or a device stays too: the content goes into it.
+
+    Raises UserError if the disk is full or the place is not writable.
     """
     with writing(path):
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        if _takes_a_stream(path):
+            with path.open("ab", buffering=0) as stream:
+                for line in lines:
+                    _write_all(stream, line)
+            return
+        place = Path(os.path.realpath(path))
+        temporary = place.with_name(f".{place.name[:200]}.{os.getpid()}")
         try:
-            with temporary.open("wb") as file:
+            temporary.unlink(missing_ok=True)
+            with temporary.open("xb") as file:
                 file.writelines(lines)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            os.replace(temporary, place)
         finally:
             temporary.unlink(missing_ok=True)
 
 
+def _takes_a_stream(path: Path) -> bool:
+    """Return True if `path` is no place for a file: a pipe, a device, or the descriptor of an open file."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:  # a new file, or a symlink to one
+        return False
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return not stat.S_ISREG(mode) or str(path.absolute()).startswith(("/dev/", "/proc/"))
+
+
+def _write_all(file: IO[bytes], content: bytes) -> None:
+    written = 0
+    while written < len(content):
+        written += file.write(content[written:])
+
+
 def write_json(path: Path, value: Any) -> None:
-    """`value` as indented JSON, atomically."""
+    """Write `value` as indented JSON, whole or not at all."""
     write_atomically(path, [json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"])
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; UserError naming the file where there is none."""
+    """Return the object in a JSON file. Raises UserError naming the file if there is none."""
     try:
         value = json.loads(path.read_bytes())
     except FileNotFoundError as problem:
@@ -85,7 +113,7 @@ class JsonLog:
         self._synced = 0.0
 
     def repair(self) -> int:
-        """Drops a last line that was cut short by a kill; returns how many bytes that were."""
+        """Drop a last line that was cut short by a kill; return its number of bytes."""
         if not self.path.exists():
             return 0
         with writing(self.path), self.path.open("rb+") as file:
@@ -102,16 +130,14 @@ class JsonLog:
             return size - good
 
     def append(self, record: Any) -> None:
-        """Adds one record; on a full disk nothing of it stays and UserError is raised."""
+        """Append a record. Raises UserError if the disk is full; then nothing of the record stays."""
         with writing(self.path):
             if self._file is None:
                 self._file = self.path.open("ab", buffering=0)
             end = self._file.seek(0, os.SEEK_END)
             line = to_line(record)
             try:
-                written = 0
-                while written < len(line):
-                    written += self._file.write(line[written:])
+                _write_all(self._file, line)
             except OSError:
                 self._file.truncate(end)
                 raise
@@ -121,7 +147,7 @@ class JsonLog:
                 self._synced = now
 
     def close(self) -> None:
-        """Brings everything to the disk."""
+        """Sync the file to disk and close it."""
         if self._file is not None:
             with writing(self.path):
                 os.fsync(self._file.fileno())
@@ -139,7 +165,7 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _start_of_last_line(file: IO[bytes], end: int) -> int:
-    """The offset where the line that ends at `end` begins; reads backwards, a block at a time."""
+    """Return the offset of the line that ends at `end`. Reads backwards, a block at a time."""
     position = end - 1  # the newline that ends the line itself does not count
     while position > 0:
         block = min(65536, position)

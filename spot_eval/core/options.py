@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from spot_eval.core.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ class RunOptions:
     trust_remote_code: bool = False
     workers: int | None = None
 
+    def __post_init__(self) -> None:
+        _refuse_below_one(self, ("limit", "repeats", "max_new_tokens", "workers"))
+
 
 @dataclass(frozen=True)
 class FileOptions:
@@ -53,3 +59,13 @@ class FileOptions:
     baseline: str | None = None
     out: Path | None = None
     workers: int | None = None
+
+    def __post_init__(self) -> None:
+        _refuse_below_one(self, ("workers",))
+
+
+def _refuse_below_one(options: Any, names: Sequence[str]) -> None:
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UserError(f"{name} is {value}; expected at least 1")

@@ -1,4 +1,4 @@
-"""Our packages beside this one: that `connect4` and `trainer` are ours, for the index has others of those names."""
+"""Check that `connect4` and `trainer` are our packages: the package index has others of those names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spot_eval.core.errors import UserError
 
 
 def check_own(name: str) -> None:
-    """Raises UserError naming the intruder where `import name` would not find the package beside `spot_eval`."""
+    """Raise UserError naming the intruder if `import name` would not find the package beside `spot_eval`."""
     ours = Path(__file__).parents[2] / name / "__init__.py"
     found = importlib.util.find_spec(name)
     if found is None:

@@ -1,4 +1,4 @@
-"""Where `tasks/` and `reports/` lie: beside the package in a checkout, inside it in a wheel."""
+"""Find `tasks/` and `reports/`: beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def folder(name: str) -> Path:
-    """The folder `tasks` or `reports` that belongs to this installation."""
+    """Return the folder `tasks` or `reports` of this installation."""
     beside = _PACKAGE.parent / name
     # a checkout is known by its pyproject: site-packages may hold somebody else's `tasks`
     if (_PACKAGE.parent / "pyproject.toml").is_file() and beside.is_dir():

@@ -15,7 +15,7 @@ Advance = Callable[..., None]
 
 @contextlib.contextmanager
 def progress(what: str, total: int, *, done: int = 0) -> Iterator[Advance]:
-    """A bar over `total` units of work of which `done` were finished before; yields its `Advance`."""
+    """Show a bar over `total` units of work, of which `done` were finished before; yield its `Advance`."""
     with _bar(what, total, done) if sys.stderr.isatty() else _lines(what, total, done) as advance:
         yield advance
 
@@ -26,10 +26,10 @@ def _bar(what: str, total: int, done: int) -> Iterator[Advance]:
     from rich.console import Console
 
     columns = (
-        rich.TextColumn("[bold]{task.description}"),
+        rich.TextColumn("{task.description}", style="bold", markup=False),
         rich.BarColumn(),
         rich.MofNCompleteColumn(),
-        rich.TextColumn("{task.fields[note]}"),
+        rich.TextColumn("{task.fields[note]}", markup=False),
         rich.TimeElapsedColumn(),
         rich.TextColumn("left"),
         rich.TimeRemainingColumn(),

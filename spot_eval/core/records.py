@@ -20,15 +20,18 @@ from spot_eval.core.errors import UserError
 
 T = TypeVar("T")
 
+SamplePlace = tuple[str, int, int]
+"""(task, doc_id, repeat): the position of a sample in its run."""
+
 
 def digest(*parts: Any) -> str:
-    """128 bits of SHA-256, in hex, over the canonical JSON of `parts` (sorted keys, no blanks)."""
+    """Return 128 bits of SHA-256, in hex, over the canonical JSON of `parts` (sorted keys, no blanks)."""
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
 def doc_hash(messages: list[Any], gold: Any, occurrence: int = 0) -> str:
-    """The pairing key of a doc: equal in two runs exactly when both asked the same and expected the same.
+    """Return the pairing key of a doc: equal in two runs exactly if messages and gold are equal.
 
     `occurrence` counts earlier docs of the task with the same messages and gold, so that doubles stay apart.
     """
@@ -49,16 +52,29 @@ def record_key(
 
 
 def request_seed(run_seed: int, task: str, doc: str, repeat: int) -> int:
-    """The sampling seed of one request, below 2**31.
+    """Return the sampling seed of a request, below 2**31.
 
-    It does not depend on the model, so two checkpoints draw the same random numbers, and not on order or `--limit`.
+    It does not depend on the model, so two checkpoints draw the same random numbers, nor on order or `--limit`.
+
+    Args:
+        run_seed: seed of the run.
+        task: name of the task.
+        doc: the doc's hash.
+        repeat: number of the repeat.
     """
     return int(digest("seed", run_seed, task, doc, repeat)[:8], 16) & 0x7FFFFFFF
 
 
+def cluster_of(row: Mapping[str, Any]) -> str | None:
+    """Return the `cluster_id` of a doc's row, or None; a user's own task has its row one level down."""
+    inner = row.get("row")
+    cluster = row.get("cluster_id", inner.get("cluster_id") if isinstance(inner, dict) else None)
+    return None if cluster is None else str(cluster)
+
+
 @dataclass(frozen=True)
 class Doc:
-    """One row of a task, as asked: what `docs.jsonl` holds. `row` is what the grader reads."""
+    """A row of a task as it is asked: a line of `docs.jsonl`. The grader reads `row`."""
 
     task: str
     doc_id: int
@@ -72,7 +88,7 @@ class Doc:
 
 @dataclass(frozen=True)
 class Generation:
-    """One finished request: a line of `generations.jsonl`. None is what generations made elsewhere do not say."""
+    """A finished request: a line of `generations.jsonl`. None for fields that imported generations do not record."""
 
     key: str
     task: str
@@ -156,7 +172,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Sample:
-    """One generation, judged: a line of `samples.jsonl`.
+    """A judged generation: a line of `samples.jsonl`.
 
     `score` is None where it could not be judged. `answer_group` numbers the answers of one doc that are the same
     answer (for majority votes), None where there is none or the task's answers cannot vote. `metrics` and `weights` are
@@ -184,7 +200,7 @@ class Sample:
 
 
 def to_line(record: Any) -> bytes:
-    """One record as a line of UTF-8 JSON, newline included."""
+    """Return a record as a line of UTF-8 JSON, newline included."""
     row = record if isinstance(record, dict) else asdict(record)
     try:
         text = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
@@ -199,9 +215,9 @@ def generation_class(row: Mapping[str, Any]) -> type[Generation]:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON Lines file, split on newlines only.
+    """Yield the objects of a JSON Lines file, split on newlines only.
 
-    Raises UserError naming file and line where a line is not an object.
+    Raises UserError naming file and line if a line is not an object.
     """
     try:
         content = path.open("rb")
@@ -224,7 +240,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_records(path: Path, kind: type[T]) -> Iterator[T]:
-    """Yield the records of one kind in a JSON Lines file; fields of later versions are passed over.
+    """Yield the records of one kind in a JSON Lines file; fields of later versions are ignored.
 
     A line of log-likelihoods is read as `Likelihood` if `kind` is `Generation`. Raises UserError naming file and line
     if a field is missing.

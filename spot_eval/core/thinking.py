@@ -1,4 +1,4 @@
-"""Thinking blocks in generated text: where one is opened, where it ends, and what is left as the answer.
+"""Thinking blocks in generated text: find where one opens and ends, and return the answer that is left.
 
     "<think>2+2, so 4</think>\n\nThe answer is 4."   ->  "The answer is 4."
     "<think>Maybe 4, but let me"                     ->  None: the block never ends, so there is no answer

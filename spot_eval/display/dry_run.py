@@ -71,9 +71,12 @@ def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
     ]
     if families:
         often = f"{100 * power['power']:g} times in 100"
-        yield f"drops it finds {often} (points): {', '.join(families)}; more: spot-eval power"
+        yield (
+            f"drops it finds {often}, if harm lowers every doc's chance alike (points): {', '.join(families)}; "
+            "more: spot-eval power"
+        )
     if power["pass_at_no_change"] is not None:
-        yield f"the gate passes an unchanged checkpoint with {100 * power['pass_at_no_change']:.0f} % chance"
+        yield f"an unchanged checkpoint passes the gate with {100 * power['pass_at_no_change']:.0f} % chance"
     yield from (f"warning: {warning}" for warning in power["warnings"])
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 MINUS = "−"
-EXACT = "≥ and ≤: exact 95 % bound, used if all docs of a task score the same"
+EXACT = "in brackets: exact 95 % bound, used if all docs of a task score the same"
 TITLES = {"in_domain": "in-domain", "ood": "out-of-domain", "general": "general"}
 
 
@@ -35,7 +35,9 @@ def score(mean: float | None, stderr: float | None = None, bounds: Sequence[floa
 
 def has_bounds(board: Mapping[str, Any]) -> bool:
     """Return True if a score of the board has exact bounds instead of a standard error."""
+    difference = board.get("difference") or {"tasks": {}}
     entries = [*board["tasks"].values(), *board.get("families", {}).values(), board.get("overall", {})]
+    entries += difference["tasks"].values()
     metrics = [found for task in board["tasks"].values() for found in task.get("metrics", {}).values()]
     return any(one.get("bounds") for one in [*entries, *metrics])
 
@@ -51,10 +53,22 @@ def _error(stderr: float | None, bounds: Sequence[float] | None) -> str:
 
 
 def difference(mean: float | None, stderr: float | None = None) -> NumberText | None:
-    """`+2.1`, `± 0.8`: percentage points, with a sign unless it is zero."""
+    """Return `+2.1`, `± 0.8`: percentage points, with a sign unless it is zero."""
     if mean is None:
         return None
     return NumberText(points(mean), "" if stderr is None else f"± {100 * stderr:.1f}")
+
+
+def exact_difference(mean: float, bounds: Sequence[float]) -> str:
+    """Return `+0.0 (±1.5)`, or `-100.0 (≤-97.0)`: a difference with exact bounds instead of a standard error."""
+    low, high = bounds
+    if abs(low + high) < 1e-9:
+        error = f"±{100 * high:.1f}"
+    elif high >= 1:
+        error = f"≥{100 * low:+.1f}"
+    else:
+        error = f"≤{100 * high:+.1f}" if low <= -1 else f"{100 * low:+.1f} to {100 * high:+.1f}"
+    return f"{100 * mean:+.1f} ({error})"
 
 
 def share(value: float | None) -> str:
@@ -99,10 +113,8 @@ def with_minus(text: str) -> str:
 
 
 def safe(text: str) -> str:
-    """A name for a Rich table: nothing in it acts as markup or steers the terminal."""
-    from rich.markup import escape
-
-    return escape(plain(text))
+    """Return a name on one line, for a table on a `Terminal`, which reads no markup."""
+    return " ".join(plain(text).split())
 
 
 def signed(value: float | None, stderr: float | None = None) -> str:
@@ -159,6 +171,14 @@ def inert(text: str) -> str:
     return " ".join(text.split())
 
 
+_STEERING = re.compile(
+    r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"  # control characters, surrogates
+    r"|[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"  # direction, line ends
+    r"|[\U000e0000-\U000e007f]"  # tags, which nobody sees
+)
+
+
 def plain(text: str) -> str:
-    """Without the control characters by which a text could steer a terminal, or break an XML file."""
-    return re.sub(r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
+    """Return `text` with a question mark for each character that could steer a terminal, turn the direction of what
+    stands beside it, hide, or break an XML file."""
+    return _STEERING.sub("?", text)

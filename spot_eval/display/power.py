@@ -1,4 +1,4 @@
-"""What an evaluation can see, on a terminal. Knows numbers and layout only."""
+"""Show on a terminal what an evaluation can detect. Knows numbers and layout only."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from spot_eval.display.format import family_title, plain, safe
 
 
 def print_power(plan: Mapping[str, Any], console: Console, title: str) -> None:
-    """Families and tasks with what they can show, then the chance that an unchanged checkpoint passes."""
+    """Print families and tasks with what they can detect, then the assumptions, then the chance of PASS."""
     table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("", no_wrap=True)
-    for name in ("n x k", "± error", "detects", "fails at", "margin", "passes", "needs"):
+    for name in ("n x k", "± error", "detects", "fails at", "at worst", "margin", "passes", "needs"):
         table.add_column(name, justify="right", no_wrap=True)
     shown = dict.fromkeys([*(task["family"] for task in plan["tasks"].values())])
     for family in shown:
@@ -27,11 +27,12 @@ def print_power(plan: Mapping[str, Any], console: Console, title: str) -> None:
             table.add_row(
                 safe(family_title(family)),
                 "", f"{100 * whole['stderr']:.1f}", _points(whole["smallest_detectable"]),
-                _points(whole["smallest_failing"]), f"{100 * whole['margin']:g}",
+                _points(whole["smallest_failing"]), _points(whole["smallest_failing_lost_docs"]),
+                f"{100 * whole['margin']:g}",
                 f"{100 * whole['pass_at_no_change']:.0f} %", wish, style="bold",
             )  # fmt: skip
         else:
-            table.add_row(safe(family_title(family)), "", "", "", "", "", "", "", style="bold")
+            table.add_row(safe(family_title(family)), "", "", "", "", "", "", "", "", style="bold")
         for name, task in plan["tasks"].items():
             if task["family"] == family:
                 table.add_row(
@@ -40,10 +41,20 @@ def print_power(plan: Mapping[str, Any], console: Console, title: str) -> None:
                 )  # fmt: skip
     console.print(table)
     chance, often = plan["pass_at_no_change"], f"{100 * plan['power']:g} %"
+    left = [
+        f"{100 * whole['fail_chance_lost_docs']:.0f} % ({family_title(family)})"
+        for family, whole in plan["families"].items()
+        if whole["fail_chance_lost_docs"] is not None
+    ]
     lines = [
-        f"points. detects: the drop found with {often} chance; fails at: the one that fails the gate as "
-        f"often; passes: the chance of PASS where nothing changed; needs: repeats that bring it to {often}",
-        "" if chance is None else f"the whole gate passes with {100 * chance:.0f} % chance where nothing changed",
+        f"points. detects: the drop found with {often} chance; fails at: the drop that fails the gate with {often} "
+        "chance. Both assume even harm: every doc's chance of a right answer falls by the same share",
+        "at worst: the same if docs are lost altogether. A drop as under `fails at` then fails with "
+        f"{', '.join(left)} chance only"
+        if left
+        else "",
+        f"passes: the chance of PASS if nothing changed; needs: repeats that bring it to {often}",
+        "" if chance is None else f"an unchanged checkpoint passes the whole gate with {100 * chance:.0f} % chance",
         *(f"warning: {warning}" for warning in plan["warnings"]),
     ]
     for line in filter(None, lines):

@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from spot_eval.display.format import EXACT, clock, family_title, has_bounds, inert, percent
+from spot_eval.display.format import EXACT, clock, exact_difference, family_title, has_bounds, inert, percent
 
 Board = Mapping[str, Any]
 
@@ -18,7 +18,7 @@ VOTES = ("pass@k", "maj@k")  # what a narrow terminal beside a baseline does wit
 HEAD = ["score", "n x k", *VOTES, "trunc", "unpars", "unjudg", "tokens"]
 
 
-class Row(NamedTuple):
+class BoardLine(NamedTuple):
     """One line of the table, as text; `level` is task, family or overall."""
 
     level: str
@@ -37,7 +37,7 @@ def heading(board: Board) -> str:
     return f"{board['model']} on {board['suite']['name']} v{board['suite']['version']}{changes}"
 
 
-def rows(board: Board) -> Iterator[Row]:
+def rows(board: Board) -> Iterator[BoardLine]:
     """Tasks under their families, then overall; what could not run says so."""
     difference = board.get("difference")
     for family, entry in board["families"].items():
@@ -45,13 +45,13 @@ def rows(board: Board) -> Iterator[Row]:
         absent = [name for name in entry.get("missing", []) if name in board["left_out"]]
         if not asked and not absent:
             continue
-        yield Row("family", family_title(family), _family_cells(entry, difference, "families", family))
+        yield BoardLine("family", family_title(family), _family_cells(entry, difference, "families", family))
         for name, task in board["tasks"].items():
             if task["family"] == family:
-                yield Row("task", name, _task_cells(name, task, difference))
+                yield BoardLine("task", name, _task_cells(name, task, difference))
         for name in absent:
-            yield Row("task", name, ["left out", *[""] * (len(columns(board)) - 1)])
-    yield Row("overall", "overall", _family_cells(board["overall"], difference, "overall", None))
+            yield BoardLine("task", name, ["left out", *[""] * (len(columns(board)) - 1)])
+    yield BoardLine("overall", "overall", _family_cells(board["overall"], difference, "overall", None))
 
 
 def _task_cells(name: str, task: Mapping[str, Any], difference: Mapping[str, Any] | None) -> list[str]:
@@ -84,6 +84,8 @@ def _family_cells(
 def _difference_cell(entry: Mapping[str, Any] | None) -> str:
     if not entry or entry["mean"] is None:
         return "-"
+    if bounds := entry.get("bounds"):
+        return exact_difference(entry["mean"], bounds)
     error = "" if entry["stderr"] is None else f" ± {100 * entry['stderr']:.1f}"
     return f"{100 * entry['mean']:+.1f}{error}"
 
@@ -199,7 +201,7 @@ def markdown(board: Board) -> str:
         f"|---|{'---:|' * len(head)}",
     ]
     for row in rows(board):
-        name = row.name if row.level == "task" else f"**{row.name}**"
+        name = inert(row.name) if row.level == "task" else f"**{inert(row.name)}**"
         lines.append(f"| {name} | {' | '.join(row.cells)} |")
     lines += ["", *(f"- {inert(line)}" for line in footer(board))]
     return "\n".join(lines) + "\n"

@@ -9,6 +9,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from spot_eval.display.format import family_title, kl, p_value, percent, plain, safe, signed
 
@@ -19,7 +20,7 @@ STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> None:
     """Verdict first, then why, then the numbers it stands on."""
     style, word = STYLES[verdict["verdict"]], verdict["verdict"].upper()
-    console.print(f"[{style}]{word}[/]: {safe(verdict['summary'])}", soft_wrap=True, highlight=False)
+    console.print(Text.assemble((word, style), f": {safe(verdict['summary'])}"), soft_wrap=True)
     for reason in verdict["reasons"]:
         console.print(f"- {plain(reason)}", markup=False, highlight=False, soft_wrap=True)
     title = f"{verdict['candidate']['model']} against {verdict['base']['model']} (%)"
@@ -36,21 +37,22 @@ def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> Non
                 guard = verdict["guards"][task]
                 table.add_row(f"  {safe(task)}", *_cells(guard, guard["drop"])[shown])
     console.print(table)
-    for note in [*imputed_lines(verdict), *verdict["notes"], *verdict["warnings"], *drift_lines(verdict)]:
+    for note in [
+        *look_lines(verdict), *imputed_lines(verdict), *verdict["notes"], *verdict["warnings"], *drift_lines(verdict)
+    ]:  # fmt: skip
         console.print(f"note: {plain(note)}", markup=False, highlight=False, soft_wrap=True)
     console.print(
-        f"{verdict['lost']} docs lost, {verdict['gained']} gained; at least: one-sided "
-        f"{100 * (1 - verdict['alpha']):g} %; p adjusted (Holm)\n"
+        f"{verdict['lost']} docs lost, {verdict['gained']} gained; at least: {level_words(verdict)}\n"
         f"written: {place}/gate.json, gate.md, junit.xml, regressions.jsonl, comparison.json",
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
 
 
-def _cells(one: Mapping[str, Any], limit: float) -> list[str]:
+def _cells(one: Mapping[str, Any], limit: float) -> list[str | Text]:
     style = STYLES[one["verdict"]]
     p = one["p_harm_holm"]
     return [
-        f"[{style}]{one['verdict']}[/]",
+        Text(one["verdict"], style),
         percent(one["base"]),
         percent(one["candidate"]),
         signed(one["mean"], one["stderr"]),
@@ -60,10 +62,10 @@ def _cells(one: Mapping[str, Any], limit: float) -> list[str]:
     ]
 
 
-Verdict = Mapping[str, Any]
+GateRecord = Mapping[str, Any]
 
 
-def drift_lines(verdict: Verdict) -> Iterator[str]:
+def drift_lines(verdict: GateRecord) -> Iterator[str]:
     """Yield how far the candidate moved from its base, where that was measured. It is no part of the verdict."""
     if not (found := verdict.get("drift")) or found["overall"]["mean"] is None:
         return
@@ -74,10 +76,36 @@ def drift_lines(verdict: Verdict) -> Iterator[str]:
     )
 
 
-def imputed_lines(verdict: Verdict) -> Iterator[str]:
+def imputed_lines(verdict: GateRecord) -> Iterator[str]:
     """What each family's verdict would be if all that was not judged were right, or wrong."""
     for name, one in verdict["families"].items():
         if one["imputed"]:
             cases = [one["imputed"][case] for case in ("worst", "best")]
             worst, best = (f"{signed(case['mean'])} ({case['verdict']})" for case in cases)
             yield f"{name}: {worst} if all that was not judged goes against the candidate, {best} if for it"
+
+
+def level_words(verdict: GateRecord) -> str:
+    """Return at which level the bounds of a verdict hold, and how its p values are adjusted."""
+    if "looks" in verdict:
+        return "one-sided, at the level of the family's look; p is compared with the look's share of alpha"
+    return f"one-sided {100 * (1 - verdict['alpha']):g} %; p adjusted (Holm)"
+
+
+def look_lines(verdict: GateRecord) -> Iterator[str]:
+    """Yield a line per family of a run with looks: look, level of the bound, and the estimate after stopping."""
+    if "looks" not in verdict:
+        return
+    for name, one in verdict["families"].items():
+        stop = one["sequential"]
+        if not stop["look"]:
+            continue
+        bound = f"{name}: look {stop['look']} of {verdict['looks']['planned']}, one-sided level {stop['level']:.2g}"
+        if stop["interval"] is None:
+            yield f"{bound}; the difference shown is the naive one"
+            continue
+        low, high = stop["interval"]
+        yield (
+            f"{bound}; difference allowing for the looks (median-unbiased) {signed(stop['median_unbiased'])}, "
+            f"{100 * (1 - verdict['alpha']):g} % interval {signed(low)} to {signed(high)}"
+        )

@@ -1,4 +1,4 @@
-"""What is refused before any work starts: the suite as narrowed, the baseline, what a grader lacks."""
+"""Checks before any work starts: the narrowed suite, the baseline, and the needs of graders."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from spot_eval.tasks.suite import Suite, load_suite
 
 
 def chosen_suite(options: RunOptions) -> Suite:
-    """The suite as the command line narrows it. Raises UserError where it names what the suite does not have."""
+    """Return the suite as the command line narrows it. Raises UserError if it names a task that the suite lacks."""
     whole = load_suite(options.suite)
     whole.refuse_strangers(options.data_files)
     return whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
 
 
 def check_baseline(config: Mapping[str, Any], baseline: Baseline | None, say: Say) -> None:
-    """Says what makes a comparison weaker; raises NotComparableError for what makes it meaningless."""
+    """Report warnings about a comparison with the baseline. Raises NotComparableError if it would mean nothing."""
     for warning in refuse_incomparable(config, baseline) if baseline else ():
         say(f"beside the baseline: {warning}")
 
 
 def preflight(ifeval_docs: Iterable[Doc], graders: set[str]) -> None:
-    """Raises UserError for what a grader needs and has not got, before hours of generation."""
+    """Raise UserError if a grader lacks something it needs, before hours of generation."""
     if "ifeval" in graders:
         from spot_eval.graders import ifeval
 

@@ -67,7 +67,7 @@ def _refuse_what_means_nothing(
 
 
 def _drawn(options: RunOptions, boards: Sequence[str], generated: Sequence[str], say: Say) -> RunOptions:
-    """A seed nobody chose, or the one the run in `--out` was begun with."""
+    """Return the options with a drawn seed, or with the one that the run in `--out` was begun with."""
     from connect4.boards.random_stream import drawn_seed
 
     seed = None
@@ -83,7 +83,7 @@ def _drawn(options: RunOptions, boards: Sequence[str], generated: Sequence[str],
 
 
 def _generated_of(options: RunOptions, tasks: Sequence[str], baseline: JudgedRun, say: Say) -> RunOptions:
-    """The seed of the base run's generated rows, if they were fresh."""
+    """Return the options with the seed of the base run's generated rows, if they were fresh."""
     seed = options.fresh_seed
     for task in tasks:
         drawn: dict[str, Any] = baseline.config["data"].get(task, {}).get("drawn") or {}
@@ -108,7 +108,7 @@ def _generated_of(options: RunOptions, tasks: Sequence[str], baseline: JudgedRun
 
 
 def _inherited(options: RunOptions, tasks: list[str], baseline: JudgedRun, say: Say) -> RunOptions:
-    """The boards of the base run, for each task both have."""
+    """Return the options with the boards of the base run, for each task that both have."""
     from connect4.boards.generator import VERSION
 
     files = dict(options.data_files)

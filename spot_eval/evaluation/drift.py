@@ -26,7 +26,7 @@ from spot_eval.models.checkpoint import fingerprint, locate, readable_name
 from spot_eval.models.prompts import NO_TEMPLATE, ChatTokenizer, read_template
 from spot_eval.models.registry import check_engine
 from spot_eval.runs.directory import RunDirectory
-from spot_eval.runs.judged import read_clusters, read_run
+from spot_eval.runs.finished import read_clusters, read_run
 
 if TYPE_CHECKING:
     from spot_eval.models.hf_drift import Difference, Forced

@@ -1,4 +1,4 @@
-"""`spot-eval run --dry-run`: what a run would ask, cost and need, and what would stop it. Writes and fetches nothing.
+"""`spot-eval run --dry-run`: the requests, cost, needs and problems of a run. Writes and fetches nothing.
 
     {"model", "engine", "suite": {"name", "version"},
      "tasks": [{"task", "family", "docs", "repeats", "requests", "token_ceiling", "prompt_tokens", "longest_prompt",
@@ -8,7 +8,7 @@
      "power": as power.json, "records": {"path", "finished", "neighbours", "to_do"},
      "disk": {"estimate_bytes", "free_bytes"}}
 
-`problems` would make the run refuse to start. Tokens are null where no tokenizer is at hand; a task whose rows are not
+`problems` would make the run refuse to start. Tokens are null if no tokenizer is at hand; a task whose rows are not
 at hand has its published number of docs, and no prompt.
 """
 
@@ -25,7 +25,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
 from spot_eval.core.records import read_lines, to_line
-from spot_eval.evaluation.generate import Plan, Planned
+from spot_eval.evaluation.generate import Planned, RequestPlan
 from spot_eval.evaluation.prepare import Prepared, TaskSet, prepare
 from spot_eval.models.checkpoint import weight_files
 from spot_eval.models.model import Model, find_model
@@ -33,7 +33,8 @@ from spot_eval.models.registry import ENGINES, check_engine
 from spot_eval.runs.baseline import Baseline
 from spot_eval.runs.directory import reusable_generations
 from spot_eval.tasks.data.sources import ALL_SOURCES, at_hand
-from spot_eval.tasks.loader import LoadedTask, TaskLoader
+from spot_eval.tasks.docs import LoadedTask
+from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import Suite
 
 Power = Callable[[Suite, Sequence[Mapping[str, Any]], Baseline | None], dict[str, Any]]
@@ -117,7 +118,7 @@ class LocalOnly:
 
 
 def dry_run(options: RunOptions, say: Say, *, may_fetch: bool = True, power: Power | None = None) -> dict[str, Any]:
-    """Return what the run would do.
+    """Return a preview of the run, as the module's docstring describes it.
 
     Args:
         options: the run's options.
@@ -166,11 +167,11 @@ def _in_hub_cache(model: str) -> bool:
         return False
 
 
-def _finished(place: Path, plan: Plan, model: Model) -> dict[str, int]:
-    """How many of the requests lie in the run directory already, and how many in its neighbours."""
+def _finished(place: Path, plan: RequestPlan, model: Model) -> dict[str, int]:
+    """Return how many requests are finished in the run directory, and how many in its neighbours."""
     wanted = {one.request.key for one in plan.requests}
     here: set[str] = set()
-    with contextlib.suppress(UserError):  # not there, or torn by a kill, which a run would mend
+    with contextlib.suppress(UserError):  # not there, or torn by a kill, which a run would repair
         for row in read_lines(place / "generations.jsonl"):
             here |= wanted & {row.get("key")}
     rest = wanted - here
@@ -196,9 +197,9 @@ def _rows(prepared: Prepared) -> list[dict[str, Any]]:
         docs = len(loaded.docs) if loaded else _published(task, prepared.options.limit)
         requests = planned[task]
         lengths = [one.request.prompt.length for one in requests]
-        told = [length for length in lengths if length is not None]
+        known = [length for length in lengths if length is not None]
         counted = plan is not None and loaded is not None
-        all_told = counted and len(told) == len(lengths)
+        all_known = counted and len(known) == len(lengths)
         repeats = suite.repeats(task)
         rows.append(
             {
@@ -210,8 +211,8 @@ def _rows(prepared: Prepared) -> list[dict[str, Any]]:
                 "token_ceiling": sum(one.request.sampling.max_new_tokens for one in requests)
                 if counted
                 else docs * repeats * suite.sampling_of(task).max_new_tokens,
-                "prompt_tokens": sum(told) if all_told else None,
-                "longest_prompt": max(told, default=0) if all_told else None,
+                "prompt_tokens": sum(known) if all_known else None,
+                "longest_prompt": max(known, default=0) if all_known else None,
                 "too_long": len(too_long[task]),
                 "data": loaded.origin if loaded else None,
                 "prompt": _shown_prompt(loaded, requests),
@@ -221,13 +222,13 @@ def _rows(prepared: Prepared) -> list[dict[str, Any]]:
 
 
 def _published(task: str, limit: int | None) -> int:
-    """How many docs a data set that is not at hand is known to have; 0 where nobody knows."""
+    """Return the published number of docs of a data set that is not at hand; 0 if there is none."""
     docs = ALL_SOURCES[task].docs or 0
     return min(docs, limit or docs)
 
 
 def _shown_prompt(loaded: LoadedTask | None, requests: list[Planned]) -> str | None:
-    """The first doc's prompt as the model would read it; its turns, where no model is at hand to render them."""
+    """Return the first doc's prompt as the model would read it; its turns if no model is at hand to render them."""
     if loaded is None:
         return None
     first = next((one for one in requests if one.doc.doc_id == loaded.docs[0].doc_id), None)
@@ -236,7 +237,7 @@ def _shown_prompt(loaded: LoadedTask | None, requests: list[Planned]) -> str | N
     return "\n\n".join(f"[{turn['role']}]\n{turn['content']}" for turn in loaded.docs[0].messages)
 
 
-def _too_long(plan: Plan | None) -> list[dict[str, Any]]:
+def _too_long(plan: RequestPlan | None) -> list[dict[str, Any]]:
     docs = {(one.doc.task, one.doc.doc_id): one.request.prompt.length for one in (plan.too_long if plan else ())}
     return [{"task": task, "doc_id": doc_id, "tokens": tokens} for (task, doc_id), tokens in docs.items()]
 
@@ -247,7 +248,7 @@ def _total(rows: list[dict[str, Any]], name: str) -> int | None:
 
 
 def _disk(place: Path, tasks: list[LoadedTask], totals: Mapping[str, Any], notes: list[str]) -> dict[str, int]:
-    """An upper estimate of what the run's files take, every answer as long as it may be; and what is free."""
+    """Return an upper estimate of the size of the run's files, with the longest answers, and the free disk space."""
     docs = sum(len(to_line(doc)) for task in tasks for doc in task.docs)
     estimate = docs + totals["requests"] * RECORD_BYTES + totals["token_ceiling"] * TOKEN_BYTES
     above = next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.is_dir())

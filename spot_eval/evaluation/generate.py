@@ -1,7 +1,7 @@
 """From docs to finished generations: plan every request of a run, then keep what is new.
 
 All tasks' requests go to the engine together, longest budgets first, and each result is on disk before the next one is
-waited for. What an earlier run of the command finished is not asked again.
+waited for. Requests that are finished already are not asked again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from spot_eval.models.model import Model
 from spot_eval.models.registry import Completion, Engine, Refusal, Request
 from spot_eval.runs.directory import RunDirectory, reusable_generations
 from spot_eval.runs.manifest import versions
-from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.suite import Suite
 
 SESSION_EVERY_S = 5.0  # how much of a killed session's clock may be lost
@@ -31,20 +31,20 @@ SESSION_EVERY_S = 5.0  # how much of a killed session's clock may be lost
 
 @dataclass(frozen=True)
 class Planned:
-    """One request with what its record says of it."""
+    """A request with the fields of its record."""
 
     request: Request
     doc: Doc
     repeat: int
 
     def failure(self, reason: str) -> Failure:
-        """The record of this request having given no text."""
+        """Return the record of this request if it gave no text."""
         return Failure(self.request.key, self.doc.task, self.doc.doc_id, self.doc.doc_hash, self.repeat, reason)
 
     def generation(
         self, text: str, finish_reason: str, prompt_tokens: int | None, output_tokens: int | None
     ) -> Generation:
-        """The record of this request's text."""
+        """Return the record of this request's text."""
         return Generation(
             key=self.request.key,
             task=self.doc.task,
@@ -62,13 +62,13 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RequestPlan:
     """Every request of a run, and the docs whose prompts leave no room for an answer."""
 
     requests: list[Planned]
     too_long: list[Planned]
     capped: int
-    """Requests whose budget was cut to what the context leaves."""
+    """Requests whose budget was cut to the room that the context leaves."""
 
 
 def make_plan(
@@ -80,8 +80,18 @@ def make_plan(
     engine: Mapping[str, Any],
     context: int | None,
     run_seed: int,
-) -> Plan:
-    """Renders every prompt once and names every request; the longest budgets come first, then the longest prompts."""
+) -> RequestPlan:
+    """Render every prompt once, and return every request: the longest budgets first, then the longest prompts.
+
+    Args:
+        tasks: the tasks with their docs.
+        suite: repeats and sampling of each task.
+        prompts: renders the prompts.
+        fingerprint: identity of the model, for the records' keys.
+        engine: identity of the engine, for the records' keys.
+        context: tokens that prompt and answer share; None if it is not known.
+        run_seed: seed of the run.
+    """
     requests: list[Planned] = []
     too_long: list[Planned] = []
     capped = 0
@@ -120,7 +130,7 @@ def make_plan(
                 capped += 0 < budget < sampling.max_new_tokens
             seen[prompt.text] += 1
     requests.sort(key=lambda planned: _order(planned, suite))
-    return Plan(requests, too_long, capped)
+    return RequestPlan(requests, too_long, capped)
 
 
 def _order(planned: Planned, suite: Suite) -> tuple[Any, ...]:
@@ -133,7 +143,7 @@ def _order(planned: Planned, suite: Suite) -> tuple[Any, ...]:
 
 
 def refuse_too_long(too_long: Sequence[Planned], context: int) -> None:
-    """Raises UserError listing every doc whose prompt fills the context."""
+    """Raise UserError listing every doc whose prompt fills the context."""
     docs = {(planned.doc.task, planned.doc.doc_id): planned.request.prompt.length for planned in too_long}
     listed = ", ".join(f"{task}/{doc_id} ({tokens} tokens)" for (task, doc_id), tokens in docs.items())
     raise UserError(
@@ -156,7 +166,7 @@ class Session:
     _written: float = 0.0
 
     def write(self, *, force: bool = False) -> None:
-        """Brings the counters to disk, at most every few seconds unless forced."""
+        """Write the counters to disk, at most every few seconds unless forced."""
         now = time.monotonic()
         if not force and now - self._written < SESSION_EVERY_S:
             return
@@ -171,7 +181,7 @@ class Session:
 
 
 def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -> set[str]:
-    """Copies what neighbouring runs of the same checkpoint have finished of `planned`; returns their keys."""
+    """Copy the records of `planned` that neighbouring runs of the same checkpoint have; return their keys."""
     open_requests = {one.request.key: one for one in planned}
     if not open_requests:
         return set()
@@ -195,10 +205,16 @@ def take_over(run: RunDirectory, planned: Iterable[Planned], fingerprint: str) -
 def generate(
     run: RunDirectory, engine: Engine, planned: Sequence[Planned], *, finished: int, total: int
 ) -> Counter[str]:
-    """Has the engine answer `planned`; each result is appended to the run's records as it comes.
+    """Have the engine answer `planned`; append each result to the run's records as it comes.
 
-    Returns why requests gave no text, and how many each time.
-    `finished` of the run's `total` requests were done before; they only move the bar.
+    Args:
+        run: the run directory.
+        engine: the open engine.
+        planned: the requests.
+        finished: how many of the run's requests were done before, for the progress bar.
+        total: how many requests the run has.
+
+    Return the reasons for which requests gave no text, with their counts.
     """
     by_key = {one.request.key: one for one in planned}
     facts = {"started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "versions": versions()}
@@ -238,8 +254,15 @@ def generate(
     return refused
 
 
-def generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) -> None:
-    """Have the engine do what neither this run nor a neighbour has finished."""
+def generate_missing(store: RunDirectory, plan: RequestPlan, model: Model, say: Say) -> None:
+    """Have the engine answer the requests that neither this run nor a neighbour has finished.
+
+    Args:
+        store: the run directory.
+        plan: every request of the run.
+        model: opens the engine.
+        say: receives sentences for the user.
+    """
     requests = plan.requests
     record_too_long(store, plan)
     missing = unfinished(store, requests, model, say)
@@ -253,7 +276,7 @@ def generate_missing(store: RunDirectory, plan: Plan, model: Model, say: Say) ->
         engine.close()
 
 
-def record_too_long(store: RunDirectory, plan: Plan) -> None:
+def record_too_long(store: RunDirectory, plan: RequestPlan) -> None:
     """Record the docs whose prompts fill the context as failures, once."""
     known = store.read_failures()
     for planned in plan.too_long:

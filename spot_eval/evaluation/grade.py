@@ -16,17 +16,13 @@ from typing import Any
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import write_atomically
 from spot_eval.core.progress import progress
-from spot_eval.core.records import Doc, Generation, Sample, digest, read_records, to_line
+from spot_eval.core.records import Doc, Generation, Sample, SamplePlace, digest, read_records, to_line
 from spot_eval.evaluation.verdict_changes import verdict_changes, write_changes
 from spot_eval.graders import load_grader
 from spot_eval.graders.answer_groups import group_answers
 from spot_eval.graders.base import Verdict
 from spot_eval.graders.pool import Job, Pool
 from spot_eval.runs.directory import RunDirectory
-
-Place = tuple[str, int, int]
-"""(task, doc_id, repeat): the position of a sample in its run."""
-
 
 Asked = Mapping[str, Mapping[str, int]]
 """Task to doc_hash to how many repeats were asked."""
@@ -74,7 +70,7 @@ def grade(
             Job(names[task], "judge", (docs[task, doc].row, generations[task, doc, r].judged_text))
             for task, doc, r in to_judge
         ]
-        judged: dict[Place, Verdict] = {}
+        judged: dict[SamplePlace, Verdict] = {}
         with progress("grading", len(jobs)) as advance:
             for index, verdict in pool.run(jobs):
                 assert isinstance(verdict, Verdict)
@@ -108,7 +104,7 @@ def _still_holds(sample: Sample | None, one: Generation, grader: str) -> bool:
     return sample is not None and sample.grader == grader and sample.text_hash == digest(one.content)
 
 
-def _place(record: Any) -> Place:
+def _place(record: Any) -> SamplePlace:
     return (record.task, record.doc_id, record.repeat)
 
 
@@ -134,7 +130,7 @@ def _sample(one: Generation, verdict: Verdict, grader: str) -> Sample:
     )
 
 
-def _unanswered(doc: Doc, place: Place, why: str, grader: str) -> Sample:
+def _unanswered(doc: Doc, place: SamplePlace, why: str, grader: str) -> Sample:
     """Return the sample of a request without a text: outside the mean, with the reason."""
     return Sample(
         key="-".join(map(str, place)),

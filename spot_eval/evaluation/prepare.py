@@ -1,4 +1,4 @@
-"""Everything that happens before the first token of a run: suite, baseline, boards, model, docs, requests, folder.
+"""Prepare a run, up to its first token: suite, baseline, boards, model, docs, requests, folder.
 
 `run` and `run --dry-run` share this one function, so a dry run cannot promise what the run does differently. They
 differ only in their `Inputs`: a run fetches what is missing and stops at the first problem; a dry run takes what is on
@@ -18,14 +18,15 @@ from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
 from spot_eval.evaluation.checks import check_baseline, chosen_suite, preflight
 from spot_eval.evaluation.connect4_seed import with_boards
-from spot_eval.evaluation.generate import Plan, make_plan, refuse_too_long
+from spot_eval.evaluation.generate import RequestPlan, make_plan, refuse_too_long
 from spot_eval.models.held import Held
 from spot_eval.models.model import Model, find_model
 from spot_eval.runs.baseline import Baseline, load_baseline
 from spot_eval.runs.directory import refuse_place
 from spot_eval.runs.manifest import run_config, run_folder
 from spot_eval.tasks.data.sources import data_directories
-from spot_eval.tasks.loader import LoadedTask, load_tasks
+from spot_eval.tasks.docs import LoadedTask
+from spot_eval.tasks.loader import load_tasks
 from spot_eval.tasks.suite import Suite
 
 
@@ -41,7 +42,7 @@ class TaskSet:
 
 
 class Inputs(Protocol):
-    """How a preparation gets at the model and the docs, and what it does about a problem."""
+    """Gives a preparation the model and the docs, and decides about a problem."""
 
     def model(self, options: RunOptions, suite: Suite) -> Model | None:
         """Return the model, or None if it is not on this machine and may not be fetched."""
@@ -100,7 +101,7 @@ class Prepared:
     baseline: Baseline | None
     tasks: TaskSet
     model: Model | None
-    plan: Plan | None
+    plan: RequestPlan | None
     config: dict[str, Any] | None
     out: Path | None
 
@@ -109,7 +110,7 @@ class Prepared:
         """The loaded tasks, in the order of the suite."""
         return list(self.tasks.loaded.values())
 
-    def complete(self) -> tuple[Model, Plan, dict[str, Any], Path]:
+    def complete(self) -> tuple[Model, RequestPlan, dict[str, Any], Path]:
         """Return model, plan, config and run directory; only for inputs that fetch what is missing."""
         assert self.model is not None
         assert self.plan is not None
@@ -123,7 +124,7 @@ def prepare(options: RunOptions, inputs: Inputs, say: Say) -> Prepared:
 
     Args:
         options: the options of the run.
-        inputs: where model and docs come from, and what to do about a problem.
+        inputs: provides model and docs, and handles problems.
         say: receives sentences the user should read.
 
     Raises UserError for input that no run could start from; `inputs.problem` decides about the rest.

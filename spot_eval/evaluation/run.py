@@ -21,7 +21,8 @@ from spot_eval.models.held import Held
 from spot_eval.runs.baseline import load_baseline
 from spot_eval.runs.directory import RunDirectory
 from spot_eval.runs.manifest import build_manifest
-from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.docs import LoadedTask
+from spot_eval.tasks.shared_stems import shared_stem
 
 
 def run(
@@ -48,6 +49,10 @@ def run(
     store = RunDirectory.create(out, manifest)
     try:
         _write_docs(store, prepared.docs)
+        if is_new:
+            for task in prepared.docs:
+                if stem := shared_stem(task.docs):
+                    say(f"{task.name}: {stem.sentence}")
         if monitor is not None and base is not None:
             samples = run_in_waves(store, plan, model, base, monitor, workers=options.workers, say=say)
         else:
@@ -64,7 +69,14 @@ def run(
 
 
 def grade_again(path: Path, baseline_name: str | None, workers: int | None, say: Say) -> dict[str, Any]:
-    """Grade the stored generations of the run at `path` again, without its model; return the scoreboard."""
+    """Grade the stored generations of a run again, without its model; return the scoreboard.
+
+    Args:
+        path: the run directory.
+        baseline_name: run or published table to show differences from.
+        workers: number of grading processes; one per core if None.
+        say: receives warnings about the baseline.
+    """
     store = RunDirectory.at(path)
     config = store.manifest["config"]
     baseline = load_baseline(baseline_name) if baseline_name else None

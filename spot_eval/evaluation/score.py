@@ -1,4 +1,4 @@
-"""From judged samples to the files of a scoreboard."""
+"""Make the files of a scoreboard from judged samples."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from spot_eval.metrics.connect4_controls import contamination, guessing
 from spot_eval.metrics.scoreboard import scoreboard
 from spot_eval.runs.baseline import Baseline, difference
 from spot_eval.runs.directory import RunDirectory
-from spot_eval.runs.judged import read_clusters
+from spot_eval.runs.finished import read_clusters
+from spot_eval.runs.judged import judged_docs
 from spot_eval.runs.looks import read_looks
 
 
 def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | None) -> dict[str, Any]:
-    """Writes scoreboard.json and scoreboard.md from judged samples; returns the scoreboard."""
+    """Write scoreboard.json and scoreboard.md from judged samples; return the scoreboard."""
     manifest = store.manifest
     suite = manifest["config"]["suite"]
+    clusters = read_clusters(store.path / "docs.jsonl")
     board = {
         "model": manifest["model"]["name"],
         "changes": manifest["config"]["changes"],
@@ -28,7 +30,7 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
             suite=suite,
             sessions=store.read_sessions(),
             left_out=manifest["left_out"],
-            clusters=read_clusters(store.path / "docs.jsonl"),
+            clusters=clusters,
         ),
     }
     boards = (doc for doc in read_records(store.path / "docs.jsonl", Doc) if _is_board(manifest, doc.task))
@@ -40,7 +42,7 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
     if looks := read_looks(store.path):
         board["looks"] = looks.about()
     if baseline:
-        board["difference"] = difference(board, samples, suite, baseline)
+        board["difference"] = difference(board, judged_docs(samples, clusters), suite, baseline)
     write_json(store.path / "scoreboard.json", board)
     write_atomically(store.path / "scoreboard.md", [markdown(board).encode()])
     return board
@@ -51,6 +53,6 @@ def _is_board(manifest: Mapping[str, Any], task: str) -> bool:
 
 
 def _generated_guesses(data: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
-    """Guess rates of tasks that a generator drew, in the form of Connect4's."""
+    """Return guess rates of tasks that a generator drew, in the form of Connect4's."""
     drawn = {task: entry.get("drawn") or {} for task, entry in data.items()}
     return {task: {"constant": {"joint": one["guess"]}} for task, one in drawn.items() if "guess" in one}

@@ -67,7 +67,7 @@ def score_all(engine: Engine, requests: Sequence[LikelihoodRequest], emit: Score
     """Have the engine score `requests`. Raises UserError if it cannot."""
     score = getattr(engine, "score", None)
     if score is None:
-        raise unable("this engine", "choose --engine hf or vllm, or leave them out with --tasks")
+        raise unable("this engine", "choose --engine hf, or leave them out with --tasks")
     score(requests, emit)
 
 

@@ -26,6 +26,7 @@ from spot_eval.evaluation.run import run
 from spot_eval.models.adapter_fit import adapter_on
 from spot_eval.models.checkpoint import locate
 from spot_eval.models.held import Held
+from spot_eval.models.model import refuse_adapter_of_server, with_base
 from spot_eval.models.vllm.lifetime import die_with_parent
 
 Evaluate = Callable[..., tuple[Path, dict[str, Any]]]
@@ -80,7 +81,8 @@ def run_adapters(each: Sequence[RunOptions], say: Say, evaluate: Evaluate = run)
     All are checked before the first is run. After that, a failure does not stop the others. Raises UserError if an
     adapter does not fit the base or changes nothing.
     """
-    base = locate(each[0].model)
+    refuse_adapter_of_server(each[0])
+    base = locate(with_base(each[0]).model)
     for options in each:
         adapter_on(base, options, silent)
     outcomes = []

@@ -22,7 +22,7 @@ _SHOWN = 60  # characters of an answer in a reason
 
 @dataclass(frozen=True)
 class VerdictChange:
-    """One sample whose verdict changed: `before` and `after` are right, wrong, unparsed, not judged, or a score."""
+    """A sample whose verdict changed: `before` and `after` are right, wrong, unparsed, not judged, or a score."""
 
     task: str
     doc_id: int

@@ -14,19 +14,20 @@ from typing import Any, Protocol
 from spot_eval.core.errors import UserError
 from spot_eval.core.progress import Say
 from spot_eval.core.records import Doc, Sample, read_records
-from spot_eval.evaluation.generate import Plan, answer, record_too_long, unfinished
+from spot_eval.evaluation.generate import RequestPlan, answer, record_too_long, unfinished
 from spot_eval.evaluation.grade import Asked, grade
 from spot_eval.models.base import Engine
 from spot_eval.models.model import Model
 from spot_eval.runs.baseline import Baseline, PublishedBaseline
 from spot_eval.runs.directory import RunDirectory
-from spot_eval.runs.judged import JudgedRun, judged_docs, read_clusters
+from spot_eval.runs.finished import read_clusters
+from spot_eval.runs.judged import JudgedRun, judged_docs
 from spot_eval.runs.look_views import base_digest
 from spot_eval.runs.looks import Clusters, Looks, LooksLog, looks_of, read_looks
 
 
 class Monitor(Protocol):
-    """What decides at a look."""
+    """Decides at a look."""
 
     def plan(self, suite: Mapping[str, Any], docs: Mapping[str, Clusters], base: JudgedRun) -> dict[str, Any]:
         """Return the first line of looks.jsonl."""
@@ -51,7 +52,7 @@ def base_of(baseline: Baseline | None, name: str | None) -> JudgedRun:
 
 def run_in_waves(
     store: RunDirectory,
-    plan: Plan,
+    plan: RequestPlan,
     model: Model,
     base: JudgedRun,
     monitor: Monitor,

@@ -10,6 +10,11 @@ from spot_eval.gating.stopped import gate_stopped
 from spot_eval.runs.drift_files import read_drift
 from spot_eval.runs.judged import JudgedRun
 
+SAVED_BASE = (
+    "the base is saved, and many candidates may be set beside it: alpha is the chance of a false FAIL on average over "
+    "base runs, not for each saved base; a base with more repeats has less luck to pass on"
+)
+
 
 def gate(
     candidate: JudgedRun, base: JudgedRun, policy: Policy, source: str = "default"
@@ -23,7 +28,8 @@ def gate(
         decided, comparison = gate_stopped(candidate, base, policy, source)
     else:
         decided, comparison = rules.gate(candidate, base, policy, source)
-    return {**decided, "drift": _drift(candidate, base)}, comparison
+    notes = [*decided["notes"], *([SAVED_BASE] if base.saved else [])]
+    return {**decided, "notes": notes, "drift": _drift(candidate, base)}, comparison
 
 
 def _drift(candidate: JudgedRun, base: JudgedRun) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ from xml.etree import ElementTree as Xml
 from spot_eval.core.files import write_atomically, write_json, writing
 from spot_eval.core.records import Sample, read_lines, read_records, to_line
 from spot_eval.display.format import inert, percent, plain, signed
-from spot_eval.display.verdict import Verdict, drift_lines, imputed_lines
+from spot_eval.display.verdict import GateRecord, drift_lines, imputed_lines, look_lines
 from spot_eval.runs.judged import JudgedRun
 
 SAMPLE_FIELDS = ("repeat", "score", "extracted", "why", "truncated", "unparsed", "key")
@@ -29,7 +29,7 @@ SIGNS = {"pass": "pass", "fail": "**FAIL**", "inconclusive": "inconclusive"}
 
 
 def write_gate(
-    out: Path, verdict: Verdict, comparison: Mapping[str, Any], candidate: JudgedRun, base: JudgedRun
+    out: Path, verdict: GateRecord, comparison: Mapping[str, Any], candidate: JudgedRun, base: JudgedRun
 ) -> None:
     """Writes all of the gate's files into `out`, and gate.md into GitHub's step summary where there is one."""
     with writing(out):
@@ -46,7 +46,7 @@ def write_gate(
             file.write(text)
 
 
-def markdown(verdict: Verdict) -> str:
+def markdown(verdict: GateRecord) -> str:
     """The verdict first, then the numbers it stands on. Nothing in it acts as markup that is not ours."""
     lines = [
         f"## spot-eval gate: {verdict['verdict'].upper()}",
@@ -55,7 +55,7 @@ def markdown(verdict: Verdict) -> str:
         "",
         *(f"- {inert(reason)}" for reason in verdict["reasons"]),
         *([""] if verdict["reasons"] else []),
-        f"| | verdict | base | now | difference | at least ({100 * (1 - verdict['alpha']):g} %) | margin |",
+        f"| | verdict | base | now | difference | at least ({_level(verdict)}) | margin |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     for name, one in verdict["families"].items():
@@ -72,21 +72,25 @@ def markdown(verdict: Verdict) -> str:
             f"| {percent(one['base'])} | {percent(one['candidate'])} | +{100 * one['limit']:g} |"
             for one in shown
         ]
-    imputed = [f"- {inert(line)}" for line in imputed_lines(verdict)]
+    imputed = [f"- {inert(line)}" for line in (*look_lines(verdict), *imputed_lines(verdict))]
     notes = [f"- {inert(note)}" for note in [*verdict["notes"], *verdict["warnings"], *drift_lines(verdict)]]
     lines += ["", *imputed, *notes] if imputed or notes else []
     lines += ["", f"{verdict['lost']} docs lost, {verdict['gained']} gained. Percent, ± one standard error.", ""]
     return "\n".join(lines)
 
 
-def _row(name: str, one: Verdict, limit: float) -> str:
+def _level(verdict: GateRecord) -> str:
+    return "at its look" if "looks" in verdict else f"{100 * (1 - verdict['alpha']):g} %"
+
+
+def _row(name: str, one: GateRecord, limit: float) -> str:
     return (
         f"| {name} | {SIGNS[one['verdict']]} | {percent(one['base'])} | {percent(one['candidate'])} "
         f"| {signed(one['mean'], one['stderr'])} | {signed(one['lower'])} | {-100 * limit:g} |"
     )
 
 
-def junit(verdict: Verdict) -> bytes:
+def junit(verdict: GateRecord) -> bytes:
     """One test case a family, guard and limit; inconclusive is a failure of that type, or skipped where only a warning.
 
     Readers of JUnit files know no third verdict.
@@ -107,7 +111,7 @@ def junit(verdict: Verdict) -> bytes:
     return b'<?xml version="1.0" encoding="utf-8"?>\n' + Xml.tostring(suite, encoding="utf-8") + b"\n"
 
 
-def _cases(verdict: Verdict) -> Iterator[tuple[str, str, Verdict]]:
+def _cases(verdict: GateRecord) -> Iterator[tuple[str, str, GateRecord]]:
     for kind in ("families", "guards"):
         for name, one in verdict[kind].items():
             yield kind, name, one

@@ -84,19 +84,25 @@ class Policy(_Strict):
 
 
 def load_policy(path: Path | None) -> tuple[Policy, str]:
-    """The policy in a file, or the default one; returns it with its source.
+    """Return the policy in a file, or the default one, with its source.
 
     Raises UserError naming file and line, or file and setting.
     """
     source = "default" if path is None else str(path)
     file = folder("reports") / "gate.toml" if path is None else path
     try:
-        return Policy.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))), source
+        return checked_policy(tomllib.loads(file.read_text(encoding="utf-8")), file), source
     except tomllib.TOMLDecodeError as problem:
         raise UserError(f"{file}: broken TOML ({problem})") from problem
     except OSError as problem:
         raise UserError(f"--policy {file}: cannot be read ({problem.strerror})") from problem
     except UnicodeDecodeError as problem:
         raise UserError(f"{file}: byte {problem.start} is not UTF-8") from problem
+
+
+def checked_policy(settings: Mapping[str, Any], name: object) -> Policy:
+    """Return the policy that `settings` describe. Raises UserError naming `name` and the setting."""
+    try:
+        return Policy.model_validate(dict(settings))
     except ValidationError as problem:
-        raise UserError(f"{file}: {'; '.join(readable(problem))}") from problem
+        raise UserError(f"{name}: {'; '.join(readable(problem))}") from problem

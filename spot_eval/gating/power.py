@@ -1,20 +1,23 @@
-"""What an evaluation can see, before GPU time is spent: `spot-eval power`, and part of `run --dry-run`.
+"""Compute what an evaluation can detect, before GPU time is spent: `spot-eval power`, and part of `run --dry-run`.
 
     power_of(suite, {"aime24": 30, …}, policy, base)["families"]["in_domain"]["pass_at_no_change"]
 
-What it returns:
+It returns:
 
     {"alpha", "power": 0.8, "pass_at_no_change", "warnings": [sentence, …],
      "tasks": {name: {"family", "docs", "repeats", "base_repeats", "difficulty", "source": "base" | "assumed",
                       "stderr", "smallest_detectable", "docs_for_margin", "repeats_for_margin"}},
      "families": {name: {"tasks", "margin", "stderr", "df", "smallest_detectable", "smallest_failing",
-                         "pass_at_no_change", "repeats_factor"}}}
+                         "smallest_failing_lost_docs", "fail_chance_lost_docs", "pass_at_no_change",
+                         "repeats_factor"}}}
 
-Fractions of 1; null where no drop, no number of docs or of repeats would do. `smallest_detectable` is the drop that the
-one-sided test of `compare` finds with 80 % chance, `smallest_failing` the one that fails the gate as often where the
-others stand still (Holm's first level, and not within the margin).
+Fractions of 1; null if no drop, number of docs or number of repeats is enough. `smallest_detectable` is the drop that
+the one-sided test of `compare` finds with 80 % chance. `smallest_failing` is the drop of one family that fails the gate
+with 80 % chance if the other families do not change (Holm's first level, and not within the margin). Both assume even
+harm: every doc's chance falls by the same share. The two fields `…_lost_docs` are the pessimistic case: the drop that
+is needed if docs are lost altogether, and the chance of FAIL that is left at `smallest_failing`.
 
-What the numbers rest on is told by `detectable`.
+The model behind the numbers is in `spot_eval/metrics/power.py`.
 """
 
 from __future__ import annotations
@@ -25,14 +28,14 @@ from dataclasses import replace
 from typing import Any
 
 from spot_eval.gating.policy import Policy, load_policy
-from spot_eval.metrics.power import POWER, TaskPlan, chance_to_pass, smallest_drop, spread
+from spot_eval.metrics.power import POWER, TaskPlan, chance_to_find, chance_to_pass, smallest_drop, spread
 from spot_eval.runs.judged import JudgedDoc, JudgedRun
 from spot_eval.tasks.suite import Suite
 
 DIFFICULTY = 0.5
-"""The assumed mean score: nothing varies more."""
+"""The assumed mean score if there is no base: scores vary most at 0.5."""
 MOST = 10_000
-"""Repeats or docs beyond this are no plan."""
+"""Nobody plans more repeats or docs than this."""
 
 
 def assumed(
@@ -43,19 +46,33 @@ def assumed(
     mean: float = DIFFICULTY,
     churn: float = 0.0,
 ) -> TaskPlan:
-    """A task nothing is known of: chances spread over docs as Beta(mean, 1 - mean), most of them near 0 or 1.
+    """Return the plan of a task without a base run.
 
-    Half of the variance m (1 - m) then lies within docs.
+    The docs' chances of a right answer are spread as Beta(mean, 1 - mean): most are near 0 or 1, and half of the
+    variance mean (1 - mean) lies within docs.
+
+    Args:
+        family: the family of the task.
+        docs: the number of docs.
+        repeats: repeats per doc, of the base and of the candidate.
+        mean: the assumed score.
+        churn: the assumed standard deviation over docs of true changes that cancel out.
     """
     square = mean - mean * (1 - mean) / 2
     return TaskPlan(family, docs, repeats, repeats, mean, square, churn)
 
 
 def from_base(family: str, docs: Sequence[JudgedDoc], repeats: int, *, churn: float = 0.0) -> TaskPlan | None:
-    """A task as a base run measured it; None where nothing of it was judged.
+    """Return the plan of a task as a base run measured it; None if none of its docs was judged.
 
-    The variance within docs is estimated without bias from docs with two judged repeats or more; with single repeats
-    it is assumed.
+    The variance within docs is estimated without bias from docs with at least two judged repeats. With one repeat it is
+    assumed.
+
+    Args:
+        family: the family of the task.
+        docs: the docs of the base run.
+        repeats: repeats per doc of the candidate.
+        churn: the assumed standard deviation over docs of true changes that cancel out.
     """
     judged = [scores for doc in docs if (scores := [score for score in doc.scores if score is not None])]
     if not judged:
@@ -82,9 +99,16 @@ def power_of(
     difficulty: float = DIFFICULTY,
     churn: float = 0.0,
 ) -> dict[str, Any]:
-    """What a run of a resolved suite will be able to show against `base`, or against a run like itself.
+    """Return what a run of a resolved suite can detect against `base`, or against a run like itself.
 
-    `docs` is how many docs each task has, None where that is not known; `margin` takes the place of every family's.
+    Args:
+        suite: the resolved suite.
+        docs: the number of docs of each task, None if it is unknown.
+        policy: the policy of the gate.
+        base: the base run; its spread is used.
+        margin: a margin for every family, instead of the policy's.
+        difficulty: the assumed score of tasks that `base` does not have.
+        churn: the assumed standard deviation over docs of true changes that cancel out.
     """
     plans, unknown = plan_tasks(suite, docs, base, difficulty=difficulty, churn=churn)
     found = plan_power(plans, suite["families"], policy, margin)
@@ -94,7 +118,10 @@ def power_of(
             0, f"the base run has no scores of {', '.join(guessed)}: difficulty {difficulty:g} is assumed"
         )
     if unknown:
-        found["warnings"].insert(0, f"how many docs {', '.join(unknown)} will have is not known: nothing is said of it")
+        names = ", ".join(unknown)
+        found["warnings"].insert(
+            0, f"left out, since the number of docs is unknown: {names}; give it with --docs TASK=N"
+        )
     return found
 
 
@@ -120,9 +147,14 @@ def plan_tasks(
     difficulty: float = DIFFICULTY,
     churn: float = 0.0,
 ) -> tuple[dict[str, TaskPlan], list[str]]:
-    """The plans of a resolved suite's tasks, and the tasks nothing can be said of.
+    """Return the plans of a resolved suite's tasks, and the tasks whose number of docs is unknown.
 
-    `docs` is how many docs each task has, None where that is not known. What the base holds comes from the base.
+    Args:
+        suite: the resolved suite.
+        docs: the number of docs of each task, None if it is unknown.
+        base: the base run; tasks that it has are planned from its scores.
+        difficulty: the assumed score of the other tasks.
+        churn: the assumed standard deviation over docs of true changes that cancel out.
     """
     plans: dict[str, TaskPlan] = {}
     unknown = []
@@ -141,7 +173,14 @@ def plan_tasks(
 def plan_power(
     plans: Mapping[str, TaskPlan], families: Mapping[str, Sequence[str]], policy: Policy, margin: float | None = None
 ) -> dict[str, Any]:
-    """power.json of what the tasks' plans can show under a policy; `margin` takes the place of every family's."""
+    """Return power.json: what planned tasks can detect under a policy.
+
+    Args:
+        plans: the plan of each task.
+        families: the tasks of each family.
+        policy: the policy of the gate.
+        margin: a margin for every family, instead of the policy's.
+    """
     margins = dict(policy.families) if policy.families is not None else dict.fromkeys(families, policy.margin)
     gated = {
         family: margin or margins[family]
@@ -162,10 +201,14 @@ def plan_power(
     if chance is not None and chance < POWER:
         weakest = min(of_families, key=lambda family: of_families[family]["pass_at_no_change"])
         factor = of_families[weakest]["repeats_factor"]
-        way = f"{factor:.1f} times the repeats of {weakest} would do for it" if factor else "repeats alone will not do"
+        way = (
+            f"{weakest} needs {factor:.1f} times the repeats, or a wider margin"
+            if factor
+            else f"{weakest} needs a wider margin: more repeats are not enough"
+        )
         warnings.append(
-            f"where nothing changed this gate passes with {100 * chance:.0f} % chance only, below {100 * POWER:g} %; "
-            f"{way}, or a wider margin"
+            f"an unchanged checkpoint passes this gate with only {100 * chance:.0f} % chance, below {100 * POWER:g} %; "
+            f"{way}"
         )
     return {
         "alpha": policy.alpha,
@@ -204,20 +247,24 @@ def _family(parts: Sequence[TaskPlan], names: list[str], margin: float, policy: 
 
     stderr, df = spread(parts)
     factor = _fewest(with_repeats, least=1)
+    gate = (margin, policy.alpha)
+    failing = smallest_drop(parts, level, gate)
     return {
         "tasks": names,
         "margin": margin,
         "stderr": stderr,
         "df": df,
         "smallest_detectable": smallest_drop(parts, policy.alpha),
-        "smallest_failing": smallest_drop(parts, level, not_within=(margin, policy.alpha)),
+        "smallest_failing": failing,
+        "smallest_failing_lost_docs": smallest_drop(parts, level, gate, lost_docs=True),
+        "fail_chance_lost_docs": failing and chance_to_find(parts, failing, level, gate, lost_docs=True),
         "pass_at_no_change": chance_to_pass(parts, margin, policy.alpha),
         "repeats_factor": factor and factor / 100,
     }
 
 
 def _fewest(chance: Callable[[int], float], *, least: int) -> int | None:
-    """The smallest whole number whose chance reaches 80 %; None beyond what anybody would run."""
+    """Return the smallest whole number whose chance reaches 80 %; None if it is above `MOST`."""
     if chance(MOST) < POWER:
         return None
     low, high = least - 1, MOST

@@ -11,17 +11,19 @@ from typing import TypeVar
 
 from spot_eval.graders.pool import Job, Pool
 
-Doc = TypeVar("Doc", bound=Hashable)
+DocKey = TypeVar("DocKey", bound=Hashable)
 
 
-def group_answers(pool: Pool, grader: str, answers: Mapping[Doc, Sequence[str | None]]) -> dict[Doc, list[int | None]]:
+def group_answers(
+    pool: Pool, grader: str, answers: Mapping[DocKey, Sequence[str | None]]
+) -> dict[DocKey, list[int | None]]:
     """The groups of many docs' answers at once, in the pool's workers: {doc: group of each answer, from 0 in order}.
 
     An unparsed answer (None) stays None; a pair that could not be judged counts as different. There are as many rounds
     as the doc with the most groups has: every doc's next group takes its members from those in no earlier one.
     """
     left = {doc: list(dict.fromkeys(a for a in given if a is not None)) for doc, given in answers.items()}
-    groups: dict[Doc, dict[str, int]] = {doc: {} for doc in answers}
+    groups: dict[DocKey, dict[str, int]] = {doc: {} for doc in answers}
     number = 0
     while any(left.values()):
         pairs = [(doc, given[0], other) for doc, given in left.items() if given for other in given[1:]]

@@ -177,7 +177,7 @@ class Pool:
         program = "import sys; from spot_eval.graders.worker import main; main(sys.argv[1:])"
         with theirs:
             self._nursery = subprocess.Popen(  # noqa: S603 - our own interpreter and program
-                [sys.executable, "-c", program, str(theirs.fileno()), *self._preload],
+                [sys.executable, "-P", "-c", program, str(theirs.fileno()), *self._preload],
                 pass_fds=[theirs.fileno()],
                 env=environment,
             )

@@ -31,7 +31,9 @@ _SUPPOSED_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _CONDITION_BEFORE = re.compile(
-    r"\b(?:if|when|whenever|provided|in case|in the case|had|for|with|without)\b[^.;]{0,100},[^.;,]{0,40}$",
+    r"\b(?:if|when|whenever|provided|in case|in the case|had|with|without"
+    r"|(?<!ask )(?<!asks )(?<!asked )(?<!asking )(?<!look )(?<!looking )(?<!solve )(?<!solved )(?<!solving )for"
+    r")\b[^.;]{0,100},[^.;,]{0,40}$",
     re.IGNORECASE,
 )
 _CONDITION_AFTER = re.compile(

@@ -1,10 +1,11 @@
-"""Runs in other programs' words: out to lm-eval, Inspect and model cards, in from lm-eval's sample logs.
+"""Exchange runs with other programs: export to lm-eval, Inspect and model cards; import of lm-eval's sample logs.
 
-    finished     a finished run, doc by doc, as every export reads it
+    exportable   the run to export, and strings and dates fit for other programs
     to_lm_eval   results_….json and samples_….jsonl
-    to_inspect   one log a task
+    to_inspect   one log per task
     to_card      a model card's evaluation metadata
-    lm_eval_logs sample logs, read and checked; from_lm_eval: made into a run directory
+    lm_eval_logs sample logs, read and checked; from_lm_eval makes a run directory of them
+    generations_file, doc_matching, read_generations   a file of generations; from_generations makes a run of it
 
-Nothing here imports those programs; tests do, and read with them what is written.
+Nothing here imports those programs. Tests do, to read the written files with them.
 """

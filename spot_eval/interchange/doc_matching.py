@@ -1,4 +1,4 @@
-"""Which doc of a task a row of a generations file answers. Pure matching: no files, no grading."""
+"""Match a row of a generations file to the doc it answers. Reads no files and grades nothing."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Literal
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.records import Doc, digest
-from spot_eval.interchange.generations_file import Row
+from spot_eval.interchange.generations_file import GenerationRow
 
 Prompt = Literal["asked", "other", "unknown"]
-"""Whether a row's prompt is the one spot-eval asks, another, or not told."""
-SEARCHED = 50  # prompts of a task that are looked for in all docs; one is enough to find a file out of step
+"""A row's prompt: the one that spot-eval asks, another, or not recorded."""
+SEARCHED = 50  # prompts per task that are searched in all docs; one is enough to find that rows are shifted
 
 
 class AskedDocs:
-    """The docs of one task, to be found by what a row says of them."""
+    """The docs of a task, to match rows to."""
 
     def __init__(self, task: str, docs: list[Doc]) -> None:
         self.task, self.docs = task, docs
@@ -28,11 +28,11 @@ class AskedDocs:
             self._by_messages[digest(doc.messages)].append(doc)
             self._by_prompt[question(doc)].append(doc)
 
-    def find(self, row: Row, where: str) -> tuple[Doc, Prompt]:
-        """The doc of `row`, and whether it was asked as spot-eval asks.
+    def find(self, row: GenerationRow, where: str) -> tuple[Doc, Prompt]:
+        """Return the doc that `row` answers, and if its prompt is the one that spot-eval asks.
 
-        `doc_id` and `doc_hash` decide; where neither is there, messages or prompt must be those of one doc. Raises
-        UserError, which begins with `where`, for a row of no doc, of several, or whose columns disagree.
+        `doc_id` and `doc_hash` decide. If the row has neither, its messages or prompt must be those of exactly one doc.
+        Raises UserError, which begins with `where`, if the row matches no doc or several, or its columns disagree.
         """
         if row.doc_id is None and row.doc_hash is None:
             return self._by_what_was_asked(row, where), "asked"
@@ -49,14 +49,14 @@ class AskedDocs:
             )
         return doc, "other"
 
-    def _named(self, row: Row, where: str) -> Doc:
+    def _named(self, row: GenerationRow, where: str) -> Doc:
         by_hash = None
         if row.doc_hash is not None:
             by_hash = self._by_hash.get(row.doc_hash)
             if by_hash is None:
                 raise UserError(
-                    f"{where}, column doc_hash: no doc of {self.task} has {row.doc_hash!r}: other prompts or golds "
-                    "than here; take the column out, if doc_id counts the same rows all the same"
+                    f"{where}, column doc_hash: no doc of {self.task} has {row.doc_hash!r}: the prompts or "
+                    "golds differ; remove the column if doc_id counts the same rows anyway"
                 )
         if row.doc_id is None:
             assert by_hash is not None
@@ -68,50 +68,51 @@ class AskedDocs:
         doc = self.docs[row.doc_id]
         if by_hash is not None and by_hash != doc:
             raise UserError(
-                f"{where}: doc_id says doc {row.doc_id} of {self.task}, doc_hash says doc {by_hash.doc_id}; "
-                "one of them is wrong"
+                f"{where}: doc_id is that of doc {row.doc_id} of {self.task}, doc_hash that of doc {by_hash.doc_id}; "
+                "correct one of them"
             )
         return doc
 
-    def _by_what_was_asked(self, row: Row, where: str) -> Doc:
+    def _by_what_was_asked(self, row: GenerationRow, where: str) -> Doc:
         column = "messages" if row.messages is not None else "prompt"
         found = self._by_messages.get(digest(row.messages), []) if row.messages else self._same_prompt(row.prompt)
         if len(found) == 1:
             return found[0]
         if found:
             both = " and ".join(str(doc.doc_id) for doc in found[:2])
-            raise UserError(f"{where}, column {column}: docs {both} of {self.task} ask this; say which by doc_id")
+            raise UserError(f"{where}, column {column}: docs {both} of {self.task} ask this; add doc_id to choose one")
         raise UserError(
             f"{where}, column {column}: no doc of {self.task} asks this word for word (`spot-eval tasks docs` shows "
-            "what they ask); say which doc it is by doc_id"
+            "the prompts); add doc_id to name the doc"
         )
 
     def _same_prompt(self, prompt: str | None) -> list[Doc]:
         return self._by_prompt.get(prompt or "", [])
 
-    def _other_doc(self, row: Row) -> Doc | None:
-        """The doc whose question the row's prompt holds."""
+    def _other_doc(self, row: GenerationRow) -> Doc | None:
+        """Return the doc whose question the row's prompt contains, if there is one."""
         self._searches -= 1
         if self._searches < 0:
             return None
-        said = row.messages[-1]["content"] if row.messages else row.prompt or ""
-        return next((doc for doc in self.docs if question(doc) and question(doc) in said), None)
+        text = row.messages[-1]["content"] if row.messages else row.prompt or ""
+        return next((doc for doc in self.docs if question(doc) and question(doc) in text), None)
 
 
 def question(doc: Doc) -> str:
-    """The last turn of the user."""
+    """Return the last turn of the user."""
     return next((turn["content"] for turn in reversed(doc.messages) if turn["role"] == "user"), "")
 
 
-def _asks(row: Row, doc: Doc) -> bool:
-    """Whether the row's prompt is the doc's: the same messages, or a text (a rendered one, say) with its question."""
+def _asks(row: GenerationRow, doc: Doc) -> bool:
+    """Return True if the row's prompt is the doc's: the same messages, or a text (such as a rendered one) with its
+    question."""
     if row.messages is not None:
         return row.messages == doc.messages
     return question(doc) in (row.prompt or "")
 
 
 def repeats_of(places: Iterable[tuple[str, int, int]]) -> dict[str, int]:
-    """Task to the number of its repeats, from (task, doc_id, repeat); UserError where one of them has no row at all."""
+    """Return task to its number of repeats, from (task, doc_id, repeat). Raises UserError if a repeat has no row."""
     numbers: dict[str, set[int]] = defaultdict(set)
     for task, _, repeat in places:
         numbers[task].add(repeat)

@@ -1,16 +1,15 @@
-"""`spot-eval grade FILE`: generations made elsewhere become a run directory like any other.
+"""`spot-eval grade FILE`: make a run directory of generations made elsewhere.
 
 The file is read twice, a line at a time: first every row is checked and its doc found, then the records are written.
-What the file does not say (sampling, stop strings, how an answer ended) is recorded as unknown.
+Settings that the file does not record (sampling, stop strings, finish reasons) are written as unknown.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,46 +18,27 @@ from pydantic import ValidationError
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import file_name, write_atomically
 from spot_eval.core.options import FileOptions
-from spot_eval.core.progress import Say, progress
-from spot_eval.core.records import Doc, Failure, Generation, digest, to_line
-from spot_eval.core.thinking import closes_unopened, has_thinking
-from spot_eval.evaluation.checks import check_baseline, preflight
+from spot_eval.core.progress import Say
+from spot_eval.core.records import Doc, Failure, Generation, SamplePlace, digest, to_line
+from spot_eval.evaluation.checks import check_baseline
 from spot_eval.evaluation.grade import grade
 from spot_eval.evaluation.score import score
-from spot_eval.interchange.doc_matching import AskedDocs, repeats_of
-from spot_eval.interchange.generations_file import Row, read_rows, size
+from spot_eval.interchange.generations_file import GenerationRow, read_rows
+from spot_eval.interchange.read_generations import Reading, read_once, remarks
 from spot_eval.runs.baseline import load_baseline
 from spot_eval.runs.directory import SCHEMA, RunDirectory
 from spot_eval.runs.manifest import versions
 from spot_eval.tasks.data.sources import data_directories
-from spot_eval.tasks.loader import LoadedTask, TaskLoader
+from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import Sampling, Suite, load_suite, nearest
 
 ENGINE = "elsewhere"
-Place = tuple[str, int, int]
-"""(task, doc_id, repeat)."""
-
-
-@dataclass
-class Reading:
-    """What the first reading found; `places` has an entry a row, None where its task was not asked for."""
-
-    sha256: str = ""
-    model: str | None = None
-    places: list[Place | None] = field(default_factory=list)
-    tasks: dict[str, AskedDocs] = field(default_factory=dict)
-    loaded: dict[str, LoadedTask] = field(default_factory=dict)
-    prompts: Counter[str] = field(default_factory=Counter)
-    passed_over: Counter[str] = field(default_factory=Counter)
-    closed: int = 0  # answers that end a thinking block they did not open, with no word on the prompt
-    bare: int = 0  # answers without thinking, with no word on the prompt
-    repeats: dict[str, int] = field(default_factory=dict)
 
 
 def grade_file(options: FileOptions, say: Say) -> tuple[Path, dict[str, Any]]:
-    """Makes a run of the file and judges it; returns (run directory, scoreboard).
+    """Make a run of the file, judge it, and return (run directory, scoreboard).
 
-    Raises UserError for bad input before anything is written, and NotComparableError as `run` does.
+    Raises UserError for bad input before anything is written, NotComparableError as `run` does.
     """
     whole = load_suite(options.suite)
     whole.refuse_strangers(options.data_files)
@@ -70,7 +50,7 @@ def grade_file(options: FileOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     reading = read_once(options.file, whole, suite, loader)
     config = _config(options, suite, reading, sampling)
     check_baseline(config, baseline, say)
-    for sentence in _remarks(options.file, suite, reading):
+    for sentence in remarks(options.file, suite, reading):
         say(sentence)
 
     manifest = _manifest(options, reading, config, {task: _absent(options.file, task) for task in suite.tasks
@@ -91,10 +71,10 @@ def grade_file(options: FileOptions, say: Say) -> tuple[Path, dict[str, Any]]:
 
 
 def stated_sampling(said: str | None) -> Callable[[Sampling], dict[str, Any]]:
-    """What `--sampling` says, as a function from a task's sampling in the suite to what is recorded.
+    """Return `--sampling` as a function from a task's sampling in the suite to the sampling to record.
 
-    `suite`: the suite's; `temperature=0.7,top_p=0.8`: these, the rest unknown; nothing: all unknown (None). Raises
-    UserError for a setting that is none.
+    `suite` records the suite's; `temperature=0.7,top_p=0.8` records these, and None for the rest; without it, all are
+    None. Raises UserError for an unknown setting.
     """
     names = list(Sampling.model_fields)
     if said == "suite":
@@ -116,70 +96,10 @@ def stated_sampling(said: str | None) -> Callable[[Sampling], dict[str, Any]]:
     return lambda _: {name: checked[name] if name in given else None for name in names}
 
 
-def read_once(file: Path, whole: Suite, suite: Suite, loader: TaskLoader) -> Reading:
-    """Checks every row and finds its doc; a task's docs are loaded when its first row comes.
-
-    Raises UserError naming line and column for a row of a task or doc that is none, a second row of one place, or a
-    second model.
-    """
-    found, content = Reading(), hashlib.sha256()
-    lines: dict[Place, int] = {}
-    graders: set[str] = set()
-    with progress(f"reading {file.name} (KB)", size(file) >> 10) as advance:
-        behind = 0
-
-        def told(position: int) -> None:
-            nonlocal behind
-            advance((position >> 10) - behind)
-            behind = position >> 10
-
-        for row in read_rows(file, read=content.update, told=told):
-            where = f"{file}, line {row.line}"
-            if row.model is not None and found.model not in {None, row.model}:
-                raise UserError(
-                    f"{where}, column model: {row.model!r} after {found.model!r}; one file holds one model's answers"
-                )
-            found.model = row.model or found.model
-            if row.task not in whole.tasks:
-                raise UserError(
-                    f"{where}, column task: suite {whole.name} has no task {row.task!r}{nearest(row.task, whole.tasks)}"
-                )
-            if row.task not in suite.tasks:
-                found.passed_over[row.task] += 1
-                found.places.append(None)
-                continue
-            if row.task not in found.tasks:
-                task = found.loaded[row.task] = loader.load(row.task)
-                preflight(task.docs if task.grader == "ifeval" else (), {task.grader} - graders)
-                graders.add(task.grader)
-                found.tasks[row.task] = AskedDocs(row.task, task.docs)
-            doc, prompt = found.tasks[row.task].find(row, where)
-            place = (row.task, doc.doc_id, row.repeat)
-            if place in lines:
-                raise UserError(
-                    f"{where}: doc {doc.doc_id} of {row.task}, repeat {row.repeat}, is already in line {lines[place]}; "
-                    "several answers to a doc are told apart by a column repeat: 0, 1, 2, …"
-                )
-            lines[place] = row.line
-            found.places.append(place)
-            found.prompts[prompt] += 1
-            if row.thinking_open is None and row.text is not None:
-                found.closed += closes_unopened(row.text)
-                found.bare += not has_thinking(row.text)
-    if not lines:
-        raise UserError(f"{file}: it has no row{' of the chosen tasks' if found.places else ''}")
-    try:
-        found.repeats = repeats_of(lines)
-    except UserError as problem:
-        raise UserError(f"{file}, {problem}") from problem
-    found.sha256 = content.hexdigest()
-    return found
-
-
 def _config(
     options: FileOptions, suite: Suite, reading: Reading, sampling: Callable[[Sampling], dict[str, Any]]
 ) -> dict[str, Any]:
-    """What decides the run's results: as `run` writes it, with None for what is not known."""
+    """Return the settings that decide results, as `run` writes them; None for those the file does not record."""
     resolved = suite.resolved()
     tasks = {
         task: {
@@ -231,37 +151,11 @@ def _absent(file: Path, task: str) -> str:
     return f"{file.name} has no row of {task}"
 
 
-def _remarks(file: Path, suite: Suite, reading: Reading) -> Iterator[str]:
-    """What a reader of the scores should know of the file."""
-    if reading.passed_over:
-        tasks = ", ".join(reading.passed_over)
-        yield f"{reading.passed_over.total()} rows of tasks that --tasks leaves out are passed over ({tasks})"
-    if absent := [task for task in suite.tasks if task not in reading.tasks]:
-        yield f"{file.name} has no row of {', '.join(absent)}: left out, and their families have no mean"
-    if reading.closed and reading.bare:
-        yield (
-            f"{reading.closed} answers end a thinking block that their prompt must have opened, and {reading.bare} "
-            "have no thinking: if those were cut inside the block, they are judged by their scratch work. A column "
-            "thinking_open (true or false) says whether the prompt left a block open"
-        )
-    answered = {place for place in reading.places if place}
-    for task, asked in reading.tasks.items():
-        wanted = len(asked.docs) * reading.repeats[task]
-        there = sum(place[0] == task for place in answered)
-        if there < wanted:
-            yield f"{task}: {wanted - there} of {wanted} answers are not in {file.name}; they are not judged"
-    if other := reading.prompts["other"]:
-        yield (
-            f"{other} of {reading.prompts.total()} prompts are not the ones spot-eval asks; their docs were taken from "
-            "doc_id, and the scores are of those prompts"
-        )
-
-
 def _write_records(store: RunDirectory, file: Path, reading: Reading) -> None:
-    """Docs, failures, and last the generations, whose being there means that all is there."""
+    """Write docs, failures, and last the generations: if that file exists, the others do too."""
     docs = {(name, doc.doc_id): doc for name, asked in reading.tasks.items() for doc in asked.docs}
     write_atomically(store.path / "docs.jsonl", map(to_line, docs.values()))
-    content, silent = hashlib.sha256(), dict[Place, int]()
+    content, silent = hashlib.sha256(), dict[SamplePlace, int]()
 
     def generations() -> Iterator[bytes]:
         rows = read_rows(file, read=content.update)
@@ -270,7 +164,7 @@ def _write_records(store: RunDirectory, file: Path, reading: Reading) -> None:
                 silent[place] = row.line
             elif place:
                 yield to_line(_generation(row, docs[place[:2]], place[2], reading))
-        next(rows, None)  # what was added to the file meanwhile shows in its hash
+        next(rows, None)  # rows added to the file meanwhile change its hash
         if content.hexdigest() != reading.sha256:
             raise UserError(f"{file} changed while it was read; run the command again when it is finished")
         write_atomically(store.failures.path, map(to_line, _failures(file, reading, docs, silent)))
@@ -278,7 +172,7 @@ def _write_records(store: RunDirectory, file: Path, reading: Reading) -> None:
     write_atomically(store.generations.path, generations())
 
 
-def _generation(row: Row, doc: Doc, repeat: int, reading: Reading) -> Generation:
+def _generation(row: GenerationRow, doc: Doc, repeat: int, reading: Reading) -> Generation:
     return Generation(
         key=_key(reading, doc, repeat),
         task=doc.task,
@@ -296,9 +190,9 @@ def _generation(row: Row, doc: Doc, repeat: int, reading: Reading) -> Generation
 
 
 def _failures(
-    file: Path, reading: Reading, docs: Mapping[tuple[str, int], Doc], silent: Mapping[Place, int]
+    file: Path, reading: Reading, docs: Mapping[tuple[str, int], Doc], silent: Mapping[SamplePlace, int]
 ) -> Iterator[Failure]:
-    """What a doc should have and the file does not give."""
+    """Yield a failure for each answer that the file lacks."""
     given: dict[tuple[str, int], set[int]] = defaultdict(set)
     for place in reading.places:
         if place and place not in silent:
@@ -306,7 +200,7 @@ def _failures(
     for (task, doc_id), doc in docs.items():
         for repeat in sorted(set(range(reading.repeats[task])) - given[task, doc_id]):
             line = silent.get((task, doc_id, repeat))
-            reason = f"line {line} of {file.name} gives no text" if line else f"{file.name} has no row for it"
+            reason = f"line {line} of {file.name} has no text" if line else f"{file.name} has no row for it"
             yield Failure(_key(reading, doc, repeat), task, doc_id, doc.doc_hash, repeat, reason)
 
 

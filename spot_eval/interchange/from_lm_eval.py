@@ -1,4 +1,4 @@
-"""lm-eval's sample logs as a run directory, so that runs made elsewhere can be compared, gated and reported.
+"""Make a run directory of lm-eval's sample logs, so that they can be compared, gated and reported.
 
     samples_gsm8k_2026-01-02T03-04-05.jsonl (+ results_2026-01-02T03-04-05.json)  ->  runs/<model>-lm-eval-<hash>
 
@@ -45,7 +45,7 @@ SAMPLING = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "m
 
 @dataclass(frozen=True)
 class Import:
-    """What the command line says."""
+    """Options of `spot-eval import`."""
 
     files: Sequence[Path]
     results: Path | None = None
@@ -57,7 +57,7 @@ class Import:
 
 
 def import_logs(wanted: Import, suite: Suite, say: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:
-    """Makes the run; returns (run directory, scoreboard). `suite` says which family a task is in.
+    """Make the run, and return (run directory, scoreboard). `suite` gives the family of each task.
 
     Raises UserError for bad input, before anything is written.
     """
@@ -65,7 +65,7 @@ def import_logs(wanted: Import, suite: Suite, say: Callable[[str], None]) -> tup
     results = read_json(results_file) if results_file else {}
     logs = [read_log(task, path, say, metric=wanted.metric, of_filter=wanted.filter) for task, path in files.items()]
     if not results:
-        say("no results_….json beside the logs: model, sampling and versions are not known")
+        say("no results_….json beside the logs: model, sampling and versions are not recorded")
     config = _config(logs, results, suite, wanted)
     manifest = _manifest(logs, results, config, wanted)
     out = wanted.out or Path("runs") / f"{manifest['model']['name']}-{SUITE}-{digest(config)[:8]}"
@@ -88,7 +88,7 @@ def import_logs(wanted: Import, suite: Suite, say: Callable[[str], None]) -> tup
 
 
 def _config(logs: Sequence[Log], results: Mapping[str, Any], suite: Suite, wanted: Import) -> dict[str, Any]:
-    """As `run` writes it, with None for what is not known."""
+    """Return the settings that decide results, as `run` writes them; None for those the logs do not record."""
     if strangers := sorted(wanted.families.keys() - {log.task for log in logs}):
         known = nearest(strangers[0], [log.task for log in logs])
         raise UserError(f"--family {strangers[0]}=…: there is no log of {strangers[0]!r}{known}")
@@ -125,7 +125,7 @@ def _config(logs: Sequence[Log], results: Mapping[str, Any], suite: Suite, wante
 
 
 def _sampling(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """lm-eval's generation_kwargs in our words; greedy where it says so, unknown where it is silent."""
+    """Return lm-eval's generation_kwargs under our names; greedy if they say so, None if they do not record it."""
     found = {ours: kwargs.get(theirs) for theirs, ours in SAMPLING.items()}
     if kwargs.get("do_sample") is False:
         found["temperature"] = 0.0
@@ -201,7 +201,7 @@ def _records(log: Log, run: str) -> Iterable[tuple[Doc, Generation | None, Sampl
 
 
 def _of(results: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    """A mapping inside of the results; empty where it is not there."""
+    """Return a mapping inside the results; empty if it is absent."""
     value: Any = results
     for name in names:
         value = value.get(name) if isinstance(value, Mapping) else None

@@ -1,9 +1,9 @@
-"""Generations made elsewhere, as a user hands them over: a JSON Lines file, a generation a line, gzip or not.
+"""Read generations made elsewhere: a JSON Lines file with one generation per line, gzip or not.
 
     {"task": "aime24", "doc_id": 0, "repeat": 1, "text": "…", "finish_reason": "stop", "output_tokens": 802}
 
-Which columns there are is in docs/generations.md. Knows columns and their types; nothing of docs, suites or grading.
-Reads a line at a time.
+docs/generations.md lists the columns. Knows columns and their types; nothing of docs, suites or grading. Reads a line
+at a time.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ FINISH_REASONS = {
     **dict.fromkeys(("length", "max_tokens", "max_length"), "length"),
 }
 """Spellings of how an answer ended, in lower case: the model ended it, or its budget did."""
-TELL_EVERY = 256  # lines
+REPORT_EVERY = 256  # lines
 PLAIN_MARK = "<think>"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the file, checked; None is what it does not say. At least one of WHICH_DOC is there.
+class GenerationRow:
+    """A line of the file, checked; None for columns it lacks. At least one of WHICH_DOC is there.
 
-    `text` is None where the line says that there was no answer (`null`).
+    `text` is None if the line records that there was no answer (`null`).
     """
 
     line: int
@@ -56,12 +56,16 @@ class Row:
 
 
 def read_rows(
-    path: Path, *, read: Callable[[bytes], None] | None = None, told: Callable[[int], None] | None = None
-) -> Iterator[Row]:
-    """The rows of the file at `path`; blank lines are passed over.
+    path: Path, *, read: Callable[[bytes], None] | None = None, behind: Callable[[int], None] | None = None
+) -> Iterator[GenerationRow]:
+    """Yield the rows of the file at `path`; blank lines are skipped.
 
-    `read` is given every line's bytes as they are, `told` the number of bytes of the file that lie behind, now and
-    then. Raises UserError naming file, line and column.
+    Args:
+        path: the file.
+        read: receives the bytes of every line.
+        behind: receives the number of bytes read so far, now and then.
+
+    Raises UserError naming file, line and column.
     """
     try:
         with path.open("rb") as raw:
@@ -70,8 +74,8 @@ def read_rows(
             for number, line in enumerate(lines, start=1):
                 if read:
                     read(line)
-                if told and number % TELL_EVERY == 0:
-                    told(raw.tell())
+                if behind and number % REPORT_EVERY == 0:
+                    behind(raw.tell())
                 if line.strip():
                     yield _row(_parsed(line, f"{path}, line {number}"), number, f"{path}, line {number}")
     except (OSError, EOFError, zlib.error) as problem:
@@ -80,7 +84,7 @@ def read_rows(
 
 
 def size(path: Path) -> int:
-    """Bytes of the file. Raises UserError where there is none."""
+    """Return the size of the file in bytes. Raises UserError if there is none."""
     if not path.is_file():
         kind = "is a folder" if path.is_dir() else "there is no such file"
         raise UserError(f"{path}: {kind}; give a .jsonl file of generations, or a run directory")
@@ -99,19 +103,19 @@ def _parsed(line: bytes, where: str) -> Mapping[str, Any]:
     return values
 
 
-def _row(values: Mapping[str, Any], number: int, where: str) -> Row:
+def _row(values: Mapping[str, Any], number: int, where: str) -> GenerationRow:
     if "task" not in values:
         raise UserError(f"{where}: there is no column task")
     if all(values.get(name) is None for name in WHICH_DOC):
-        raise UserError(f"{where}: no column says which doc it answers ({', '.join(WHICH_DOC)})")
+        raise UserError(f"{where}: no column names the doc it answers ({', '.join(WHICH_DOC)})")
     spelled = [name for name in TEXT if name in values]
     if len(spelled) != 1:
         found = f"both {spelled[0]} and {spelled[1]} could be it" if spelled else f"expected one of {', '.join(TEXT)}"
         raise UserError(f"{where}: no single column holds the answer ({found})")
     text = values[spelled[0]]
     if text is not None and not isinstance(text, str):
-        raise UserError(f"{where}, column {spelled[0]}: expected a string, found {_shown(text)}; one answer a line")
-    return Row(
+        raise UserError(f"{where}, column {spelled[0]}: expected a string, found {_shown(text)}; one answer per line")
+    return GenerationRow(
         line=number,
         task=_string(values, "task", where) or _refuse(values, "task", where, "the name of a task"),
         text=text,
@@ -129,7 +133,7 @@ def _row(values: Mapping[str, Any], number: int, where: str) -> Row:
 
 
 def _thinking_open(values: Mapping[str, Any], where: str) -> str | None:
-    """Return what the column says (true, false or the mark itself), else what the rendered prompt ends in."""
+    """Return the open thinking mark by the column (true, false or the mark itself), else by the rendered prompt."""
     said = values.get("thinking_open")
     if isinstance(said, bool):
         return PLAIN_MARK if said else ""
@@ -183,6 +187,6 @@ def _refuse(values: Mapping[str, Any], name: str, where: str, wanted: str) -> An
 
 
 def _shown(value: Any) -> str:
-    """A value of the user's, short and on one line."""
+    """Return a value of the user's, short and on one line."""
     shown = json.dumps(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

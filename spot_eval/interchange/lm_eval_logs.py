@@ -1,4 +1,4 @@
-"""lm-eval's sample logs, found, read and checked. Knows the format of 0.4.13, and older ones where they differ.
+"""Find, read and check lm-eval's sample logs. Knows the format of 0.4.13, and older ones where they differ.
 
 {"doc_id": 0, "doc": {…}, "target": "18", "arguments": {"gen_args_0": {"arg_0": "Question: …", …}},
  "resps": [["…"]], "filtered_resps": ["18"], "filter": "strict-match", "metrics": ["exact_match"],
@@ -26,7 +26,7 @@ PREFERRED = ("score", "exact_match", "acc", "prompt_level_strict_acc", "acc_norm
 
 @dataclass(frozen=True)
 class Log:
-    """One task's log: lines of one filter, judged by one metric."""
+    """A task's log: lines of one filter, judged by one metric."""
 
     task: str
     path: Path
@@ -36,9 +36,9 @@ class Log:
 
 
 def find_logs(paths: Sequence[Path], results_file: Path | None) -> tuple[dict[str, Path], Path | None]:
-    """Task to its log, in files and folders, and the results file that belongs to them.
+    """Return task to its log, in files and folders, and the results file that belongs to them.
 
-    Raises UserError where there is none, or more than one that could be meant.
+    Raises UserError if a log is missing, or a task or the results could be one of several files.
     """
     given: list[Path] = []
     for path in paths:
@@ -68,7 +68,7 @@ def find_logs(paths: Sequence[Path], results_file: Path | None) -> tuple[dict[st
 
 
 def _results_beside(log: Path) -> Iterable[Path]:
-    """The results file of the log's date, or the only one there is."""
+    """Return the results file of the log's date, or the only one there is."""
     name = FILE.search(log.name)
     if name and (same := log.parent / f"results_{name['date']}.json").is_file():
         return [same]
@@ -79,13 +79,23 @@ def _results_beside(log: Path) -> Iterable[Path]:
 def read_log(
     task: str, path: Path, say: Callable[[str], None], *, metric: str | None = None, of_filter: str | None = None
 ) -> Log:
-    """One log, checked: which filter and metric count, and that every line has them."""
+    """Return a log, checked, with the lines of one filter and the metric that counts.
+
+    Args:
+        task: name of the task.
+        path: the log.
+        say: receives the choice if the log has several filters or metrics.
+        metric: the metric to take; None for the first that is a number per doc.
+        of_filter: the filter to take; None for the first.
+
+    Raises UserError for a line that is not an lm-eval sample, or that lacks filter or metric.
+    """
     lines = list(read_lines(path))
     if not lines:
         raise UserError(f"{path} is empty")
     for number, line in enumerate(lines, start=1):
         if lacking := [name for name in ("doc_id", "doc", "target") if name not in line]:
-            raise UserError(f"{path}, line {number}: no lm-eval sample (it lacks {lacking[0]!r})")
+            raise UserError(f"{path}, line {number}: not an lm-eval sample (it lacks {lacking[0]!r})")
         if not isinstance(line["doc_id"], int):
             raise UserError(f"{path}, line {number}: doc_id {line['doc_id']!r} is not a number")
     filters = list(dict.fromkeys(str(line.get("filter", "none")) for line in lines))
@@ -93,19 +103,21 @@ def read_log(
     if chosen not in filters:
         raise UserError(f"{path}: no line has the filter {chosen!r}{nearest(chosen, filters)}")
     lines = [line for line in lines if str(line.get("filter", "none")) == chosen]
-    metrics = _metrics(lines[0])
+    metrics = _metrics(lines)
     if not metrics:
         raise UserError(f"{path}: its samples have no metric that is a number for each doc")
     counted = metric or next((name for name in PREFERRED if name in metrics), metrics[0])
     if counted not in metrics:
         raise UserError(f"{path}: the samples have no metric {counted!r}{nearest(counted, metrics)}")
     others = [f"filters {', '.join(filters)}"] if len(filters) > 1 and not of_filter else []
-    others += [f"metrics {', '.join(metrics)}"] if len(metrics) > 1 and not metric else []
+    others += [_why_counted(counted, metrics)] if len(metrics) > 1 and not metric else []
     if others:
         say(f"{task}: {counted} of filter {chosen} is taken ({'; '.join(others)}: choose with --metric, --filter)")
+    if missing := sum(not is_number(line.get(counted)) for line in lines):
+        say(f"{task}: {missing} of {len(lines)} docs have no {counted} that is a number; they are not judged")
     seen = Counter(line["doc_id"] for line in lines)
     if doubles := [doc for doc, count in seen.items() if count > 1]:
-        raise UserError(f"{path}: doc_id {doubles[0]} stands {seen[doubles[0]]} times; one file holds one run")
+        raise UserError(f"{path}: doc_id {doubles[0]} is there {seen[doubles[0]]} times; one file holds one run")
     for line in lines:
         value = line.get(counted)
         if is_number(value) and not 0 <= value <= 1:
@@ -116,30 +128,43 @@ def read_log(
     return Log(task, path, sorted(lines, key=lambda line: line["doc_id"]), chosen, counted)
 
 
-def _metrics(line: Mapping[str, Any]) -> list[str]:
-    """The metrics that are one number a doc, or may be."""
-    named = line.get("metrics")
-    names = [str(name) for name in named] if isinstance(named, list) else []
-    return [name for name in names if line.get(name) is None or is_number(line[name])]
+def _why_counted(counted: str, metrics: Sequence[str]) -> str:
+    reason = "the first of our order of preference" if counted in PREFERRED else "the first that the log names"
+    return f"metrics {', '.join(metrics)}; {counted} is {reason}"
+
+
+def _metrics(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the metrics that are a number per doc, in the order the lines name them.
+
+    All lines are read: a number may be missing (null or NaN) on some, but not on all, and nothing else may stand there.
+    """
+    named = (line["metrics"] for line in lines if isinstance(line.get("metrics"), list))
+    names = dict.fromkeys(str(name) for each in named for name in each)
+    return [name for name in names if _is_metric([line.get(name) for line in lines])]
+
+
+def _is_metric(values: Sequence[Any]) -> bool:
+    """Return True if all values are numbers, NaN or missing, and at least one is a number."""
+    return any(map(is_number, values)) and all(value is None or isinstance(value, int | float) for value in values)
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether `value` is a number, and not the one that is none."""
+    """Return True if `value` is a number other than NaN."""
     return isinstance(value, int | float) and not math.isnan(value)
 
 
 def row_hash(line: Mapping[str, Any]) -> str:
-    """What tells this doc from others: lm-eval's hash of its row, or ours where a version wrote none."""
+    """Return lm-eval's hash of a doc's row, or ours if its version wrote none."""
     return str(line.get("doc_hash") or digest(line["doc"]))
 
 
 def target_hash(line: Mapping[str, Any]) -> str:
-    """The same of its target."""
+    """Return lm-eval's hash of a doc's target, or ours if its version wrote none."""
     return str(line.get("target_hash") or digest(line["target"]))
 
 
 def prompt_of(line: Mapping[str, Any]) -> str:
-    """The first request's context, wherever this version of lm-eval keeps it."""
+    """Return the context of the first request, wherever this version of lm-eval keeps it."""
     arguments = line.get("arguments")
     first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else None
     if isinstance(first, dict):
@@ -150,7 +175,7 @@ def prompt_of(line: Mapping[str, Any]) -> str:
 
 
 def answer_of(line: Mapping[str, Any]) -> tuple[str | None, int]:
-    """(the first text, how many there are); a choice's log-likelihoods are its answer."""
+    """Return (the first text, the number of texts); the answer to a choice is its log-likelihoods."""
     resps = line.get("resps")
     if not isinstance(resps, list) or not resps:
         return None, 0
@@ -163,7 +188,7 @@ def answer_of(line: Mapping[str, Any]) -> tuple[str | None, int]:
 
 
 def extracted_of(line: Mapping[str, Any]) -> str | None:
-    """What the filter made of the first answer, as text."""
+    """Return the filter's result for the first answer, as text."""
     found = line.get("filtered_resps")
     while isinstance(found, list) and len(found) == 1:
         found = found[0]
@@ -171,7 +196,7 @@ def extracted_of(line: Mapping[str, Any]) -> str | None:
 
 
 def text_of(value: Any) -> str | None:
-    """`value` as text; JSON where it is none."""
+    """Return `value` as text; as JSON if it is not a text."""
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)

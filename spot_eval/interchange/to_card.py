@@ -1,6 +1,6 @@
-"""A run as a model card's evaluation metadata: the `model-index` of the hub's cards, YAML between two lines of dashes.
+"""Export a run as evaluation metadata of a model card: the hub's `model-index`, YAML between two lines of dashes.
 
-Values are percent; what stands behind a number (docs, samples a doc, standard error, sampling) is in its `args`.
+Values are percent; docs, samples per doc, standard error and sampling of a number are in its `args`.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ from typing import Any
 import yaml
 
 from spot_eval.core.files import write_atomically
-from spot_eval.runs.finished import Side, load_side
+from spot_eval.runs.finished import FinishedRun, read_scored_run
 from spot_eval.tasks.data.sources import SOURCES
 
 
-def export_card(run: Path, out: Path) -> list[Path]:
-    """Writes the metadata to the file `out`; returns it in a list."""
+def export_card(path: Path, out: Path) -> list[Path]:
+    """Write the metadata to the file `out`; return it in a list."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, [card_metadata(load_side(run)).encode()])
+    write_atomically(out, [card_metadata(read_scored_run(path)).encode()])
     return [out]
 
 
-def card_metadata(side: Side) -> str:
-    """The card's head. A task without a mean is left away: a card has no word for it."""
+def card_metadata(run: FinishedRun) -> str:
+    """Return the head of the card. A task without a mean is left out, because a card cannot express it."""
     index = {
-        "name": side.judged.name,
+        "name": run.name,
         "results": [
-            _result(side, task, entry) for task, entry in side.board["tasks"].items() if entry["mean"] is not None
+            _result(run, task, entry) for task, entry in run.board["tasks"].items() if entry["mean"] is not None
         ],
     }
     return f"---\n{yaml.safe_dump({'model-index': [index]}, sort_keys=False, allow_unicode=True, width=100)}---\n"
 
 
-def _result(side: Side, task: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    settings = side.config["suite"]["tasks"][task]
+def _result(run: FinishedRun, task: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    settings = run.config["suite"]["tasks"][task]
     known = {name: value for name, value in settings["sampling"].items() if value is not None}
     return {
         "task": {"type": "text-generation", "name": "Text Generation"},
-        "dataset": _dataset(side, task),
+        "dataset": _dataset(run, task),
         "metrics": [
             {
                 "type": "accuracy",
@@ -50,7 +50,7 @@ def _result(side: Side, task: str, entry: Mapping[str, Any]) -> dict[str, Any]:
                     **({"bounds": [round(100 * one, 2) for one in entry["bounds"]]} if entry.get("bounds") else {}),
                     "docs": entry["docs_judged"],
                     "samples_per_doc": entry["repeats"],
-                    "harness": f"spot-eval, suite {side.config['suite']['name']} v{side.config['suite']['version']}",
+                    "harness": f"spot-eval, suite {run.config['suite']['name']} v{run.config['suite']['version']}",
                     **known,
                 },
             }
@@ -58,9 +58,9 @@ def _result(side: Side, task: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _dataset(side: Side, task: str) -> dict[str, Any]:
-    """The data set by its hub id; a revision only where the rows came from there."""
-    data = (side.manifest.get("data") or {}).get(task) or {}
+def _dataset(run: FinishedRun, task: str) -> dict[str, Any]:
+    """Return the data set by its hub id, with a revision only if the rows came from the hub."""
+    data = (run.manifest.get("data") or {}).get(task) or {}
     source = SOURCES.get(task)
     origin = str(data.get("origin") or task)
     if not source:

@@ -1,6 +1,6 @@
-"""A run as Inspect's logs (version 2, JSON): one file a task, which `inspect view` opens.
+"""Export a run as Inspect's logs (version 2, JSON): one file per task, which `inspect view` opens.
 
-A repeat is an epoch. A sample that was not judged has no score, and its reason stands in its metadata.
+A repeat is an epoch. A sample that was not judged has no score, and its metadata holds the reason.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from typing import Any
 from spot_eval import __version__
 from spot_eval.core.files import write_atomically
 from spot_eval.core.records import digest
-from spot_eval.interchange.finished import AnsweredDoc, answered, clean, file_stamp, load_finished
-from spot_eval.runs.finished import Side
+from spot_eval.interchange.exportable import clean, file_stamp, read_exportable
+from spot_eval.runs.finished import AnsweredDoc, FinishedRun
 
 LOG_VERSION = 2
 UNDATED = "1970-01-01T00:00:00+00:00"
 
 
-def export_inspect(run: Path, out: Path) -> list[Path]:
-    """Writes a log for each task into `out`; returns them."""
-    side = load_finished(run)
+def export_inspect(path: Path, out: Path) -> list[Path]:
+    """Write a log for each task into `out`; return the files."""
+    run = read_exportable(path)
     out.mkdir(parents=True, exist_ok=True)
     written = []
-    for task in side.docs:
-        log = clean(_log(side, task))
-        name = f"{file_stamp(side)}_{task.replace('_', '-')}_{log['eval']['task_id']}.json"
+    for task in run.samples_by_doc:
+        log = clean(_log(run, task))
+        name = f"{file_stamp(run.manifest)}_{task.replace('_', '-')}_{log['eval']['task_id']}.json"
         write_atomically(out / name, [json.dumps(log, ensure_ascii=False, indent=1).encode()])
         written.append(out / name)
     return written
 
 
-def _log(side: Side, task: str) -> dict[str, Any]:
-    manifest, config = side.manifest, side.config
+def _log(run: FinishedRun, task: str) -> dict[str, Any]:
+    manifest, config = run.manifest, run.config
     settings, data = config["suite"]["tasks"][task], config["data"][task]
-    entry, name = side.board["tasks"][task], side.judged.name
+    entry, name = run.board["tasks"][task], run.name
     created = _date(manifest.get("created"))
-    docs = list(answered(side, task))
+    docs = list(run.answers(task))
     samples = [_sample(name, data, doc, repeat) for doc in docs for repeat in range(len(doc.samples))]
     samples.sort(key=lambda sample: (sample["epoch"], sample["id"]))
     judged = sum(sample.score is not None for doc in docs for sample in doc.samples)
@@ -54,7 +54,7 @@ def _log(side: Side, task: str) -> dict[str, Any]:
         "version": LOG_VERSION,
         "status": "success",
         "eval": {
-            "eval_id": digest("eval", str(side.path), task)[:22],
+            "eval_id": digest("eval", str(run.path), task)[:22],
             "run_id": digest("run", config)[:22],
             "created": created,
             "task": task,
@@ -76,7 +76,7 @@ def _log(side: Side, task: str) -> dict[str, Any]:
                 "family": settings["family"],
                 "fingerprint": config["model"].get("fingerprint"),
                 "seed": config.get("seed"),
-                "run": str(side.path),
+                "run": str(run.path),
             },
             "scorers": [{"name": scorer, "metrics": [{"name": metric} for metric in metrics]}],
         },
@@ -125,7 +125,7 @@ def _sample(model: str, data: Mapping[str, Any], doc: AnsweredDoc, repeat: int) 
 
 
 def _usage(prompt: list[int | None], output: list[int | None]) -> dict[str, int] | None:
-    """Tokens; None where none is known."""
+    """Return the tokens; None if they are not recorded."""
     asked, given = (sum(count for count in counts if count is not None) for counts in (prompt, output))
     if all(count is None for count in [*prompt, *output]):
         return None
@@ -133,7 +133,7 @@ def _usage(prompt: list[int | None], output: list[int | None]) -> dict[str, int]
 
 
 def _generate_config(sampling: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
-    """Inspect's names; what is not known is left away, and so is top_k where it is off."""
+    """Return the sampling under Inspect's names, without settings that are not recorded or a top_k that is off."""
     found = {
         "temperature": sampling.get("temperature"),
         "top_p": sampling.get("top_p"),

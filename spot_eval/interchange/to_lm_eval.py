@@ -1,7 +1,7 @@
-"""A run as lm-eval would have written it (0.4.13): MODEL/results_DATE.json and MODEL/samples_TASK_DATE.jsonl.
+"""Export a run as lm-eval (0.4.13) would have written it: MODEL/results_DATE.json and MODEL/samples_TASK_DATE.jsonl.
 
-A doc is a line, its repeats are in `resps`; `score` is the mean over its judged repeats, and a doc without any has none
-and no line. Prompts are the messages, as JSON: the rendered ones are not kept by a run.
+A line is a doc with its repeats in `resps`. `score` is the mean over its judged repeats; a doc without judged repeats
+has no line. Prompts are the messages as JSON, because a run does not keep the rendered ones.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from typing import Any
 
 from spot_eval.core.files import write_atomically, write_json
 from spot_eval.core.records import to_line
-from spot_eval.interchange.finished import AnsweredDoc, answered, clean, file_stamp, load_finished
-from spot_eval.runs.finished import Side, mean_score
+from spot_eval.interchange.exportable import clean, file_stamp, read_exportable
+from spot_eval.runs.finished import AnsweredDoc, FinishedRun, mean_score
 
 METRIC, FILTER = "score", "none"
 
 
-def export_lm_eval(run: Path, out: Path) -> list[Path]:
-    """Writes the files below `out`; returns them, the results first."""
-    side = load_finished(run)
-    folder = out / re.sub(r"[\"<>:/|\\?*\[\]]+", "__", side.judged.name)
-    stamp = file_stamp(side)
+def export_lm_eval(path: Path, out: Path) -> list[Path]:
+    """Write the files below `out`; return them, the results first."""
+    run = read_exportable(path)
+    folder = out / re.sub(r"[\"<>:/|\\?*\[\]]+", "__", run.name)
+    stamp = file_stamp(run.manifest)
     folder.mkdir(parents=True, exist_ok=True)
     results, written, hashes = folder / f"results_{stamp}.json", [], {}
-    for task in side.docs:
-        lines = [_line(side, task, doc) for doc in answered(side, task) if mean_score(doc.samples) is not None]
+    for task in run.samples_by_doc:
+        lines = [_line(run, task, doc) for doc in run.answers(task) if mean_score(doc.samples) is not None]
         path = folder / f"samples_{task}_{stamp}.jsonl"
         write_atomically(path, map(to_line, lines))
         written.append(path)
         hashes[task] = _sha256("".join(one["doc_hash"] + one["prompt_hash"] + one["target_hash"] for one in lines))
-    write_json(results, clean(_results(side, hashes)))
+    write_json(results, clean(_results(run, hashes)))
     return [results, *written]
 
 
-def _line(side: Side, task: str, doc: AnsweredDoc) -> dict[str, Any]:
-    settings = side.config["suite"]["tasks"][task]
+def _line(run: FinishedRun, task: str, doc: AnsweredDoc) -> dict[str, Any]:
+    settings = run.config["suite"]["tasks"][task]
     prompt = json.dumps(doc.messages, ensure_ascii=False)
     texts = [text or "" for text in doc.texts]
     metrics: dict[str, Any] = {METRIC: mean_score(doc.samples)}
@@ -72,9 +72,9 @@ def _line(side: Side, task: str, doc: AnsweredDoc) -> dict[str, Any]:
     })  # fmt: skip
 
 
-def _results(side: Side, hashes: dict[str, str]) -> dict[str, Any]:
-    board, suite = side.board, side.config["suite"]
-    tasks = list(side.docs)
+def _results(run: FinishedRun, hashes: dict[str, str]) -> dict[str, Any]:
+    board, suite = run.board, run.config["suite"]
+    tasks = list(run.samples_by_doc)
     results: dict[str, dict[str, Any]] = {}
     for task in tasks:
         entry = board["tasks"][task]
@@ -85,7 +85,7 @@ def _results(side: Side, hashes: dict[str, str]) -> dict[str, Any]:
                 f"{name},{FILTER}": found["mean"],
                 f"{name}_stderr,{FILTER}": "N/A" if stderr is None else stderr,
             }
-    data = side.config["data"]
+    data = run.config["data"]
     return {
         "results": results,
         "group_subtasks": {task: [] for task in tasks},
@@ -107,24 +107,24 @@ def _results(side: Side, hashes: dict[str, str]) -> dict[str, Any]:
             for task in tasks
         },
         "config": {
-            "model": side.config["engine"].get("name"),
-            "model_args": f"pretrained={side.manifest['model'].get('path')}",
-            "model_dtype": side.manifest["model"].get("dtype"),
-            "random_seed": side.config.get("seed"),
+            "model": run.config["engine"].get("name"),
+            "model_args": f"pretrained={run.manifest['model'].get('path')}",
+            "model_dtype": run.manifest["model"].get("dtype"),
+            "random_seed": run.config.get("seed"),
             "gen_kwargs": None,
-            "limit": side.config["changes"].get("limit"),
+            "limit": run.config["changes"].get("limit"),
         },
-        "date": side.manifest.get("created"),
-        "model_name": side.judged.name,
-        "model_source": side.config["engine"].get("name"),
+        "date": run.manifest.get("created"),
+        "model_name": run.name,
+        "model_source": run.config["engine"].get("name"),
         "task_hashes": hashes,
         "spot_eval": {"suite": suite["name"], "suite_version": suite["version"], "families": board["families"],
-                      "overall": board["overall"], "fingerprint": side.config["model"].get("fingerprint")},
+                      "overall": board["overall"], "fingerprint": run.config["model"].get("fingerprint")},
     }  # fmt: skip
 
 
 def _generation_kwargs(sampling: dict[str, Any]) -> dict[str, Any]:
-    """lm-eval's names; what is not known is left away."""
+    """Return the sampling under lm-eval's names, without settings that are not recorded."""
     temperature = sampling.get("temperature")
     kwargs = {
         "do_sample": None if temperature is None else temperature > 0,

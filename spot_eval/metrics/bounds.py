@@ -1,21 +1,21 @@
-"""One-sided confidence bounds of a mean of values in [-1, 1] that hold where differences are few and one-sided.
+"""One-sided confidence bounds of a mean of values in [-1, 1] that hold even if few values differ from 0, all one way.
 
     lower_bound([-1.0] * 4 + [0.0] * 537, tail=0.05)   # -0.0169: four docs lost of 541, none gained: the binomial bound
 
 The lower bound is the smallest weighted mean of the values, over all weights that the data do not contradict:
 
-- Weights of an empirical likelihood (Owen 1988) at least exp(-t^2 / 2), with t Student's quantile. To the values we
-  add a sixth of a unit at the worst value seen (0 if nothing fell), the second-order term of a skewed mean.
-- If fewer than three values are above 0, or there are few units, also two-step weights. They give the k worst units
-  together the largest binomial share of which k successes were seen (Clopper and Pearson 1934), for each k up to the
-  number that fell; at k = 0 that weight goes to an unseen unit at -1. With values of -1 and 0 only, this is the exact
-  binomial bound.
+- Weights whose empirical likelihood (Owen 1988) is at least exp(-t^2 / 2), where t is Student's quantile. A sixth of a
+  unit at the worst value seen (0 if nothing fell) is added to the values. It is the second-order term of a skewed mean.
+- If fewer than three values are above 0, or if there are few units: also two-step weights. They give the k worst units
+  together the largest share that k successes out of n allow (Clopper and Pearson 1934), for each k up to the number of
+  values below 0. At k = 0 the share goes to an unseen unit at -1. If all values are -1 or 0, this is the exact binomial
+  bound.
 
-The weights do not depend on the values, so a value that falls never raises the bound, and a bound at a smaller tail
-never lies inside. Both sides of the second condition are monotone, too. Units of unequal size (clusters) enter as the
-ratio of weighted sums; the units that nobody has seen are taken to be as large as the largest.
+The set of weights does not depend on the values. So a value that falls never raises the bound, and a bound at a smaller
+tail never lies inside another. The condition for the two-step weights keeps both properties. Units of unequal size
+(clusters) enter as a ratio of weighted sums. Unseen units are taken to be as large as the largest one seen.
 
-Measured rates stand in docs/statistics.md. Pairing and families are left to `paired`.
+docs/statistics.md has the measured error rates. `paired` pairs docs and combines the tasks of a family.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ TINY = 1e-12
 def lower_bound(
     values: Sequence[float] | np.ndarray, tail: float, sizes: np.ndarray | None = None, *, few: bool | None = None
 ) -> float:
-    """Return a bound that the true mean lies above, except with chance `tail`.
+    """Return a bound below the true mean, except with chance `tail`.
 
     Args:
-        values: mean difference of each independent unit, in [-1, 1].
+        values: the mean difference of each independent unit, in [-1, 1].
         tail: the one-sided error, 0 < tail < 0.5.
-        sizes: docs in each unit; None if they are all alike. The mean is sum(sizes * values) / sum(sizes).
-        few: use the two-step weights whatever the values are; None decides by `effective_units`.
+        sizes: docs in each unit; None if all units have one size. The mean is sum(sizes * values) / sum(sizes).
+        few: True uses the two-step weights for any values; None decides by `effective_units`.
     """
     x = np.asarray(values, dtype=float)
     w = np.ones(len(x)) if sizes is None else np.asarray(sizes, dtype=float)
@@ -62,22 +62,22 @@ def lower_bound(
 def upper_bound(
     values: Sequence[float] | np.ndarray, tail: float, sizes: np.ndarray | None = None, *, few: bool | None = None
 ) -> float:
-    """Return a bound that the true mean lies below, except with chance `tail`: the mirror of `lower_bound`."""
+    """Return a bound above the true mean, except with chance `tail`: the mirror of `lower_bound`."""
     return -lower_bound(-np.asarray(values, dtype=float), tail, sizes, few=few)
 
 
 def effective_units(sizes: np.ndarray) -> float:
-    """Return how many units of one size would give the mean the same variance (Kish 1965): (sum w)^2 / sum w^2."""
+    """Return the number of equal units that would give the same variance (Kish 1965): (sum w)^2 / sum w^2."""
     return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def uses_steps(values: np.ndarray, few: bool) -> bool:
-    """Return True if the lower bound of these values takes the exact binomial weights into account."""
+    """Return True if the lower bound of these values uses the exact binomial weights, too."""
     return few or int((values > TINY).sum()) < FEW_GAINS
 
 
 def _likelihood(x: np.ndarray, w: np.ndarray, bound: float, tail: float) -> tuple[float, float]:
-    """Return the least sum of q w (x - bound) within the likelihood region, and that sum's fall per unit of bound."""
+    """Return the least sum of q w (x - bound) over the likelihood region, and that sum's fall per unit of `bound`."""
     y = np.append(w * (x - bound), w.max() * (min(float(x.min()), 0.0) - bound))
     count = np.append(np.ones(len(x)), PSEUDO_UNIT)
     # equal values have equal weights
@@ -104,7 +104,7 @@ def _likelihood(x: np.ndarray, w: np.ndarray, bound: float, tail: float) -> tupl
 
 
 def _two_steps(x: np.ndarray, w: np.ndarray, bound: float, tail: float) -> tuple[float, float]:
-    """Return the same over the two-step weights: the k worst units share the largest binomial share of k seen."""
+    """Return the same over the two-step weights."""
     n, y = len(x), w * (x - bound)
     order = np.argsort(y)
     y, sizes = y[order], w[order]

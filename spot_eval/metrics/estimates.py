@@ -1,4 +1,4 @@
-"""Means with standard errors, pass@k and maj@k. Pure functions of numbers; fractions of 1 throughout."""
+"""Compute means with standard errors, pass@k and maj@k. Pure functions of numbers; fractions of 1 throughout."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ TAIL_IN_ERRORS = 1.6448536269514722
 
 
 class Estimate(NamedTuple):
-    """A mean and its standard error; None where there are too few docs to say."""
+    """A mean and its standard error; None if there are too few docs."""
 
     mean: float | None
     stderr: float | None
 
 
 def mean_over_docs(doc_means: Sequence[float]) -> Estimate:
-    """The mean of per-doc means and its standard error over docs, s / sqrt(n) with n - 1 in s.
+    """Return the mean of per-doc means and its standard error over docs, s / sqrt(n) with n - 1 in s.
 
-    Repeats are clustered in their doc, so the doc is the unit (Miller 2024, "Adding Error Bars to Evals", section 2.2).
-    One doc has no standard error.
+    Repeats of a doc are not independent, so the doc is the unit (Miller 2024, "Adding Error Bars to Evals", section
+    2.2). One doc has no standard error.
     """
     n = len(doc_means)
     if n == 0:
@@ -36,9 +36,9 @@ def mean_over_docs(doc_means: Sequence[float]) -> Estimate:
 
 
 def mean_over_units(doc_means: Mapping[str, float], cluster_of: Mapping[str, str]) -> Estimate:
-    """The same mean with its error over what is independent: docs, or the clusters that some of them share.
+    """Return the same mean with its error over independent units: docs, or clusters of docs.
 
-    `cluster_of` names the cluster of a doc; a doc it does not know stands alone.
+    `cluster_of` names the cluster of a doc; a doc without one stands alone.
     """
     if not cluster_of.keys() & doc_means.keys():
         return mean_over_docs(list(doc_means.values()))
@@ -55,9 +55,9 @@ def units_of(doc_means: Mapping[str, float], cluster_of: Mapping[str, str]) -> t
 
 
 def weighted_mean_over_docs(doc_means: Sequence[float], weights: Sequence[float]) -> Estimate:
-    """A ratio of sums over docs, sum(w x) / sum(w), with its linearised standard error (Cochran 1977, section 6.4).
+    """Return a ratio of sums over docs, sum(w x) / sum(w), with its linearised standard error.
 
-    Equal weights give `mean_over_docs`.
+    The error is that of Cochran (1977, section 6.4). Equal weights give `mean_over_docs`.
     """
     n, x, w = len(doc_means), np.asarray(doc_means, dtype=float), np.asarray(weights, dtype=float)
     if n == 0 or w.sum() == 0:
@@ -68,27 +68,31 @@ def weighted_mean_over_docs(doc_means: Sequence[float], weights: Sequence[float]
     return Estimate(mean, float(math.sqrt(n / (n - 1) * ((w * (x - mean)) ** 2).sum()) / w.sum()))
 
 
-def exact_bounds(scores: Sequence[float], sizes: Sequence[float] | None = None) -> tuple[float, float] | None:
+def exact_bounds(
+    scores: Sequence[float], sizes: Sequence[float] | None = None, span: tuple[float, float] = (0.0, 1.0)
+) -> tuple[float, float] | None:
     """Return a one-sided 95 % bound on either side of the mean, if all units score the same; else None.
 
-    If all docs are right, their spread is 0 and no measure of the error. The true mean is still above 0.05^(1/n): the
-    share of docs nobody has seen is bounded as by Clopper and Pearson (1934), and they may score 0, or 1.
+    If all docs are right, their spread is 0, which does not measure the error. The true mean is only known to be above
+    0.05^(1/n): Clopper and Pearson (1934) bound the share of unseen docs, and these may have any score in `span`.
 
     Args:
-        scores: the mean score of each independent unit (a doc, or a cluster of docs), in [0, 1].
-        sizes: docs in each unit; None if they are all alike. Unseen units are taken to be as large as the largest.
+        scores: the mean score of each independent unit (a doc, or a cluster of docs).
+        sizes: docs in each unit; None if all have one size. Unseen units are taken to be as large as the largest.
+        span: the least and the greatest possible score; (-1, 1) for differences.
     """
     n = len(scores)
-    if n < 2 or max(scores) - min(scores) > 1e-12 or not 0 <= scores[0] <= 1:
+    if n < 2 or max(scores) - min(scores) > 1e-12 or not span[0] <= scores[0] <= span[1]:
         return None
     w = np.ones(n) if sizes is None else np.asarray(sizes, dtype=float)
     unseen = 1 - TAIL ** (1 / n)
     unseen = float(unseen * w.max() / (unseen * w.max() + (1 - unseen) * w.mean()))
-    return float(scores[0]) * (1 - unseen), float(scores[0]) + (1 - float(scores[0])) * unseen
+    low, high = (float(scores[0]) + (end - float(scores[0])) * unseen for end in span)
+    return low, high
 
 
 def unweighted(parts: Sequence[Estimate]) -> Estimate:
-    """The mean of independent means, each counting the same; None where one of them is missing."""
+    """Return the unweighted mean of independent means; None if one of them is missing."""
     means = [part.mean for part in parts if part.mean is not None]
     if not parts or len(means) < len(parts):
         return Estimate(None, None)
@@ -98,7 +102,7 @@ def unweighted(parts: Sequence[Estimate]) -> Estimate:
 
 
 def pass_at_k(n: int, correct: int, k: int) -> float:
-    """The chance that k of n samples, drawn without replacement, hold a correct one.
+    """Return the chance that k of n samples, drawn without replacement, hold a correct one.
 
     The unbiased estimator of Chen et al. 2021 (arXiv 2107.03374, equation 1). Raises ValueError unless k <= n.
     """
@@ -108,10 +112,11 @@ def pass_at_k(n: int, correct: int, k: int) -> float:
 
 
 def majority_score(groups: Sequence[int | None], scores: Sequence[float | None]) -> float | None:
-    """The score of the answer most samples of one doc gave; groups that tie share the vote evenly.
+    """Return the score of the answer that most samples of one doc gave; groups that tie share the vote evenly.
 
-    `groups[i]` numbers the answer of sample i, None for no answer, which has no vote; a group scores the mean of its
-    judged samples. 0 where nobody answered; None where a winning group was not judged, or no sample was.
+    `groups[i]` numbers the answer of sample i. It is None for no answer, which has no vote. A group scores the mean of
+    its judged samples. The result is 0 if no sample has an answer, and None if a winning group, or every
+    sample, was not judged.
     """
     if all(score is None for score in scores):
         return None
@@ -133,7 +138,7 @@ def majority_score(groups: Sequence[int | None], scores: Sequence[float | None])
 
 
 def ks_up_to(n: int) -> list[int]:
-    """The k reported for n repeats: powers of two below n, and n itself."""
+    """Return the k reported for n repeats: powers of two below n, and n itself."""
     powers = [1 << power for power in range(n.bit_length()) if 1 << power < n]
     return [*powers, n] if n else []
 
@@ -141,6 +146,6 @@ def ks_up_to(n: int) -> list[int]:
 def paired_difference(
     candidate: Mapping[str, float], base: Mapping[str, float], cluster_of: Mapping[str, str] | None = None
 ) -> tuple[Estimate, int]:
-    """Mean of candidate - base over the docs both have, with its standard error, and how many docs that are."""
+    """Return the mean of candidate - base over the docs both have, with its standard error, and the number of docs."""
     shared = {doc: candidate[doc] - base[doc] for doc in sorted(candidate.keys() & base.keys())}
     return mean_over_units(shared, cluster_of or {}), len(shared)

@@ -1,9 +1,9 @@
-"""Paired differences: bounds and tests, for a task and for the unweighted mean of several. Fractions of 1 throughout.
+"""Bounds and tests of paired differences, for a task and for the unweighted mean of several. Fractions of 1 throughout.
 
     effect([Pairs(differences=[-0.2, 0, 0.4, …])], alpha=0.05).lower   # the true difference is above this, 95 % sure
 
-Knows numbers only. A difference is candidate - base, of one doc's means over its repeats; docs are the unit, or what
-several docs share (a cluster). What every number means: docs/statistics.md.
+Knows numbers only. A difference is candidate - base, of the means over a doc's repeats. The unit is the doc, or a
+cluster of docs. docs/statistics.md explains every number.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from spot_eval.metrics.estimates import weighted_mean_over_docs
 
 RESAMPLES = 19_999
 EXACT_UP_TO = 12
-"""Up to this many docs that differ, all sign flips are gone through."""
+"""If at most this many docs differ, all sign flips are computed."""
 
 
 @dataclass(frozen=True)
 class Pairs:
     """The paired docs of one task.
 
-    `differences`: candidate - base, one a doc. `clusters`: an index a doc, None where every doc stands alone. `binary`:
-    one repeat on both sides, scored 0 or 1. `identical`: every text and score is the same on both sides.
+    `differences`: candidate - base, one per doc. `clusters`: an index per doc, None if every doc stands alone.
+    `binary`: one repeat on both sides, scored 0 or 1. `identical`: every text and score is the same on both sides.
     """
 
     differences: np.ndarray
@@ -40,7 +40,7 @@ class Pairs:
 
     @cached_property
     def units(self) -> tuple[np.ndarray, np.ndarray]:
-        """(mean difference, number of docs) of each independent unit: a doc, or a cluster."""
+        """Return (mean difference, number of docs) of each independent unit: a doc, or a cluster."""
         if self.clusters is None:
             return self.differences, np.ones(len(self.differences))
         _, index = np.unique(self.clusters, return_inverse=True)
@@ -49,22 +49,22 @@ class Pairs:
 
     @property
     def sizes(self) -> np.ndarray | None:
-        """Docs in each unit; None if every doc stands alone."""
+        """Return the number of docs in each unit; None if every doc stands alone."""
         return None if self.clusters is None else self.units[1]
 
     @cached_property
     def mirrored(self) -> Pairs:
-        """The same pairs with gains for losses."""
+        """Return the same pairs with gains for losses."""
         return replace(self, differences=-self.differences)
 
     @property
     def docs(self) -> int:
-        """How many docs are paired."""
+        """Return the number of paired docs."""
         return len(self.differences)
 
     @cached_property
     def effective_units(self) -> float:
-        """How many units of one size would give the mean the same variance."""
+        """Return the number of equal units that would give the mean the same variance."""
         return bounds.effective_units(self.units[1])
 
 
@@ -73,7 +73,8 @@ class Effect:
     """A difference with its uncertainty.
 
     `lower` and `upper` are one-sided bounds, each at level 1 - alpha; `interval` is two-sided at 1 - alpha. `p_harm` is
-    the one-sided p of "no harm", `p_gain` of "no gain", `p` the two-sided one. None where there is no doc at all.
+    the one-sided p of "no harm", `p_gain` of "no gain", `p` the two-sided one. All are None if there is no doc.
+    `stderr` is also None if all docs differ alike without being identical.
     """
 
     mean: float | None
@@ -89,7 +90,7 @@ class Effect:
     p: float | None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the effect for JSON."""
         return {**self.__dict__, "interval": list(self.interval) if self.interval else None}
 
 
@@ -97,9 +98,9 @@ NOTHING = Effect(None, None, None, None, None, None, "none", "none", None, None,
 
 
 def effect(parts: Sequence[Pairs], alpha: float = 0.05) -> Effect:
-    """The unweighted mean of the parts' differences; one part is a task, several are a family.
+    """Return the unweighted mean of the parts' differences; one part is a task, several are a family.
 
-    Identical parts add nothing to any error. All parts identical: no difference, by identity.
+    Identical parts add nothing to any error. If all parts are identical, the difference is 0 by identity.
     """
     if not parts or any(part.docs == 0 for part in parts):
         return NOTHING
@@ -108,11 +109,13 @@ def effect(parts: Sequence[Pairs], alpha: float = 0.05) -> Effect:
         return Effect(0.0, 0.0, None, 0.0, 0.0, (0.0, 0.0), "identity", "identity", 1.0, 1.0, 1.0)
     errors = [_stderr(part) for part in parts]
     known = [error for error in errors if error is not None]
+    stderr = math.hypot(*known) / len(parts)
     exact = [bounds.uses_steps(part.units[0], _few(parts)) for part in parts if not part.identical]
     test, p_harm, p_gain, p = _tests(parts)
     return Effect(
         mean=mean,
-        stderr=math.sqrt(sum(error**2 for error in known)) / len(parts) if len(known) == len(parts) else None,
+        # an error of 0 measures nothing: all docs differ alike
+        stderr=stderr if len(known) == len(parts) and stderr > 1e-12 else None,
         df=_finite(_satterthwaite(parts)),
         lower=lower_bound(parts, alpha),
         upper=upper_bound(parts, alpha),
@@ -126,23 +129,23 @@ def effect(parts: Sequence[Pairs], alpha: float = 0.05) -> Effect:
 
 
 def _stderr(part: Pairs) -> float | None:
-    """Clustered where docs share a source: the sandwich with G / (G - 1), as for a regression on a constant."""
+    """Return the standard error; with clusters the sandwich with G / (G - 1), as for a regression on a constant."""
     return 0.0 if part.identical else weighted_mean_over_docs(*map(list, part.units)).stderr
 
 
 def _satterthwaite(parts: Sequence[Pairs]) -> float:
-    """Degrees of freedom of a sum of independent means (Welch 1947)."""
+    """Return the degrees of freedom of a sum of independent means (Welch 1947)."""
     terms = [((_stderr(part) or 0.0) ** 2, len(part.units[0]) - 1) for part in parts if not part.identical]
     below = sum(variance**2 / df for variance, df in terms if df)
     return sum(variance for variance, _ in terms) ** 2 / below if below else math.inf
 
 
 def lower_bound(parts: Sequence[Pairs], level: float) -> float:
-    """Return a lower bound of the true difference of a task, or of a family: it is above, except with chance `level`.
+    """Return a bound below the true difference of a task, or of a family, except with chance `level`.
 
     This is the bound behind `Effect.lower` at any one-sided level, for instance that of a look of a sequential test.
     Call it with the parts that were seen by then. A smaller level gives a lower bound (or the same), and a doc that
-    falls never raises it: both hold for every input, not only on average.
+    falls never raises it. Both hold for every input, not only on average.
 
     The distances from each part's mean to its own bound (`bounds.lower_bound`) add up as squares, as errors do
     (Zou and Donner 2008). A part whose records are all identical has no distance.
@@ -169,13 +172,13 @@ def _mean(part: Pairs) -> float:
 
 
 def _few(parts: Sequence[Pairs]) -> bool:
-    """Return True if the units of all parts together are too few to trust that nothing worse can happen unseen."""
+    """Return True if the units of all parts together are so few that worse ones may easily be unseen."""
     inverse = sum(1 / part.effective_units for part in parts) / len(parts) ** 2
     return inverse * bounds.FEW_UNITS > 1
 
 
 def _tests(parts: Sequence[Pairs]) -> tuple[str, float, float, float]:
-    """(test, p of no harm, p of no gain, two-sided p)."""
+    """Return (test, p of no harm, p of no gain, two-sided p)."""
     if len(parts) == 1 and parts[0].binary and parts[0].clusters is None:
         return ("mcnemar", *mcnemar(parts[0].differences))
     values = np.concatenate([part.units[0] * part.units[1] / (part.docs * len(parts)) for part in parts])
@@ -183,7 +186,7 @@ def _tests(parts: Sequence[Pairs]) -> tuple[str, float, float, float]:
 
 
 def mcnemar(differences: np.ndarray) -> tuple[float, float, float]:
-    """McNemar's exact test on differences of -1, 0 and 1: (p of no harm, p of no gain, two-sided p)."""
+    """Return (p of no harm, p of no gain, two-sided p) of McNemar's exact test on differences of -1, 0 and 1."""
     lost, gained = int((differences < 0).sum()), int((differences > 0).sum())
     if not lost + gained:
         return 1.0, 1.0, 1.0
@@ -195,11 +198,11 @@ def mcnemar(differences: np.ndarray) -> tuple[float, float, float]:
 
 
 def sign_flip(values: np.ndarray) -> tuple[float, float, float]:
-    """The sign-flip permutation test of a sum: (p of no harm, p of no gain, two-sided p).
+    """Return (p of no harm, p of no gain, two-sided p) of the sign-flip permutation test of a sum.
 
-    All flips are gone through where few values differ from 0. Else they are drawn, the same in every call: values of
-    one size are flipped together, for how many of them stay positive is binomial, which is the same distribution as
-    one flip each, in a fraction of the time.
+    All flips are computed if few values differ from 0. Otherwise they are drawn, the same in every call. Values of one
+    size are flipped together: the number that stays positive is binomial. That is the distribution of single flips, in
+    a fraction of the time.
     """
     values = values[np.abs(values) > 1e-12]
     if not len(values):
@@ -234,9 +237,9 @@ def _row_sums(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment (1979), in the order given.
+    """Return the p values after Holm's step-down adjustment (1979), in the order given.
 
-    As statsmodels' multipletests, which collects garbage at every call: half a second among the records of two runs.
+    The same as statsmodels' multipletests, which collects garbage at every call: half a second with two runs in memory.
     """
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p)

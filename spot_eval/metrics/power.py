@@ -1,11 +1,17 @@
-"""How small a drop a planned evaluation finds, and how often it passes a margin: the mathematics under `power`.
+"""Compute the smallest drop that a planned evaluation finds, and its chance to pass a margin.
 
-    smallest_drop([plan], 0.05)            # 0.022: of 500 docs asked four times, 2.2 points are found with 80 % chance
-    chance_to_pass([plan], 0.03, 0.05)     # that the gate's lower bound stays above -3 points where nothing changed
+    smallest_drop([plan], 0.05)            # 0.022: 500 docs with four repeats find 2.2 points with 80 % chance
+    chance_to_pass([plan], 0.03, 0.05)     # the chance that the lower bound is above -3 points if nothing changed
 
-The model: a doc is right with a chance of its own, the base and the candidate draw their repeats independently, and a
-drop takes the same share of every doc's chance. Shared random numbers make real differences narrower; docs that truly
-change in both directions make them wider (`churn`). Held against the gate in tests/benchmarks/calibration_gate.py.
+The model: each doc has its own chance of a right answer, and the base and the candidate draw their repeats
+independently. Two kinds of harm are known:
+
+- even harm lowers every doc's chance by the same share. It varies least between docs and is found most easily;
+- lost docs were always right and are always wrong now, and the other docs do not change. No other loss of that size
+  varies more between docs, so this is the pessimistic case.
+
+Shared random numbers make real differences narrower. Docs that truly change in both directions make them wider
+(`churn`). tests/benchmarks/calibration_gate.py measures how well the figures hold.
 """
 
 from __future__ import annotations
@@ -21,15 +27,15 @@ from scipy import optimize, stats
 from spot_eval.metrics.bounds import FEW_GAINS, FEW_UNITS, PSEUDO_UNIT
 
 POWER = 0.8
-"""The chance that counts as finding."""
+"""A drop counts as found if the chance to find it is at least this."""
 
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """How a task will be measured, and how its docs vary.
+    """How a task will be measured, and how much its docs vary.
 
-    `mean` and `square` are the mean over docs of a doc's chance to be right, and of that chance squared; `churn` is the
-    standard deviation over docs of true changes that cancel out.
+    `mean` is the mean over docs of a doc's chance of a right answer, `square` the mean of that chance squared. `churn`
+    is the standard deviation over docs of true changes that cancel out.
     """
 
     family: str
@@ -41,26 +47,29 @@ class TaskPlan:
     churn: float = 0.0
     source: str = "assumed"
 
-    def variance(self, drop: float = 0.0, *, whole_docs: bool = False) -> float:
-        """Return the variance of the mean difference at a drop.
+    def variance(self, drop: float = 0.0, *, lost_docs: bool = False) -> float:
+        """Return the variance of the mean difference if the mean truly falls by `drop`.
 
-        Every doc's chance falls by the share drop / mean; with `whole_docs`, that share of the docs is lost altogether.
+        The harm is even, or with `lost_docs` a share `drop` of the docs is lost that were always right.
         """
-        lost = drop / self.mean if self.mean else 0.0
-        kept = 1 - lost
         base = (self.mean - self.square) / self.base_repeats
-        if whole_docs:
-            candidate = kept * (self.mean - self.square) / self.repeats
-            true = max(0.0, lost * self.square - drop**2)
+        if lost_docs:
+            candidate = (self.mean - self.square) / self.repeats
+            true = drop - drop**2
         else:
+            lost = drop / self.mean if self.mean else 0.0
+            kept = 1 - lost
             candidate = (kept * self.mean - kept**2 * self.square) / self.repeats
             true = lost**2 * max(0.0, self.square - self.mean**2)
         return (base + candidate + true + self.churn**2) / self.docs
 
 
-def spread(parts: Sequence[TaskPlan], drop: float = 0.0, *, whole_docs: bool = False) -> tuple[float, float]:
-    """(standard error, degrees of freedom) of the unweighted mean of the parts' differences, at a drop of each."""
-    variances = [one.variance(drop, whole_docs=whole_docs) for one in parts]
+def spread(parts: Sequence[TaskPlan], drop: float = 0.0, *, lost_docs: bool = False) -> tuple[float, float]:
+    """Return (standard error, degrees of freedom) of the unweighted mean of the parts' differences.
+
+    Each part truly falls by `drop`. The degrees of freedom are Welch's and Satterthwaite's.
+    """
+    variances = [one.variance(drop, lost_docs=lost_docs) for one in parts]
     total = sum(variances)
     if total == 0:
         return 0.0, math.inf
@@ -74,14 +83,21 @@ def chance_to_find(
     alpha: float,
     not_within: tuple[float, float] | None = None,
     *,
-    whole_docs: bool = False,
+    lost_docs: bool = False,
 ) -> float:
-    """The power of the one-sided test at level alpha where every part drops by `drop`.
+    """Return the power of the one-sided test of no harm if every part truly falls by `drop`.
 
-    It is the t test's, less what the exact test of a single task loses because its sums come in steps.
-    `not_within` (margin, its alpha): found only where the lower bound is not above -margin too, as in the gate.
+    It is that of the t test. For a single task it is a little less, since the sums of its exact test come in steps.
+
+    Args:
+        parts: one task, or the tasks of a family.
+        drop: the true drop of each part, > 0.
+        alpha: the level of the test.
+        not_within: (margin, alpha of the bound): count a drop only if the lower bound is not above -margin too, as the
+            gate does before it fails a family.
+        lost_docs: docs are lost altogether, instead of even harm.
     """
-    stderr, df = spread(parts, drop, whole_docs=whole_docs)
+    stderr, df = spread(parts, drop, lost_docs=lost_docs)
     if stderr == 0:
         return 1.0 if drop > (not_within[0] if not_within else 0.0) else 0.0
     half_step = 0.0
@@ -96,7 +112,7 @@ def chance_to_find(
 
 @lru_cache(maxsize=256)
 def _relative_errors(df: float) -> np.ndarray:
-    """Estimated standard errors over the true one, at evenly spread chances."""
+    """Return quantiles of the ratio of an estimated standard error to the true one."""
     return np.sqrt(stats.chi2.ppf((np.arange(200) + 0.5) / 200, df) / df)
 
 
@@ -124,7 +140,7 @@ def chance_to_pass(parts: Sequence[TaskPlan], margin: float, alpha: float) -> fl
 
 
 def _usual_distance(plan: TaskPlan, alpha: float, few: bool) -> float:
-    """Return how far the lower bound lies below the mean where docs gain and lose alike."""
+    """Return the distance from the mean to the lower bound if as many docs gain as lose."""
     n, spread_of_docs = plan.docs, math.sqrt(plan.variance() * plan.docs)
     if n < 2:
         return 1.0
@@ -134,7 +150,7 @@ def _usual_distance(plan: TaskPlan, alpha: float, few: bool) -> float:
 
 
 def _few_gain(plan: TaskPlan, alpha: float) -> list[tuple[float, float]]:
-    """Return (chance, exact bound) of every way in which fewer than three docs gain where nothing changed."""
+    """Return (chance, exact bound) of every outcome with fewer than three docs that gain, if nothing changed."""
     n = plan.docs
     gain = _chance_to_differ(plan.mean, plan.square, math.ceil(plan.base_repeats), math.ceil(plan.repeats)) / 2
     size = min(1.0, math.sqrt(plan.variance() * n / (2 * gain))) if gain else 1.0  # of a doc's difference
@@ -164,7 +180,7 @@ def _share_at_most(count: int, n: int, alpha: float) -> float:
 
 @lru_cache(maxsize=4096)
 def _chance_to_differ(mean: float, square: float, base_repeats: int, repeats: int) -> float:
-    """The chance that a doc's two means differ, its own chance being drawn from the Beta of that mean and square."""
+    """Return the chance that a doc's two means differ, if its own chance has the Beta of that mean and square."""
     within, between = mean - square, square - mean**2
     if within <= 0 or between <= 0:
         return 0.0 if within <= 0 else 1.0
@@ -181,12 +197,19 @@ def smallest_drop(
     alpha: float,
     not_within: tuple[float, float] | None = None,
     *,
-    whole_docs: bool = False,
+    lost_docs: bool = False,
 ) -> float | None:
-    """The drop found with 80 % chance; None where the base scores too little to drop so far."""
+    """Return the drop that is found with 80 % chance; None if the base scores too little to drop so far.
+
+    Args:
+        parts: one task, or the tasks of a family; each falls by the same number of points.
+        alpha: the level of the test.
+        not_within: as in `chance_to_find`.
+        lost_docs: docs are lost altogether, instead of even harm.
+    """
 
     def missing(drop: float) -> float:
-        return chance_to_find(parts, drop, alpha, not_within, whole_docs=whole_docs) - POWER
+        return chance_to_find(parts, drop, alpha, not_within, lost_docs=lost_docs) - POWER
 
     most = min(one.mean for one in parts)
     if most <= 0 or missing(most) < 0:

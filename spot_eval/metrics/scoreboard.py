@@ -1,4 +1,4 @@
-"""From judged samples to the scoreboard: tasks, families, overall.
+"""Compute the scoreboard from judged samples: tasks, families, overall.
 
     {"tasks": {"aime24": {"family": "in_domain", "mean": 0.31, "stderr": 0.06, "docs": 30, "repeats": 16, …}},
      "families": {"in_domain": {"mean": …, "stderr": …, "tasks": 6}}, "overall": {…}}
@@ -39,11 +39,14 @@ def scoreboard(
     left_out: Mapping[str, str] | None = None,
     clusters: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
-    """The whole scoreboard of one run.
+    """Return the scoreboard of one run.
 
-    `suite` is the resolved suite of the run's manifest: its `families` name all tasks of the suite, its `tasks` those
-    of this run. `left_out` maps tasks that could not run to the reason, `clusters` tasks to the cluster of each doc
-    that shares one.
+    Args:
+        samples: all judged samples of the run.
+        suite: the resolved suite of the run's manifest. Its `families` name all tasks, its `tasks` those of this run.
+        sessions: the sessions of the run, for its cost.
+        left_out: the tasks that could not run, with the reason.
+        clusters: task to doc_hash to the doc's cluster, for docs that share one.
     """
     by_task: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -79,7 +82,7 @@ def combined(wanted: Sequence[str], tasks: Mapping[str, Mapping[str, Any]]) -> d
     below, above = (
         math.hypot(*(part["bounds"][side] - part["mean"] for part in parts)) / len(parts) for side in (0, 1)
     )
-    return {"mean": mean, "stderr": None, "bounds": [max(0.0, mean - below), min(1.0, mean + above)],
+    return {"mean": mean, "stderr": None, "bounds": [mean - below, mean + above],
             "tasks": len(wanted)}  # fmt: skip
 
 
@@ -99,7 +102,7 @@ def _estimated(values: Sequence[float], weights: Sequence[float]) -> dict[str, A
 
 
 def task_scores(samples: Sequence[Sample], cluster_of: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Mean, error, pass@k, maj@k and counts of one task's samples (at least one).
+    """Return mean, error, pass@k, maj@k and counts of one task's samples (at least one).
 
     `cluster_of` names the cluster of the docs that share a source; the error is then over clusters.
     """
@@ -111,6 +114,7 @@ def task_scores(samples: Sequence[Sample], cluster_of: Mapping[str, str] | None 
     with_text = [sample for sample in samples if sample.output_tokens is not None]
     count = len(samples)
     return {
+        "grader": ", ".join(sorted({sample.grader for sample in samples})),
         **estimate,
         "docs": len(docs),
         "docs_judged": len(judged),
@@ -143,7 +147,7 @@ def perplexities(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str
 
 
 def docs_of(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
-    """The samples of one task by doc_hash, repeats in order."""
+    """Return the samples of one task by doc_hash, repeats in order."""
     docs: dict[str, list[Sample]] = defaultdict(list)
     for sample in sorted(samples, key=lambda sample: (sample.doc_id, sample.repeat)):
         docs[sample.doc_hash].append(sample)
@@ -151,24 +155,24 @@ def docs_of(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
 
 
 def doc_means(samples: Iterable[Sample]) -> dict[str, float]:
-    """doc_hash to the mean over its judged repeats; docs without any are absent."""
+    """Return doc_hash to the mean over its judged repeats; docs without any are absent."""
     return {doc: sum(scores) / len(scores) for doc, scores in _judged(docs_of(samples)).items()}
 
 
 def _judged(docs: Mapping[str, Sequence[Sample]]) -> dict[str, list[float]]:
-    """The scores of each doc that has any."""
+    """Return the scores of each doc that has any."""
     scores = {doc: [sample.score for sample in of_doc if sample.score is not None] for doc, of_doc in docs.items()}
     return {doc: of_doc for doc, of_doc in scores.items() if of_doc}
 
 
 def _pass_at_k(judged: Iterable[Sequence[float]], repeats: int) -> dict[str, float | None]:
-    """pass@k over the docs whose samples were all judged, the same for every k; a sample passes where it scores 1."""
+    """Return pass@k over the docs whose samples were all judged; a sample passes if it scores 1."""
     correct = [sum(score >= 1 for score in scores) for scores in judged if len(scores) == repeats]
     return {str(k): _mean([pass_at_k(repeats, count, k) for count in correct]) for k in ks_up_to(repeats)}
 
 
 def _maj_at_k(docs: Mapping[str, Sequence[Sample]], repeats: int) -> dict[str, float | None]:
-    """maj@k for all repeats; null where the task's answers cannot vote, or there is only one."""
+    """Return maj@k for all repeats; null if the task's answers cannot vote, or there is only one."""
     votes = any(sample.answer_group is not None for of_doc in docs.values() for sample in of_doc)
     if not votes or repeats < 2:
         return {str(repeats): None}
@@ -177,7 +181,7 @@ def _maj_at_k(docs: Mapping[str, Sequence[Sample]], repeats: int) -> dict[str, f
 
 
 def _metrics(docs: Mapping[str, Sequence[Sample]]) -> dict[str, dict[str, Any]]:
-    """Mean and error of each further metric, over docs as the headline is, weighted where the grader says so."""
+    """Return mean and error of each further metric, over docs like the score, with the grader's weights."""
     values: dict[str, list[float]] = defaultdict(list)
     weights: dict[str, list[float]] = defaultdict(list)
     for of_doc in docs.values():
@@ -194,13 +198,13 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _share(flags: Sequence[bool | None]) -> float | None:
-    """The share of flags that are set; None as soon as one is not known."""
+    """Return the share of flags that are set; None if one of them is unknown."""
     known = [flag for flag in flags if flag is not None]
     return sum(known) / len(known) if len(known) == len(flags) else None
 
 
 def cost(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Wall time and tokens of all the times the command generated for this run; `paid` where prices were given."""
+    """Return wall time and tokens of all sessions of a run; with `paid` if prices were given."""
     seconds = sum(float(session["seconds"]) for session in sessions)
     tokens = sum(int(session["output_tokens"]) for session in sessions)
     paid = [float(session["engine"]["cost"]) for session in sessions if "cost" in session.get("engine", {})]

@@ -111,6 +111,12 @@ def weight_files(path: Path) -> list[Path]:
         for name in sorted(set(names.values())):
             if not name.endswith(".safetensors") or Path(name).name != name:
                 raise UserError(f"{index} names {name!r}; every shard must be a .safetensors file in the same folder")
+        single = path / "model.safetensors"
+        if single.is_file() and single.name not in names.values():
+            raise UserError(
+                f"{path} holds model.safetensors and an index that names other files ({min(names.values())} first); "
+                "libraries differ in which they load, so remove the one that is not meant"
+            )
         return sorted(path / name for name in set(names.values()))
     found = sorted(path.glob("*.safetensors"))
     if not found:

@@ -8,10 +8,12 @@ with Held() as held:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from spot_eval.models.adapter import Adapter
 from spot_eval.models.base import CheckpointEngine, Emit, Request
+
+Known = TypeVar("Known")
 
 
 class Held:
@@ -21,12 +23,19 @@ class Held:
         self._key: Any = None
         self._engine: CheckpointEngine | None = None
         self._spoilt = False
+        self._known: dict[Any, Any] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *problem: object) -> None:
         self.close()
+
+    def once(self, key: Any, find: Callable[[], Known]) -> Known:
+        """Return what `find` returned the first time for `key`: facts of the base that take a while to learn."""
+        if key not in self._known:
+            self._known[key] = find()
+        return self._known[key]
 
     def open(self, key: Any, load: Callable[[], CheckpointEngine], adapter: Adapter | None) -> Lent:
         """Return the engine with `adapter` on it.

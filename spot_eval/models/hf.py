@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
@@ -30,15 +29,16 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from spot_eval.core.errors import UserError
-from spot_eval.models.adapter import PREFIX, Adapter, is_update
+from spot_eval.models.adapter import Adapter
 from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
 from spot_eval.models.checkpoint import context_length, read_config
+from spot_eval.models.hf_adapter import put_on, take_off
 from spot_eval.models.hf_likelihood import HfScorer
-from spot_eval.models.hf_sampling import SAMPLER_VERSION, SeededSampling
+from spot_eval.models.hf_sampling import SAMPLER_VERSION, BrokenRows, SeededSampling
 from spot_eval.models.likelihood import LikelihoodRequest, ScoreEmit
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.models.quantization import check_quantization
-from spot_eval.models.settings import Settings
+from spot_eval.models.settings import EngineSettings
 from spot_eval.models.stop_strings import ended_text
 from spot_eval.models.thinking_count import ThinkingCount
 from spot_eval.tasks.suite import Sampling
@@ -47,7 +47,7 @@ TAIL_TOKENS = 64  # more than any stop string has
 SMALL_MODEL = 10_000_000  # parameters below which a CPU gains from large batches
 
 
-class HfSettings(Settings):
+class HfSettings(EngineSettings):
     """The `--engine-arg`s of this engine."""
 
     engine: ClassVar[str] = "hf"
@@ -128,6 +128,7 @@ class HfEngine:
             options["attn_implementation"] = settings.attn_implementation
         if quantized := check_quantization(config, path / "config.json"):
             options["device_map"] = self.device  # packed weights cannot be moved once they are loaded
+            logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns at every matrix of every step
         try:
             model, info = AutoModelForCausalLM.from_pretrained(
                 path,
@@ -224,8 +225,15 @@ class HfEngine:
             mask[row, width - len(tokens) :] = 1
         temperature, top_p, top_k = sampling
         drawing = [SeededSampling([r.seed for r in requests], width, temperature, top_p, top_k)] if temperature else []
+        broken = BrokenRows(len(requests))
         finish = FinishedRows(
-            requests, width=width, stop_ids=self.stop_ids, until=until, decode=self.tokenizer.decode, emit=emit
+            requests,
+            width=width,
+            stop_ids=self.stop_ids,
+            until=until,
+            decode=self.tokenizer.decode,
+            emit=emit,
+            broken=broken,
         )
         self.model.generate(
             input_ids=ids.to(self.device),
@@ -235,7 +243,7 @@ class HfEngine:
                 max_new_tokens=max(request.sampling.max_new_tokens for request in requests),
                 pad_token_id=pad,
             ),
-            logits_processor=LogitsProcessorList(drawing),
+            logits_processor=LogitsProcessorList([broken, *drawing]),
             stopping_criteria=StoppingCriteriaList([finish]),
         )
 
@@ -244,63 +252,15 @@ class HfEngine:
 
         Raises UserError if peft cannot load it, or would load only a part of it.
         """
-        self._take_off()
+        take_off(self.model, self._modules)
         if adapter is not None:
             put_on(self.model, adapter, self.device)
-
-    def _take_off(self) -> None:
-        """Put the base's own modules back where peft put its wrappers around them."""
-        for name, module in self._modules.items():
-            above, _, child = name.rpartition(".")
-            if name and self._modules[above]._modules.get(child) is not module:
-                self._modules[above]._modules[child] = module
-        if hasattr(self.model, "peft_config"):
-            del self.model.peft_config
 
     def close(self) -> None:
         """Free the weights."""
         del self.model, self._modules
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
-
-
-def put_on(model: torch.nn.Module, adapter: Adapter, device: str) -> None:
-    """Load `adapter` onto `model` with peft, in place. Raises UserError if not all of it can be loaded."""
-    # peft looks into bitsandbytes if that is installed, which warns of kernels that only a 4-bit model would need
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    from peft import PeftModel, get_peft_model_state_dict
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what peft would only warn of is refused below
-            # PiSSA and its kin compute their start from the base's weights, for which empty tensors have no room
-            wrapped = PeftModel.from_pretrained(
-                model, str(adapter.path), torch_device=device, low_cpu_mem_usage=not adapter.alters_base
-            )
-            loaded = get_peft_model_state_dict(wrapped, save_embedding_layers=False)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RuntimeError,
-        ImportError,
-        SafetensorError,
-    ) as problem:
-        first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-        raise UserError(f"adapter {adapter.path}: peft cannot load it onto this base ({first})") from problem
-    wanted = {name.removeprefix(PREFIX) for name in loaded}
-    if lacking := sorted(wanted - adapter.tensors.keys()):
-        raise UserError(
-            f"adapter {adapter.path} lacks {len(lacking)} of {len(wanted)} tensors that its target_modules ask for, "
-            f"{lacking[0]} first: it was saved in part, or for another base"
-        )
-    if unused := sorted(name for name in adapter.tensors.keys() - wanted if is_update(name)):
-        raise UserError(
-            f"adapter {adapter.path}: peft would leave {len(unused)} of its tensors out, {unused[0]} first; its "
-            "target_modules do not name their modules"
-        )
 
 
 def _draw(sampling: Sampling) -> tuple[float, float, int]:
@@ -319,9 +279,10 @@ class FinishedRows(StoppingCriteria):
         until: tuple[str, ...],
         decode: Callable[[list[int]], str],
         emit: Emit,
+        broken: BrokenRows,
     ) -> None:
         self.requests, self.width, self.until = requests, width, until
-        self.decode, self.emit = decode, emit
+        self.decode, self.emit, self.broken = decode, emit, broken
         self.stop_ids = torch.tensor(sorted(stop_ids), dtype=torch.long)
         self.budgets = torch.tensor([request.sampling.max_new_tokens for request in requests])
         self.done = torch.zeros(len(requests), dtype=torch.bool)
@@ -332,6 +293,14 @@ class FinishedRows(StoppingCriteria):
             self.stop_ids = self.stop_ids.to(input_ids.device)
         length = input_ids.shape[1] - self.width
         stopped = torch.isin(input_ids[:, -1], self.stop_ids).cpu()
+        for row in (~self.done & self.broken.rows.cpu()).nonzero().flatten().tolist():
+            self.done[row] = True
+            self.emit(
+                Refusal(
+                    self.requests[row].key,
+                    "the model's logits are NaN: its weights are broken, or too large for the dtype it runs in",
+                )
+            )
         for row in self._candidates(stopped, length):
             self._finish(row, input_ids[row, self.width :].tolist(), bool(stopped[row]))
         return self.done.to(input_ids.device)

@@ -60,3 +60,21 @@ def _scramble(value: torch.Tensor) -> torch.Tensor:
     for shift, factor in ((30, -4658895280553007687), (27, -7723592293110705685)):
         value = (value ^ ((value >> shift) & ((1 << (64 - shift)) - 1))) * factor
     return value ^ ((value >> 31) & ((1 << 33) - 1))
+
+
+class BrokenRows(LogitsProcessor):
+    """Notes the rows whose logits are NaN; any token would be as good an answer, so they are not judged."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = torch.zeros(rows, dtype=torch.bool)
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Return `scores`, shape (batch, vocabulary), with zeros in the rows that are broken."""
+        del input_ids
+        now = torch.isnan(scores[:, 0])  # a NaN in the hidden state reaches every logit; checked weights cannot
+        if self.rows.device != now.device:
+            self.rows = self.rows.to(now.device)
+        self.rows |= now
+        if not self.rows.any():
+            return scores
+        return scores.masked_fill(self.rows[:, None], 0.0)

@@ -20,7 +20,7 @@ from spot_eval.models.adapter import NO_ADAPTER, base_of, locate_adapter
 from spot_eval.models.adapter_fit import adapter_on, with_adapter
 from spot_eval.models.base import CheckpointEngine, Engine, EngineFacts
 from spot_eval.models.checkpoint import folder_of, is_adapter, locate, readable_name, shown_fingerprint, weight_files
-from spot_eval.models.held import Held
+from spot_eval.models.held import Held, Known
 from spot_eval.models.likelihood import Continuation, Pair, PairEncoder
 from spot_eval.models.prompts import ChatTokenizer, Prompt, read_template, template_name
 from spot_eval.models.registry import check_engine, engine_facts, open_engine
@@ -85,11 +85,7 @@ def find_model(options: RunOptions, suite: Suite, say: Callable[[str], None], he
     """
     entry = check_engine(options.engine)
     kind = options.engine.partition(":")[0]
-    if options.adapter and kind == "api":
-        raise UserError(
-            f"--adapter {options.adapter}: a server loads its adapters itself (vllm serve --lora-modules NAME=FOLDER); "
-            "give the adapter's NAME there: --engine-arg model=NAME"
-        )
+    refuse_adapter_of_server(options)
     if entry.model:
         options = options if kind == "api" else with_base(options, download=False)
         return getattr(importlib.import_module(entry.module), entry.model)(options, suite, say)
@@ -103,6 +99,15 @@ def find_model(options: RunOptions, suite: Suite, say: Callable[[str], None], he
         raise UserError("--model-id names what cannot be seen; a checkpoint is known by its content")
     options = with_base(options)
     return CheckpointModel(options, thinking=suite.thinking, say=say, held=held)
+
+
+def refuse_adapter_of_server(options: RunOptions) -> None:
+    """Raise UserError if the options put an adapter on what a server answers for."""
+    if options.adapter and options.engine.partition(":")[0] == "api":
+        raise UserError(
+            f"--adapter {options.adapter}: a server loads its adapters itself (vllm serve --lora-modules NAME=FOLDER); "
+            "give the adapter's NAME there: --engine-arg model=NAME"
+        )
 
 
 def with_base(options: RunOptions, *, download: bool = True) -> RunOptions:
@@ -137,13 +142,9 @@ class CheckpointModel:
             self.name = f"{self.name}+{self.adapter.name}"
         # one engine serves all adapters of the command, so it must have room for the largest
         self._lora_rank = max((locate_adapter(each).rank for each in options.adapters if each != NO_ADAPTER), default=0)
-        self.facts = engine_facts(
-            options.engine,
-            self.path,
-            options.engine_args,
-            trust_remote_code=options.trust_remote_code,
-            lora_rank=self._lora_rank,
-        )
+        self._key = (options.engine, self.path.resolve(), tuple(sorted(options.engine_args.items())),
+                     options.trust_remote_code, self._lora_rank, options.chat_template)  # fmt: skip
+        self.facts = self._once("facts", self._ask_facts)
         self.template = read_template(options.chat_template)
         self.tokenizer = ChatTokenizer(
             self.path, chat_template=self.template, thinking=thinking, trust_remote_code=options.trust_remote_code
@@ -152,7 +153,7 @@ class CheckpointModel:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the whole checkpoint, and of the adapter if there is one; without one, that of the bare base."""
-        base = shown_fingerprint(self.path, str(self.facts.dtype), self.template)
+        base = self._once("fingerprint", lambda: shown_fingerprint(self.path, str(self.facts.dtype), self.template))
         return with_adapter(base, self.adapter)
 
     @property
@@ -179,10 +180,7 @@ class CheckpointModel:
     def open(self) -> Engine:
         """Load the weights, or take the engine that is held for them. Raises UserError if a weight is NaN."""
         if self._held:
-            options = self._options
-            key = (options.engine, self.path.resolve(), sorted(options.engine_args.items()), options.trust_remote_code,
-                   self._lora_rank, options.chat_template)  # fmt: skip
-            return self._held.open(key, self._load, self.adapter)
+            return self._held.open(self._key, self._load, self.adapter)
         engine = self._load()
         try:
             if self.adapter:
@@ -191,6 +189,20 @@ class CheckpointModel:
             engine.close()
             raise
         return engine
+
+    def _once(self, name: str, find: Callable[[], Known]) -> Known:
+        """Return `find()`, or what it returned for an earlier run of the same base."""
+        return self._held.once((name, self._key), find) if self._held else find()
+
+    def _ask_facts(self) -> EngineFacts:
+        options = self._options
+        return engine_facts(
+            options.engine,
+            self.path,
+            options.engine_args,
+            trust_remote_code=options.trust_remote_code,
+            lora_rank=self._lora_rank,
+        )
 
     def _load(self) -> CheckpointEngine:
         refuse_nan(weight_files(self.path), self.path)

@@ -10,11 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from spot_eval.core.cpu_limit import CpuLimitError, cpu_limit
 from spot_eval.core.errors import UserError
 from spot_eval.core.records import digest
 from spot_eval.core.thinking import SPECIAL_MARKS, opened_by
 
 NO_TEMPLATE = "none"  # the value of --chat-template that asks for plain text prompts
+TEMPLATE_CPU_S = 5.0  # for one prompt; a template takes milliseconds
+LONGEST_PROMPT = 50_000_000  # characters
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ class ChatTokenizer:
         self.plain = chat_template == NO_TEMPLATE
         if chat_template is not None and not self.plain:
             self.tokenizer.chat_template = chat_template
+        if not self.plain:
+            _refuse_powers(self.tokenizer.chat_template, path)
         if not self.plain and not self.tokenizer.chat_template:
             raise UserError(
                 f"{path}: its tokenizer has no chat template; give one with --chat-template FILE.jinja, "
@@ -124,19 +129,38 @@ class ChatTokenizer:
         from jinja2 import TemplateError
 
         try:
-            return self.tokenizer.apply_chat_template(
-                messages,
-                tokenize=False,
-                enable_thinking=self.thinking,  # Qwen's name for it
-                thinking=self.thinking,  # DeepSeek's and Granite's
-                **options,
-            )
-        except (TemplateError, TypeError, ValueError, AttributeError, LookupError) as problem:
+            with cpu_limit(TEMPLATE_CPU_S):
+                text = self.tokenizer.apply_chat_template(
+                    messages,
+                    tokenize=False,
+                    enable_thinking=self.thinking,  # Qwen's name for it
+                    thinking=self.thinking,  # DeepSeek's and Granite's
+                    **options,
+                )
+        except (
+            TemplateError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            LookupError,
+            ArithmeticError,
+            RecursionError,
+            MemoryError,
+            CpuLimitError,
+        ) as problem:
             line = getattr(problem, "lineno", None)
             where = f", line {line}" if line else ""
+            reason = f"{type(problem).__name__}: {problem}" if isinstance(problem, ArithmeticError) else str(problem)
             raise UserError(
-                f"the chat template{where} refused a prompt ({problem}); give another with --chat-template FILE"
+                f"the chat template{where} refused a prompt ({reason or type(problem).__name__}); give another with "
+                "--chat-template FILE"
             ) from problem
+        if not isinstance(text, str) or len(text) > LONGEST_PROMPT:
+            raise UserError(
+                f"the chat template makes a prompt of more than {LONGEST_PROMPT:,} characters; give another with "
+                "--chat-template FILE"
+            )
+        return text
 
     def stop_ids(self, generation_config: dict[str, Any], config: dict[str, Any]) -> frozenset[int]:
         """Tokens that end an answer: those the checkpoint names, and what its template writes after a turn."""
@@ -198,6 +222,19 @@ class ChatTokenizer:
             return self.tokenizer.decode(token_ids, skip_special_tokens=True)
         shown = [token for token in token_ids if token not in self._special or token in self._kept]
         return self.tokenizer.decode(shown, skip_special_tokens=False)
+
+
+def _refuse_powers(template: Any, path: Path) -> None:
+    """Raise UserError if a chat template raises to a power: no prompt needs that, and nothing can interrupt it."""
+    from jinja2 import Environment, TemplateError, nodes
+
+    for source in template.values() if isinstance(template, dict) else [template]:
+        try:
+            parsed = Environment(autoescape=True, extensions=["jinja2.ext.loopcontrols"]).parse(str(source))
+        except (TemplateError, RecursionError):  # a tag of transformers' own, or no template: rendering says so
+            continue
+        if any(parsed.find_all(nodes.Pow)):
+            raise UserError(f"{path}: its chat template computes powers (**), which a prompt does not need; correct it")
 
 
 def read_template(given: str | None) -> str | None:

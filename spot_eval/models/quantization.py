@@ -7,7 +7,9 @@ of its own. vLLM brings kernels of its own and is not asked here.
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +46,16 @@ def quantization(config: Mapping[str, Any], file: Path) -> str | None:
 
 
 def check_quantization(config: Mapping[str, Any], file: Path) -> str | None:
-    """Return the checkpoint's quantisation. Raises UserError if the package that reads it is not installed."""
+    """Return the checkpoint's quantisation; None if it has none.
+
+    Raises UserError if transformers does not know the method, or the package that reads it is not installed.
+    """
     method = quantization(config, file)
+    if method is not None and method not in known_methods():
+        raise UserError(
+            f"{file}: quant_method {method!r} is not one that transformers reads, and it would load the packed values "
+            f"as if they were weights; there are {', '.join(known_methods())}"
+        )
     modules, install = PACKAGES.get(method or "", ((), ""))
     missing = [name for name in modules if not _is_here(name)]
     if missing:
@@ -54,6 +64,14 @@ def check_quantization(config: Mapping[str, Any], file: Path) -> str | None:
             f"pip install {install} (or --engine vllm, which has kernels of its own)"
         )
     return method
+
+
+@lru_cache
+def known_methods() -> tuple[str, ...]:
+    """Return the methods that the installed transformers reads."""
+    from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
+
+    return tuple(sorted({re.sub(r"_[48]bit$", "", name) for name in AUTO_QUANTIZER_MAPPING}))
 
 
 def _is_here(module: str) -> bool:

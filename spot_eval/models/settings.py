@@ -12,7 +12,7 @@ from spot_eval.core.errors import UserError
 SECRETS = {"key", "api_key", "apikey", "token", "auth_token", "access_token", "hf_token", "secret", "password"}
 
 
-class Settings(BaseModel):
+class EngineSettings(BaseModel):
     """The arguments of one engine, whose name is `engine`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -30,6 +30,8 @@ FLOATS: dict[str, tuple[np.dtype[Any], int]] = {
     "F16": (np.dtype("<u2"), 0x7C00),
     "BF16": (np.dtype("<u2"), 0x7F80),
 }
+# floats of one byte: the largest magnitude that is not NaN, as bits
+NARROW = {"F8_E4M3": 0x7E, "F8_E5M2": 0x7C}
 SIZES = {"F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2,
          "I8": 1, "U8": 1, "BOOL": 1} | {name: kind.itemsize for name, (kind, _) in FLOATS.items()}  # fmt: skip
 
@@ -70,10 +72,13 @@ class TensorInfo:
         return not any(np.any(bits[at : at + BLOCK] << shift) for at in range(0, len(bits), BLOCK))
 
     def has_nan(self) -> bool:
-        """Return True if a value is NaN; False for dtypes that are not wide floats."""
-        if self.dtype not in FLOATS:
+        """Return True if a value is NaN; False for dtypes that have none."""
+        if self.dtype in NARROW:
+            kind, exponent = np.dtype("u1"), NARROW[self.dtype]
+        elif self.dtype in FLOATS:
+            kind, exponent = FLOATS[self.dtype]
+        else:
             return False
-        kind, exponent = FLOATS[self.dtype]
         bits, magnitude = self.bits(), kind.type(2 ** (8 * kind.itemsize - 1) - 1)
         return any(int(np.max(bits[at : at + BLOCK] & magnitude)) > exponent for at in range(0, len(bits), BLOCK))
 

@@ -5,7 +5,7 @@
     curve.score(500, Path("better/step-500"))    # `spot-eval run` in a process of its own
     curve.compare()                               # comparison.json of all of them
 
-A checkpoint that cannot be scored is said and passed over: training is worth more than a point of its curve.
+A checkpoint that cannot be scored is reported and skipped: training is worth more than a point of its curve.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.progress import Say
 from spot_eval.runs.drift_files import FOLDER, read_drift
 
-# What torchrun tells its processes is not for the ones that score.
+# torchrun sets these for its own processes; the processes that score must not see them
 TORCHRUN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK", "MASTER_ADDR",
             "MASTER_PORT")  # fmt: skip
 
 
 @dataclass
 class Curve:
-    """How the checkpoints of the training run `name` are scored, and (step, run) of those that were."""
+    """The checkpoints of the training run `name`: how to score them, and (step, run) of those that were scored."""
 
     name: str
     suite: str
@@ -43,7 +43,7 @@ class Curve:
     base_run: Path | None = None
 
     def score_base(self) -> None:
-        """Scores the checkpoint that training starts from. Raises UserError where that fails, before any training."""
+        """Score the checkpoint that training starts from. Raises UserError if that fails, before any training."""
         place = self.folder / "base"
         done = self._run(self.base, place)
         if done.returncode:
@@ -51,7 +51,7 @@ class Curve:
         self.base_run = place
 
     def score(self, step: int, checkpoint: Path) -> None:
-        """Scores one checkpoint and says how it stands."""
+        """Score a checkpoint, and report its scores beside the base."""
         place = self.folder / f"step-{step}"
         done = self._run(checkpoint, place, "--baseline", str(self.base_run))
         if done.returncode:
@@ -62,7 +62,7 @@ class Curve:
         self._measure_drift(step, checkpoint, place)
 
     def compare(self) -> dict[str, Any]:
-        """comparison.json of all scored checkpoints against the base, with their curve."""
+        """Return comparison.json of all scored checkpoints against the base, with their curve."""
         from spot_eval.comparison.compare import compare
         from spot_eval.runs.baseline import load_base_run
 
@@ -92,16 +92,19 @@ class Curve:
 
 def _spot_eval(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - ourselves
-        [sys.executable, "-m", "spot_eval", *arguments],
+        [sys.executable, "-P", "-m", "spot_eval", *arguments],
         capture_output=True,
         text=True,
         check=False,
-        env={name: value for name, value in os.environ.items() if name not in TORCHRUN},
+        env={
+            **{name: value for name, value in os.environ.items() if name not in TORCHRUN},
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
     )
 
 
 def _drift_of(run: Path) -> dict[str, Any] | None:
-    """Return family (and `overall`) to KL per token and its error; None where drift could not be measured."""
+    """Return family (and `overall`) to KL per token and its error; None if drift could not be measured."""
     found = read_drift(run)
     if found is None:
         return None
@@ -115,7 +118,7 @@ def _last_line(text: str) -> str:
 
 
 def _summary(board: dict[str, Any]) -> str:
-    """`in_domain 70.5 (+25.0), ood 72.0 (+28.7), …` in percent and points."""
+    """Return `in_domain 70.5 (+25.0), ood 72.0 (+28.7), …` in percent and points."""
     parts = []
     for name, entry in board["families"].items():
         change = board["difference"]["families"].get(name, {}).get("mean")

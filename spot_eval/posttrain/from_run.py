@@ -1,4 +1,4 @@
-"""What `pairs` needs of runs and graders: a run's judged answers, and verdicts on corrected ones."""
+"""Judged answers of a finished run, and verdicts on corrected answers, for the `pairs` commands."""
 
 from __future__ import annotations
 
@@ -9,54 +9,51 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.progress import progress
-from spot_eval.core.records import Doc, Likelihood, Sample, read_records
 from spot_eval.graders import GRADER_FIELDS, load_grader
 from spot_eval.graders.base import Verdict
 from spot_eval.graders.pool import Job, Pool
-from spot_eval.runs.directory import RunDirectory
+from spot_eval.runs.finished import read_run
 from trainer.pairs.elicit import Attempt
 
 
 def attempts(run: Path) -> Iterator[Attempt]:
-    """Every answer of the finished run at `run` with its verdict, in task, doc, repeat order.
+    """Yield every answer of the finished run at `run` with its verdict, in the order task, doc, repeat.
 
-    Raises UserError where there is no run, or it was not graded.
+    A sample whose request failed has no answer, and is skipped. Raises UserError if `run` is not a finished run.
     """
-    store = RunDirectory.at(run)
-    if not (run / "samples.jsonl").is_file():
-        raise UserError(f"{run} has no samples.jsonl; finish it first: run or grade it again")
-    graders = {task: data["grader"] for task, data in store.manifest["config"]["data"].items()}
-    docs = {(doc.task, doc.doc_id): doc for doc in read_records(run / "docs.jsonl", Doc)}
-    generations = store.read_generations()
-    for sample in read_records(run / "samples.jsonl", Sample):
-        doc, one = docs[sample.task, sample.doc_id], generations.get(sample.key)
-        if one is None or isinstance(one, Likelihood):
-            continue  # asked, and never answered, or nothing was written: there is nothing to learn from
-        yield Attempt(
-            id=f"{sample.task}/{doc.row.get('id', sample.doc_id)}/{sample.repeat}",
-            doc=f"{sample.task}/{sample.doc_hash}",
-            prompt=doc.messages,
-            text=one.text,
-            gold=doc.gold,
-            score=sample.score,
-            truncated=bool(sample.truncated),  # None: nobody knows
-            source=str(run),
-            meta={
-                "task": sample.task,
-                "doc_id": sample.doc_id,
-                "repeat": sample.repeat,
-                "grader": graders[sample.task],
-                "row": doc.row,
-                "extracted": sample.extracted,
-            },
-        )
+    finished = read_run(run)
+    finished.refuse_saved()
+    for task in finished.samples_by_doc:
+        grader = finished.config["data"][task]["grader"]
+        for doc in finished.answers(task):
+            for sample, text in zip(doc.samples, doc.texts, strict=True):
+                if text is None or doc.choices:
+                    continue  # never answered, or no text was generated
+                yield Attempt(
+                    id=f"{task}/{doc.row.get('id', sample.doc_id)}/{sample.repeat}",
+                    doc=f"{task}/{sample.doc_hash}",
+                    prompt=doc.messages,
+                    text=text,
+                    gold=doc.gold,
+                    score=sample.score,
+                    truncated=bool(sample.truncated),  # None: the run does not record it
+                    source=str(run),
+                    meta={
+                        "task": task,
+                        "doc_id": sample.doc_id,
+                        "repeat": sample.repeat,
+                        "grader": grader,
+                        "row": doc.row,
+                        "extracted": sample.extracted,
+                    },
+                )
 
 
 def judge_texts(rows: Sequence[Mapping[str, Any]], texts: Sequence[str], verifier: str | None) -> list[Verdict]:
-    """A verdict on each text as an answer to its row.
+    """Return a verdict on each text as an answer to its row.
 
-    `verifier` names a grader or a function (`module:function`); None takes the grader each row came with. Raises
-    UserError where a row has none, or lacks what the grader reads.
+    `verifier` names a grader or a function (`module:function`); None takes the grader that each row names. Raises
+    UserError if a row names none, or lacks a field that the grader reads.
     """
     jobs = []
     for row, text in zip(rows, texts, strict=True):
@@ -71,7 +68,7 @@ def judge_texts(rows: Sequence[Mapping[str, Any]], texts: Sequence[str], verifie
         for field in GRADER_FIELDS.get(name, ()):
             for row, job in zip(rows, jobs, strict=True):
                 if job.grader == name and job.args[0].get(field) is None:
-                    raise UserError(f"pair {row.get('id')!r}: the verifier {name} reads {field!r}, which it has not")
+                    raise UserError(f"pair {row.get('id')!r} has no field {field!r}, which the verifier {name} needs")
     verdicts: dict[int, Verdict] = {}
     with Pool(os.cpu_count() or 1, preload=names) as pool, progress("verifying", len(jobs)) as advance:
         for index, verdict in pool.run(jobs):

@@ -1,6 +1,6 @@
-"""Where corrected answers come from: a person's file, the embedded world's own oracle, or a model that is asked.
+"""Sources of corrected answers: a file made by hand, the miniature's own oracle, or a model.
 
-Each takes elicited rows and gives a `Reply` for every one of them, in order. What an oracle says is not yet verified.
+Each takes elicited rows and returns a `Reply` for every one of them, in order. Replies are not verified yet.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from spot_eval.models.model import Model, find_model
 from spot_eval.models.registry import check_engine
 from spot_eval.runs.directory import RunDirectory
 from spot_eval.runs.manifest import build_manifest, run_config
-from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.suite import Suite
 from trainer.pairs.rectify import corrected_text, repair_messages
 
-Row = Mapping[str, Any]
+PairRow = Mapping[str, Any]
 TASK = "rectify"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What an oracle said of one row: texts to try in order, and why there is none, or no more."""
+    """An oracle's reply to a row: texts to try in order, and the reason if there are no (more) texts."""
 
     texts: list[str] = field(default_factory=list)
     reason: str = ""
@@ -40,10 +40,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Asking:
-    """How a model is asked to mend answers."""
+    """Settings for asking a model to correct answers."""
 
     run: RunOptions
-    """Which model, with which engine, seed and budget; `repeats` is how often each row is asked."""
+    """Model, engine, seed and budget; `repeats` is how often each row is asked."""
     sampling: Mapping[str, Any]
     thinking: bool = True
     direct: bool = False
@@ -51,8 +51,8 @@ class Asking:
     template: str | None = None
 
 
-def from_file(rows: Sequence[Row], file: Path) -> list[Reply]:
-    """A person's corrections: JSON Lines of `id` and `chosen` (or `corrected`). Raises UserError for a broken line."""
+def from_file(rows: Sequence[PairRow], file: Path) -> list[Reply]:
+    """Return corrections from JSON Lines of `id` and `chosen` (or `corrected`). Raises UserError for a broken line."""
     by_id: dict[str, str] = {}
     for number, line in enumerate(read_lines(file), start=1):
         text = line.get("chosen") or line.get("corrected")
@@ -69,15 +69,18 @@ def from_file(rows: Sequence[Row], file: Path) -> list[Reply]:
     ]
 
 
-def miniature(rows: Sequence[Row], *, direct: bool) -> list[Reply]:
-    """The embedded world's oracle, or its teacher where `direct`. Raises UserError for a row of another world."""
+def miniature(rows: Sequence[PairRow], *, direct: bool) -> list[Reply]:
+    """Return corrections by the miniature's oracle, or answers of its teacher if `direct`.
+
+    Raises UserError for a row that is not an item of the miniature.
+    """
     from spot_eval.miniature import oracle, teacher
 
     replies = []
     for row in rows:
         known = (row.get("meta") or {}).get("row") or {}
         if not {"task", "kind", "prompt", "answer"} <= known.keys():
-            raise UserError(f"row {row['id']!r} is no item of the miniature; its oracle knows no other world")
+            raise UserError(f"row {row['id']!r} is not an item of the miniature, so its oracle cannot correct it")
         item = Item(*(known[name] for name in ("task", "kind", "prompt", "answer")))
         if direct:
             replies.append(Reply([teacher.solve(item)], how="taught"))
@@ -87,10 +90,16 @@ def miniature(rows: Sequence[Row], *, direct: bool) -> list[Reply]:
     return replies
 
 
-def from_model(rows: Sequence[Row], asking: Asking, work: Path, say: Say) -> list[Reply]:
-    """Asks a model, each finished reply on disk in the run directory `work`; the same call again goes on from there.
+def from_model(rows: Sequence[PairRow], asking: Asking, work: Path, say: Say) -> list[Reply]:
+    """Ask a model, and return its replies. The same call again resumes.
 
-    Raises UserError for bad options, or prompts beyond the model's context.
+    Args:
+        rows: the elicited rows.
+        asking: model, sampling and prompt.
+        work: run directory that keeps each finished reply.
+        say: receives sentences for the user.
+
+    Raises UserError for bad options, or prompts that exceed the model's context.
     """
     check_engine(asking.run.engine)
     attempts = asking.run.repeats or 1
@@ -130,7 +139,7 @@ def from_model(rows: Sequence[Row], asking: Asking, work: Path, say: Say) -> lis
     return [_reply(said.get(at, {}), failed.get(at, "not asked"), model.name) for at in range(len(rows))]
 
 
-def _task(rows: Sequence[Row], asking: Asking) -> LoadedTask:
+def _task(rows: Sequence[PairRow], asking: Asking) -> LoadedTask:
     docs = []
     for number, row in enumerate(rows):
         messages = repair_messages(row, template=asking.template, direct=asking.direct, hint=asking.hint)

@@ -1,4 +1,4 @@
-"""`pairs check`: which training pairs ask what a benchmark asks."""
+"""`pairs check`: find training pairs that overlap with a benchmark."""
 
 from __future__ import annotations
 
@@ -25,9 +25,16 @@ def check_pairs(
     data_dirs: Sequence[Path],
     data_files: Mapping[str, Path],
 ) -> dict[str, Any]:
-    """Looks for every benchmark doc's n-grams in the pairs' prompts; writes the pairs without any to `out`.
+    """Look for the n-grams of every benchmark doc in the pairs' prompts; return what was found.
 
-    A pair overlaps where it holds at least `share` of a doc's n-grams.
+    Args:
+        file: the pairs.
+        suite_name: suite whose docs are looked for.
+        n: words per n-gram.
+        share: a pair overlaps if it holds at least this share of a doc's n-grams.
+        out: file for the pairs that do not overlap.
+        data_dirs: local copies of the benchmark data.
+        data_files: task to the file its rows are read from.
     """
     suite = load_suite(suite_name)
     suite.refuse_strangers(data_files)
@@ -73,12 +80,13 @@ def check_pairs(
 
 
 def print_overlap(found: Mapping[str, Any]) -> None:
-    """What was looked at, and the pairs that overlap most."""
+    """Print what was searched, and the pairs that overlap most."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from spot_eval.display.terminal import Terminal
+
+    console = Terminal()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("benchmark", "docs", "too short", "pairs that share any", "pairs that overlap"):
         table.add_column(title, justify="left" if title == "benchmark" else "right")
@@ -92,7 +100,7 @@ def print_overlap(found: Mapping[str, Any]) -> None:
     if len(found["overlapping"]) > 10:
         console.print(f"… and {len(found['overlapping']) - 10} more (--json lists all)")
     for task, reason in found["not_looked_at"].items():
-        console.print(f"{task} was not looked at: {reason}", markup=False, soft_wrap=True)
+        console.print(f"{task} was not searched: {reason}", markup=False, soft_wrap=True)
     where = f"; the others are in {found['out']}" if found["out"] else ""
     console.print(
         f"{len(found['overlapping'])} of {found['pairs']} pairs hold at least {found['share']:.0%} of a benchmark "

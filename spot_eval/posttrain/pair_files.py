@@ -1,4 +1,4 @@
-"""Files of pairs: elicited from a run, filtered, described. The rules are `trainer`'s; this is where they meet runs."""
+"""Elicit, filter and describe files of pairs. `trainer` has the rules; this module applies them to runs and files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trainer.pairs.pair_files import pair_row
 
 
 def read_pairs(file: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a pairs file under our names; UserError names file and line of a broken one."""
+    """Yield the rows of a pairs file under our names. Raises UserError naming file and line of a broken one."""
     for number, row in enumerate(read_lines(file), start=1):
         try:
             yield pair_row(row, number)
@@ -29,14 +29,24 @@ def read_pairs(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def write_pairs(out: Path, rows: list[dict[str, Any]]) -> None:
-    """All rows or nothing. Raises UserError for no rows: an empty file would only fail later."""
+    """Write all rows or nothing. Raises UserError if there are no rows, because an empty file would only fail later."""
     if not rows:
         raise UserError(f"no row is left, so {out} is not written")
     write_atomically(out, map(to_line, rows))
 
 
 def elicit_run(run: Path, out: Path, *, right: bool, per_doc: int | None, keep_truncated: bool) -> dict[str, int]:
-    """Writes the wrong (or right) answers of a run to `out`; returns what became of each of its answers."""
+    """Write the wrong (or right) answers of a run to `out`; return the outcomes of its answers with their counts.
+
+    Args:
+        run: the run directory.
+        out: the file to write.
+        right: take the right answers instead.
+        per_doc: most answers per doc; None for all.
+        keep_truncated: also take answers that the token budget cut off.
+
+    Raises UserError if there is no such answer.
+    """
     counts = Counter[str]()
     wanted: Wanted = "right" if right else "wrong"
     rows = list(elicit(attempts(run), wanted, per_doc=per_doc, keep_truncated=keep_truncated, counts=counts))
@@ -48,14 +58,21 @@ def elicit_run(run: Path, out: Path, *, right: bool, per_doc: int | None, keep_t
 
 
 def filter_pairs(file: Path, out: Path, tokenizer: str, gamma: float) -> dict[str, int]:
-    """Writes the pairs of `file` whose edits are small to `out`; returns what became of each."""
+    """Write the pairs with small edits to `out`; return the outcomes with their counts.
+
+    Args:
+        file: the pairs.
+        out: the file to write.
+        tokenizer: checkpoint whose tokens are compared.
+        gamma: largest change ratio to keep.
+    """
     stats = PairStats()
     write_pairs(out, list(small_edits(_watched(file), _tokens(tokenizer), gamma, stats)))
     return dict(stats.outcomes)
 
 
 def pair_stats(file: Path, tokenizer: str) -> dict[str, Any]:
-    """Counts, quantiles and the histogram of a pairs file."""
+    """Return counts, quantiles and the histogram of a pairs file."""
     stats = PairStats()
     sources = Counter[str]()
     for row in small_edits(_watched(file), _tokens(tokenizer), 1.0, stats):
@@ -73,10 +90,10 @@ def pair_stats(file: Path, tokenizer: str) -> dict[str, Any]:
 
 
 def print_stats(found: Mapping[str, Any]) -> None:
-    """The same for a reader, with the histogram of change ratios as bars."""
-    from rich.console import Console
+    """Print the statistics, with the histogram of change ratios as bars."""
+    from spot_eval.display.terminal import Terminal
 
-    console = Console(highlight=False)
+    console = Terminal()
     equal = f", {found['equal']} of them equal" if found["equal"] else ""
     console.print(f"{found['rows']:,} rows, {found['pairs']:,} with both answers{equal}", markup=False)
     for how, count in found["made"].items():

@@ -1,4 +1,4 @@
-"""`pairs rectify`: wrong answers to verified right ones. What fails is kept beside the pairs, with the reason."""
+"""`pairs rectify`: correct wrong answers, and verify the corrections. Failures are kept beside the pairs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,24 @@ MINIATURE = "miniature"
 def rectify(
     file: Path, out: Path, oracle: str, asking: Asking, *, verifier: str | None = None, say: Say
 ) -> dict[str, int]:
-    """Writes the pairs whose correction was verified right to `out`, the others to `<out>.failures.jsonl`.
+    """Write the pairs whose correction is verified to `out`, the others to `<out>.failures.jsonl`.
 
-    `oracle` is "miniature", a file of corrections, or a model. Returns how many rows came to what. Raises UserError
-    for bad input, and where no correction is right.
+    Args:
+        file: the elicited rows.
+        out: the file of pairs to write.
+        oracle: "miniature", a file of corrections, or a model.
+        asking: settings for a model.
+        verifier: grader or function that verifies; None takes the grader that each row names.
+        say: receives sentences for the user.
+
+    Return the outcomes with their counts. Raises UserError for bad input, and if no correction is right.
     """
     rows = list(read_pairs(file))
     for row in rows:
         if not row["rejected"] and not asking.direct:
-            raise UserError(f"{file}: row {row['id']!r} has no rejected answer to mend (or ask anew: --direct)")
+            raise UserError(
+                f"{file}: row {row['id']!r} has no rejected answer to correct; to ask for a new answer, add --direct"
+            )
     replies = _ask(rows, out, oracle, asking, say)
     pairs, failures = _verified(rows, replies, asking, verifier)
     beside = out.with_suffix(".failures.jsonl")
@@ -46,7 +55,7 @@ def rectify(
 
 
 def read_wording(file: Path | None) -> str | None:
-    """The prompt of the user's own. Raises UserError where it cannot be read, or shows the oracle no question."""
+    """Return the user's own prompt. Raises UserError if it cannot be read, or lacks the question."""
     if file is None:
         return None
     try:
@@ -54,7 +63,7 @@ def read_wording(file: Path | None) -> str | None:
     except (OSError, UnicodeDecodeError) as problem:
         raise UserError(f"--prompt {file}: cannot be read ({problem})") from problem
     if "{question}" not in wording:
-        raise UserError(f"--prompt {file}: it never names {{question}}, so the oracle would not see it")
+        raise UserError(f"--prompt {file}: it lacks {{question}}, so the oracle would not see the question")
     return wording
 
 
@@ -69,7 +78,7 @@ def _ask(rows: Sequence[dict[str, Any]], out: Path, oracle: str, asking: Asking,
 def _verified(
     rows: Sequence[dict[str, Any]], replies: Sequence[Reply], asking: Asking, verifier: str | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """(pairs, failures): of each row the first text that the verifier finds right, or why there is none."""
+    """Return (pairs, failures): the first text of each row that the verifier finds right, or the reason for none."""
     places = [(at, text) for at, reply in enumerate(replies) for text in reply.texts]
     verdicts = judge_texts([rows[at] for at, _ in places], [text for _, text in places], verifier)
     right: dict[int, str] = {}

@@ -1,12 +1,11 @@
-"""The report: one HTML file that needs no network, Markdown for a pull request, a model card's section.
+"""The report: an HTML file that needs no network, Markdown for a pull request, or a section of a model card.
 
-    sides    a run as it is read from its files
-    story    a run, its bases, and what was concluded
-    docs     what happened to each doc, as compact columns for the browser
-    texts    which transcripts go in whole, which in part, which not
-    words    numbers as a reader sees them; figures: numbers laid out on a page
-    board, verdict, facts   the scoreboard's rows, the verdict in words, where the numbers come from
-    page     all of it as HTML; brief: as Markdown; render: whichever was asked for
+    content          a run, its bases, and their comparisons and verdict
+    doc_table        each doc's scores and flags, as compact columns for the browser
+    transcripts      the choice of transcripts that go in whole or in part
+    figures, curves  numbers laid out on a page
+    scoreboard_rows, verdict, provenance, lost, drift   the parts of the page
+    html, markdown   all of it as a page or as Markdown; `render` picks one
 
-Reads finished runs only, and imports no torch. What the browser does lies in `reports/html`, as files to read.
+Reads finished runs only, and imports no torch. The code for the browser is in `reports/html`.
 """

@@ -1,4 +1,4 @@
-"""What a report tells: a run, its bases, and what was concluded; from the command line's names."""
+"""Load the content of a report: a run, its bases, their comparisons, and the gate's verdict."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from spot_eval.report import verdict
 from spot_eval.report.curves import load_curves
 from spot_eval.runs.baseline import PublishedBaseline, load_baseline
 from spot_eval.runs.drift_files import DriftFiles, read_drift
-from spot_eval.runs.finished import Side, load_side
+from spot_eval.runs.finished import FinishedRun, read_scored_run
 
 
 @dataclass(frozen=True)
-class Story:
-    """What a report tells: a run, its bases (the first is the one that counts), and what was concluded."""
+class ReportContent:
+    """The content of a report: a run, its bases (the first counts for the gate), and the conclusions."""
 
-    candidate: Side
-    bases: Sequence[Side] = ()
-    comparisons: Sequence[Mapping[str, Any]] = ()  # one a base, as in comparison.json
+    candidate: FinishedRun
+    bases: Sequence[FinishedRun] = ()
+    comparisons: Sequence[Mapping[str, Any]] = ()  # one per base, as in comparison.json
     published: Sequence[PublishedBaseline] = ()
     gate: Mapping[str, Any] | None = None  # as in gate.json, against the first base
     alpha: float = 0.05
     curves: Mapping[str, Any] | None = None  # a comparison.json with checkpoints of a training run
-    lost: Sequence[Mapping[str, Any]] = ()  # slices of the docs, as `comparison.slices` finds them, a column each
+    lost: Sequence[Mapping[str, Any]] = ()  # slices of the docs, as `comparison.slices` returns them, one per column
     drift: DriftFiles | None = None
 
     @property
-    def sides(self) -> list[Side]:
+    def sides(self) -> list[FinishedRun]:
         """All runs, the candidate first."""
         return [self.candidate, *self.bases]
 
     @property
     def labels(self) -> list[str]:
-        """A name for each run that tells it from the others."""
-        names = [side.judged.name for side in self.sides]
+        """A name for each run; no two are equal."""
+        names = [side.name for side in self.sides]
         names = [name if names.count(name) == 1 else side.path.resolve().name
                  for name, side in zip(names, self.sides, strict=True)]  # fmt: skip
         roles = ["candidate", *(f"base {number}" if number > 1 else "base" for number in range(1, len(names)))]
@@ -52,7 +52,7 @@ class Story:
 
     @property
     def warnings(self) -> list[str]:
-        """What weakens the comparisons, each said once."""
+        """The warnings of all comparisons, each once."""
         return list(dict.fromkeys(warning for one in self.comparisons for warning in one["warnings"]))
 
     @property
@@ -61,7 +61,7 @@ class Story:
         return verdict.gated(self.gate, self.comparisons[0]) if self.gate else verdict.alone(self.candidate.board)
 
 
-def load_story(
+def load_content(
     run: Path,
     bases: Sequence[str],
     policy_file: Path | None = None,
@@ -69,8 +69,8 @@ def load_story(
     *,
     by: Sequence[str] | None = None,
     drift_folder: Path | None = None,
-) -> Story:
-    """Load what a report of `run` shows.
+) -> ReportContent:
+    """Load the content of a report of `run`.
 
     Args:
         run: a run directory.
@@ -78,34 +78,34 @@ def load_story(
         policy_file: the gate's policy.
         curve_file: a comparison.json with the checkpoints of a training run.
         by: columns to slice the docs by; None for the usual ones that the docs have.
-        drift_folder: what `spot-eval drift` wrote; None for the run's own folder, if there is one.
+        drift_folder: the folder of `spot-eval drift`; None for the run's own folder, if there is one.
 
     The gate judges against the first base that is a run, by `policy_file`, or by the policy of the run's last gate, or
-    by the default one. Raises UserError where one cannot be read, NotComparableError where one may not be compared.
+    by the default one. Raises UserError if a file cannot be read, NotComparableError if a base cannot be compared.
     """
     curves = load_curves(curve_file) if curve_file else None
-    candidate = load_side(run)
+    candidate = read_scored_run(run)
     drift = _drift(run, drift_folder)
-    sides: list[Side] = []
+    sides: list[FinishedRun] = []
     published: list[PublishedBaseline] = []
     for name in bases:
         if (found := Path(name)).is_dir():
             if found.resolve() == run.resolve():
                 raise UserError(f"{name} is the run itself; name another run as its base")
-            sides.append(load_side(found))
+            sides.append(read_scored_run(found))
         else:
-            baseline = load_baseline(name)  # raises for what is neither
+            baseline = load_baseline(name)  # raises if it is neither a run nor a table
             assert isinstance(baseline, PublishedBaseline)
             published.append(baseline)
     if not sides:
         if by:
             raise UserError("--by shows what was lost against a base run; add --baseline RUN")
-        return Story(candidate, published=published, curves=curves, drift=drift)
+        return ReportContent(candidate, published=published, curves=curves, drift=drift)
     policy, source = load_policy(policy_file) if policy_file else _last_policy(run, sides[0]) or load_policy(None)
-    decided, first = gate(candidate.judged, sides[0].judged, policy, source)
-    others = [compare_one(candidate.judged, side.judged, policy.alpha) for side in sides[1:]]
-    lost = slices_by(candidate.judged, sides[0].judged, by, policy.alpha)
-    return Story(
+    decided, first = gate(candidate, sides[0], policy, source)
+    others = [compare_one(candidate, side, policy.alpha) for side in sides[1:]]
+    lost = slices_by(candidate, sides[0], by, policy.alpha)
+    return ReportContent(
         candidate, sides, [*first["comparisons"], *others], published, decided, policy.alpha, curves, lost, drift
     )
 
@@ -117,8 +117,8 @@ def _drift(run: Path, folder: Path | None) -> DriftFiles | None:
     return found
 
 
-def _last_policy(run: Path, base: Side) -> tuple[Policy, str] | None:
-    """The policy by which the gate last judged this pair, so that the report and the gate do not disagree."""
+def _last_policy(run: Path, base: FinishedRun) -> tuple[Policy, str] | None:
+    """Return the policy by which the gate last judged this pair, so that report and gate agree."""
     path = run / "gate.json"
     if not path.is_file():
         return None
@@ -130,4 +130,4 @@ def _last_policy(run: Path, base: Side) -> tuple[Policy, str] | None:
         source = str(settings.pop("source"))
         return Policy.model_validate(settings), source
     except (KeyError, TypeError, ValidationError) as problem:
-        raise UserError(f"{path} is not the gate's file as this version writes it; run the gate again") from problem
+        raise UserError(f"{path} is not a gate.json of this version; run the gate again") from problem

@@ -1,6 +1,6 @@
-"""The checkpoints of one training run on a page: a panel a family, steps to the right, difference to the base upwards.
+"""The checkpoints of a training run as a figure: a panel per family, steps to the right, differences upwards.
 
-It tells from a comparison.json what a single checkpoint cannot: when a gain came, and whether forgetting came with it.
+It shows from a comparison.json when a gain came, and if forgetting came with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROOM = 0.04  # of the width, left and right of the first and last step
 
 
 def load_curves(path: Path) -> dict[str, Any]:
-    """A comparison.json that holds curves. Raises UserError where it is none, or holds no curve."""
+    """Return a comparison.json that holds curves. Raises UserError if it is another file or holds none."""
     comparison = read_json(path)
     try:
         names = [curve["training_run"] for curve in comparison["curves"]]
@@ -42,7 +42,7 @@ def load_curves(path: Path) -> dict[str, Any]:
 
 
 def curves(comparison: Mapping[str, Any], margins: Mapping[str, float] | None) -> list[dict[str, Any]]:
-    """Return a figure of differences per training run, and one of drift where it was measured.
+    """Return a figure of differences per training run, and one of drift if it was measured.
 
     `margins` of families, as fractions, become bands below zero.
     """
@@ -172,5 +172,5 @@ def _point(step: int, entry: Mapping[str, Any], x: float, low: float, high: floa
 
 
 def _height(value: float, low: float, high: float) -> float:
-    """A percentage from the top, as SVG counts."""
+    """Return a height as a percentage from the top, as SVG counts."""
     return round(100 - place(value, low, high), 2)

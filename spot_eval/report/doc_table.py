@@ -1,4 +1,4 @@
-"""What happened to each doc, in every run of the report, as columns the browser reads.
+"""The scores and answers of each doc, in every run of the report, as columns for the browser.
 
     {"runs": [{"name": "tiny-sft", "path": "runs/tiny-sft-…"}, …],      the candidate first
      "words": ["", "no boxed answer", …],                               answers and reasons, each once
@@ -6,7 +6,7 @@
                 "runs": [{"score": [[1, 0], …], "flags": …, "tokens": …, "answer": …, "why": …, "line": …}, …]}]}
 
 A doc is a row in all columns of its task; a run that lacks it has null there. `ids` are those of the candidate, or
-`base-7` for a doc that only a base has. Scores are fractions of 1, null where not judged; flags add up TRUNCATED,
+`base-7` for a doc that only a base has. Scores are fractions of 1, null if not judged; flags add up TRUNCATED,
 UNPARSED and NO_TEXT; `line` is the record's line in generations.jsonl.
 """
 
@@ -16,14 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from spot_eval.core.records import Sample
-from spot_eval.runs.finished import Side, mean_score
+from spot_eval.runs.finished import FinishedRun, mean_score
 
 TRUNCATED, UNPARSED, NO_TEXT = 1, 2, 4
 SHOWN = 160  # characters of an answer or a reason; transcripts hold the rest
 
 
 class DocRow(NamedTuple):
-    """One doc over all runs of the report; `samples[r]` is None where run r lacks it."""
+    """A doc over all runs of the report; `samples[r]` is None if run r lacks it."""
 
     task: str
     doc_hash: str
@@ -31,11 +31,11 @@ class DocRow(NamedTuple):
     samples: tuple[Sequence[Sample] | None, ...]
 
 
-def doc_rows(sides: Sequence[Side]) -> list[DocRow]:
-    """All docs, task by task in the candidate's order, then those that only a base has."""
+def doc_rows(sides: Sequence[FinishedRun]) -> list[DocRow]:
+    """Return all docs, task by task in the candidate's order, then those that only a base has."""
     rows = []
-    for task in dict.fromkeys(task for side in sides for task in side.docs):
-        of_task = [side.docs.get(task, {}) for side in sides]
+    for task in dict.fromkeys(task for side in sides for task in side.samples_by_doc):
+        of_task = [side.samples_by_doc.get(task, {}) for side in sides]
         for doc_hash in dict.fromkeys(doc for docs in of_task for doc in docs):
             samples = tuple(docs.get(doc_hash) for docs in of_task)
             rows.append(DocRow(task, doc_hash, _id(samples), samples))
@@ -49,7 +49,7 @@ def _id(samples: Sequence[Sequence[Sample] | None]) -> str:
 
 
 def change(row: DocRow, base: int = 1) -> float | None:
-    """Candidate minus base, each the mean over its judged repeats; None where one of them has none."""
+    """Return candidate minus base, each the mean over its judged repeats; None if one of them has none."""
     if len(row.samples) <= base:
         return None
     ours, theirs = mean_score(row.samples[0]), mean_score(row.samples[base])
@@ -57,7 +57,7 @@ def change(row: DocRow, base: int = 1) -> float | None:
 
 
 def most_telling_first(rows: Sequence[DocRow]) -> list[int]:
-    """Places in `rows`: lost docs, then gained ones, the greatest change first, then the rest in their order."""
+    """Return indexes into `rows`: lost docs, then gained ones, the largest change first, then the rest in order."""
 
     def rank(at: int) -> tuple[int, float, int]:
         diff = change(rows[at]) or 0.0
@@ -67,13 +67,21 @@ def most_telling_first(rows: Sequence[DocRow]) -> list[int]:
 
 
 def columns(
-    sides: Sequence[Side],
+    sides: Sequence[FinishedRun],
     rows: Sequence[DocRow],
     questions: Mapping[int, str],
     place: Mapping[int, tuple[int, int]],
     labels: Sequence[str],
 ) -> dict[str, Any]:
-    """The browser's index. `place` says in which block, and where in it, a doc's transcripts are."""
+    """Return the browser's index.
+
+    Args:
+        sides: the runs, the candidate first.
+        rows: the docs.
+        questions: index of a doc to its question on one line.
+        place: index of a doc to the block of its transcripts, and its entry in that block.
+        labels: names of the runs.
+    """
     words: dict[str, int] = {"": 0}
     column_makers = _column_makers(sides, words)
     tasks: dict[str, dict[str, Any]] = {}
@@ -102,19 +110,19 @@ def columns(
     }
 
 
-def _column_makers(sides: Sequence[Side], words: dict[str, int]) -> dict[str, Callable[[int, Sample], Any]]:
-    """Column name to its value for one sample of one run."""
+def _column_makers(sides: Sequence[FinishedRun], words: dict[str, int]) -> dict[str, Callable[[int, Sample], Any]]:
+    """Return column name to a function from a sample of one run to its value."""
 
     def word(text: str) -> int:
         shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
         return words.setdefault(shown, len(words))
 
     def line(run: int, sample: Sample) -> int | None:
-        place = sides[run].texts.get((sample.key,))
+        place = sides[run].generation_index.get((sample.key,))
         return place.line if place else None
 
     def flags(run: int, sample: Sample) -> int:
-        missing = sample.not_judged and (sample.key,) not in sides[run].texts and not sides[run].judged.saved
+        missing = sample.not_judged and (sample.key,) not in sides[run].generation_index and not sides[run].saved
         return TRUNCATED * bool(sample.truncated) + UNPARSED * sample.unparsed + NO_TEXT * missing
 
     return {

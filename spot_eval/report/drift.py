@@ -105,5 +105,5 @@ def _level(kl: float) -> int:
 
 
 def _edge(level: int) -> float:
-    """Return the KL, in nats, from which on a token has this shade."""
+    """Return the least KL, in nats, of a token with this shade."""
     return FAINTEST * (STRONGEST / FAINTEST) ** ((level - 1) / (LEVELS - 1))

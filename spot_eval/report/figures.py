@@ -1,7 +1,7 @@
 """Numbers laid out on a page: bars with errors, intervals around a difference, histograms. Places are percentages.
 
-What is drawn from them stands in `reports/html/figures.html`. Fractions of 1 come in; every figure brings a sentence
-that says what it shows, for those who do not see it.
+`reports/html/figures.html` draws them. Scores are fractions of 1. Every figure has a sentence that describes it, for
+readers who cannot see it.
 """
 
 from __future__ import annotations
@@ -54,9 +54,13 @@ def bar(
 def forest(
     comparison: Mapping[str, Any], alpha: float, margins: Mapping[str, float] | None, names: Sequence[str]
 ) -> dict[str, Any]:
-    """Every difference with its two-sided interval, families over their tasks, on one axis around zero.
+    """Return every difference with its two-sided interval, families over their tasks, on one axis around zero.
 
-    `names` are the candidate's and the base's.
+    Args:
+        comparison: an entry of comparison.json's comparisons.
+        alpha: one-sided error of its bounds.
+        margins: margin of each family in the gate, if there is one.
+        names: the candidate's and the base's.
     """
     entries = [("overall", "overall", comparison["overall"])]
     for family, whole in comparison["families"].items():
@@ -105,7 +109,7 @@ def _forest_row(level: str, title: str, entry: Mapping[str, Any], low: float, hi
 
 
 def tone(entry: Mapping[str, Any]) -> str:
-    """`better` or `worse` where the interval leaves zero out, else nothing."""
+    """Return `better` or `worse` if the interval excludes zero, else an empty text."""
     if entry["mean"] is None or not entry["interval"]:
         return ""
     low, high = entry["interval"]
@@ -113,7 +117,7 @@ def tone(entry: Mapping[str, Any]) -> str:
 
 
 def axis(entries: Sequence[Mapping[str, Any]], margin: float | None) -> tuple[float, float]:
-    """The axis: all intervals, zero and the margin, with a little room."""
+    """Return the ends of the axis: all intervals, zero and the margin, with a little room."""
     values = [0.0, *([-margin] if margin else [])]
     for entry in entries:
         if entry["mean"] is not None:
@@ -126,19 +130,19 @@ def axis(entries: Sequence[Mapping[str, Any]], margin: float | None) -> tuple[fl
 
 
 def round_values(low: float, high: float, most: int = 7) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten between low and high, zero among them if it is there."""
+    """Return multiples of 1, 2 or 5 times a power of ten between `low` and `high`."""
     step = 10.0 ** math.floor(math.log10((high - low) / most))
     step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (factor * step) <= most)
     return [round(number * step, 10) for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def place(value: float, low: float, high: float) -> float:
-    """A percentage from `low` to `high`."""
+    """Return the place of a value as a percentage from `low` to `high`."""
     return round(100 * (min(max(value, low), high) - low) / (high - low), 2)
 
 
 def score_histogram(docs: Sequence[Sequence[Sequence[Sample]]], names: Sequence[str]) -> dict[str, Any] | None:
-    """How many docs have which mean score: `docs[run]` holds the samples of each doc; the candidate comes first."""
+    """Return the histogram of mean scores. `docs[run]` holds the samples of each doc; the candidate comes first."""
     means = [[mean for samples in run if (mean := mean_score(samples)) is not None] for run in docs]
     if not any(means):
         return None
@@ -169,7 +173,7 @@ def score_histogram(docs: Sequence[Sequence[Sequence[Sample]]], names: Sequence[
 
 
 def length_histogram(lengths: Sequence[Sequence[int]], names: Sequence[str]) -> dict[str, Any] | None:
-    """How long the answers of each run are: tokens on a logarithmic axis, with a mark at each run's median."""
+    """Return the histogram of answer lengths: tokens on a logarithmic axis, with a mark at each run's median."""
     known = [max(1, tokens) for run in lengths for tokens in run]
     if not known:
         return None
@@ -212,7 +216,7 @@ _SIDES = ("candidate", "base")
 
 
 def _shares(places: Sequence[Sequence[int]], bins: int) -> tuple[list[list[int]], list[list[float]]]:
-    """(counts, heights in pixels) of every run's bins, as shares of the run, so that runs of other sizes compare."""
+    """Return (counts, heights in pixels) of every run's bins. Heights are shares of the run."""
     counts = [[run.count(number) for number in range(bins)] for run in places]
     shares = [[count / max(1, len(run)) for count in of_run] for run, of_run in zip(places, counts, strict=True)]
     highest = max(max(of_run) for of_run in shares) or 1
@@ -225,7 +229,7 @@ def _shares(places: Sequence[Sequence[int]], bins: int) -> tuple[list[list[int]]
 def _bars(
     places: Sequence[Sequence[int]], bins: int, labels: Sequence[str], names: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Runs beside each other in each bin, the base at the left, as it came first."""
+    """Return bars of the runs beside each other in each bin, the base at the left."""
     counts, heights = _shares(places, bins)
     room = 100 / bins
     width = 0.84 * room / len(places)
@@ -244,7 +248,7 @@ def _bars(
 def _outlines(
     places: Sequence[Sequence[int]], bins: int, labels: Sequence[str], names: Sequence[str]
 ) -> dict[str, Any]:
-    """The last run as filled bins, one before it as an outline over them: many bins, and both to be seen."""
+    """Return the last run as filled bins, and the one before it as an outline over them, for many bins."""
     counts, heights = _shares(places, bins)
     room = 100 / bins
     filled = len(places) - 1

@@ -1,6 +1,6 @@
-"""The report as one HTML file: the view its template fills in, and what makes it safe to open.
+"""The report as one HTML file: the values for its template, and the policy that makes it safe to open.
 
-What models wrote reaches the page in two ways only: escaped by the template, or as deflated base64 that the page's own
+Text of models reaches the page in two ways only: escaped by the template, or as deflated base64 that the page's own
 script sets as text. A content security policy lets nothing run but that script, and nothing load.
 """
 
@@ -20,7 +20,7 @@ from spot_eval.core.paths import folder
 from spot_eval.display import format
 from spot_eval.display.scoreboard import footer
 from spot_eval.report import figures
-from spot_eval.report.content import Story
+from spot_eval.report.content import ReportContent
 from spot_eval.report.curves import curves
 from spot_eval.report.doc_table import columns, doc_rows
 from spot_eval.report.drift import drift
@@ -32,11 +32,11 @@ from spot_eval.report.transcripts import Texts, encode, pack
 SCRIPTS = ("data.js", "text.js", "diff.js", "list.js", "doc.js", "main.js")  # in this order
 
 
-def html(story: Story, budget: int) -> str:
-    """The report; its transcripts take at most `budget` bytes."""
-    rows = doc_rows(story.sides)
-    texts = pack(story.sides, rows, budget)
-    index = columns(story.sides, rows, texts.questions, texts.place, story.labels)
+def html(content: ReportContent, budget: int) -> str:
+    """Return the page; its transcripts take at most `budget` bytes."""
+    rows = doc_rows(content.sides)
+    texts = pack(content.sides, rows, budget)
+    index = columns(content.sides, rows, texts.questions, texts.place, content.labels)
     place = folder("reports") / "html"
     style = (place / "report.css").read_text(encoding="utf-8")
     parts = [(place / name).read_text(encoding="utf-8") for name in SCRIPTS]
@@ -52,7 +52,7 @@ def html(story: Story, budget: int) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template("report.html").render(
-        **_view(story, texts),
+        **_view(content, texts),
         policy=_policy(style, script),
         style=Markup(style),  # noqa: S704 - ours
         script=Markup(script),  # noqa: S704 - ours
@@ -62,7 +62,7 @@ def html(story: Story, budget: int) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    """Nothing loads and nothing runs but what came with the page."""
+    """Return a content security policy by which only the page's own script and style load and run."""
     return (
         f"default-src 'none'; script-src '{_sha256(script)}'; style-src '{_sha256(style)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -73,38 +73,38 @@ def _sha256(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _view(story: Story, texts: Texts) -> dict[str, Any]:
-    suite = story.candidate.config["suite"]
+def _view(content: ReportContent, texts: Texts) -> dict[str, Any]:
+    suite = content.candidate.config["suite"]
     changes = "".join(
-        f", {name.replace('_', '-')} {value}" for name, value in story.candidate.config["changes"].items()
+        f", {name.replace('_', '-')} {value}" for name, value in content.candidate.config["changes"].items()
     )
-    labels = story.labels
-    against = labels[1] if story.bases else story.published[0].name if story.published else ""
-    margins = _margins(story.gate)
-    board = story.candidate.board
+    labels = content.labels
+    against = labels[1] if content.bases else content.published[0].name if content.published else ""
+    margins = _margins(content.gate)
+    board = content.candidate.board
     return {
         "version": __version__,
         "made": time.strftime("%Y-%m-%d", time.gmtime()),
         "title": f"{labels[0]}{f' against {against}' if against else ''}, {suite['name']}",
-        "about": {"candidate": labels[0], "base": labels[1] if story.bases else "",
+        "about": {"candidate": labels[0], "base": labels[1] if content.bases else "",
                   "suite": f"{suite['name']} v{suite['version']}{changes}"},
-        "verdict": story.verdict,
-        "warnings": _warnings(story),
+        "verdict": content.verdict,
+        "warnings": _warnings(content),
         "bases": [{"heading": label, "paired": True} for label in labels[1:]]
-        + [{"heading": one.name, "paired": False} for one in story.published],
-        "board": board_rows(story),
+        + [{"heading": one.name, "paired": False} for one in content.published],
+        "board": board_rows(content),
         "notes": [
             *footer(board),
-            *(f"{one.name}: {one.source} ({one.note}); for display only" for one in story.published),
+            *(f"{one.name}: {one.source} ({one.note}); for display only" for one in content.published),
         ],
-        "changes": figures.forest(story.comparisons[0], story.alpha, margins, labels) if story.bases else None,
-        "curves": curves(story.curves, margins) if story.curves else [],
-        "lost": [lost(one) for one in story.lost if one["slices"]],
-        "drift": drift(story.drift) if story.drift else None,
-        "cards": [_card(story, task) for task in board["tasks"]],
+        "changes": figures.forest(content.comparisons[0], content.alpha, margins, labels) if content.bases else None,
+        "curves": curves(content.curves, margins) if content.curves else [],
+        "lost": [lost(one) for one in content.lost if one["slices"]],
+        "drift": drift(content.drift) if content.drift else None,
+        "cards": [_card(content, task) for task in board["tasks"]],
         "embedded": _embedded(texts),
         "sides": labels,
-        "facts": facts(story.sides),
+        "facts": facts(content.sides),
     }  # fmt: skip
 
 
@@ -112,34 +112,36 @@ def _margins(gate: Mapping[str, Any] | None) -> dict[str, float] | None:
     return {name: family["margin"] for name, family in gate["families"].items()} if gate else None
 
 
-def _warnings(story: Story) -> list[str]:
-    return [format.sentence(warning) for warning in [*story.warnings, *(story.gate["notes"] if story.gate else ())]]
+def _warnings(content: ReportContent) -> list[str]:
+    return [
+        format.sentence(warning) for warning in [*content.warnings, *(content.gate["notes"] if content.gate else ())]
+    ]
 
 
-def _card(story: Story, task: str) -> dict[str, Any]:
-    """Two distributions of one task: scores over docs, lengths over answers."""
-    sides = [side for side in story.sides[:2] if task in side.docs]
-    labels = story.labels[: len(sides)]
+def _card(content: ReportContent, task: str) -> dict[str, Any]:
+    """Return two histograms of a task: scores over docs, lengths over answers."""
+    sides = [side for side in content.sides[:2] if task in side.samples_by_doc]
+    labels = content.labels[: len(sides)]
     lengths = [
         [
             sample.output_tokens
-            for docs in side.docs[task].values()
+            for docs in side.samples_by_doc[task].values()
             for sample in docs
             if sample.output_tokens is not None
         ]
         for side in sides
     ]
-    entry = story.candidate.board["tasks"][task]
+    entry = content.candidate.board["tasks"][task]
     return {
         "name": task,
         "note": f"{format.several(entry['docs'], 'doc')}, {format.several(entry['repeats'], 'repeat')}",
-        "scores": figures.score_histogram([list(side.docs[task].values()) for side in sides], labels),
+        "scores": figures.score_histogram([list(side.samples_by_doc[task].values()) for side in sides], labels),
         "tokens": figures.length_histogram(lengths, labels),
     }
 
 
 def _embedded(texts: Texts) -> str:
-    """What of the transcripts is here, and what is not."""
+    """Return a sentence about the transcripts that the page holds, and those it leaves out."""
     parts = [f"{texts.whole:,} in full"]
     if texts.parts:
         parts.append(f"{texts.parts:,} as head and tail")

@@ -1,4 +1,4 @@
-"""Where the numbers come from: what the runs' manifests and sessions say, side by side."""
+"""Provenance of the numbers: entries of the runs' manifests and sessions, side by side."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from spot_eval.display import format
 from spot_eval.display.format import clock
-from spot_eval.runs.finished import Side
+from spot_eval.runs.finished import FinishedRun
 
 UNKNOWN = "not known"
 
 
-def facts(sides: Sequence[Side]) -> list[dict[str, Any]]:
-    """Groups of rows; a row has one value a run, `differs` where they are not the same and that may matter."""
-    groups: list[tuple[str, dict[str, Callable[[Side], str]], bool]] = [
+def facts(sides: Sequence[FinishedRun]) -> list[dict[str, Any]]:
+    """Return groups of rows. A row has one value per run; it `differs` if they are unequal in a way that may matter."""
+    groups: list[tuple[str, dict[str, Callable[[FinishedRun], str]], bool]] = [
         ("Model", _MODEL, True),
         ("Suite and sampling", _SUITE, True),
         ("Run", _RUN, False),
@@ -53,8 +53,8 @@ def _said(value: Any) -> str:
     return str(value)
 
 
-def _sampling(side: Side) -> str:
-    """The sampling of all tasks; what a task has of its own is said behind it."""
+def _sampling(side: FinishedRun) -> str:
+    """Return the sampling of all tasks as text, with exceptions of single tasks behind it."""
     tasks = side.config["suite"]["tasks"]
     shown = {task: _said(settings["sampling"]) for task, settings in tasks.items()}
     if len(set(shown.values())) == 1:
@@ -71,14 +71,14 @@ def _sampling(side: Side) -> str:
     return "\n".join([_said(common), *own] if common else own)
 
 
-def _repeats(side: Side) -> str:
+def _repeats(side: FinishedRun) -> str:
     repeats = {task: settings["repeats"] for task, settings in side.config["suite"]["tasks"].items()}
     if len(set(repeats.values())) == 1:
         return str(next(iter(repeats.values())))
     return ", ".join(f"{task} {count}" for task, count in repeats.items())
 
 
-def _data(side: Side, task: str) -> str:
+def _data(side: FinishedRun, task: str) -> str:
     settings = side.config["data"].get(task)
     if settings is None:
         return side.manifest.get("left_out", {}).get(task, UNKNOWN)
@@ -92,7 +92,7 @@ def _data(side: Side, task: str) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _cost(side: Side) -> str:
+def _cost(side: FinishedRun) -> str:
     cost = side.board["cost"]
     if not cost["generations"]:
         return UNKNOWN
@@ -102,13 +102,13 @@ def _cost(side: Side) -> str:
     )
 
 
-def _hardware(side: Side) -> str:
+def _hardware(side: FinishedRun) -> str:
     shown = [_said(session.get("hardware")) for session in side.sessions]
     return "; ".join(dict.fromkeys(one for one in shown if one != UNKNOWN)) or UNKNOWN
 
 
-_MODEL: dict[str, Callable[[Side], str]] = {
-    "name": lambda side: side.judged.name,
+_MODEL: dict[str, Callable[[FinishedRun], str]] = {
+    "name": lambda side: side.name,
     "path": lambda side: _said(side.manifest["model"].get("path")),
     "fingerprint": lambda side: _said(side.config["model"].get("fingerprint")),
     "chat template": lambda side: _said(side.config["model"].get("chat_template")),
@@ -116,7 +116,7 @@ _MODEL: dict[str, Callable[[Side], str]] = {
     "context": lambda side: _said(side.config.get("context")),
     "engine": lambda side: _said(side.config.get("engine")),
 }
-_SUITE: dict[str, Callable[[Side], str]] = {
+_SUITE: dict[str, Callable[[FinishedRun], str]] = {
     "suite": lambda side: f"{side.config['suite']['name']} v{side.config['suite']['version']}",
     "changed by the command line": lambda side: _said(side.config["changes"]) if side.config["changes"] else "nothing",
     "sampling": _sampling,
@@ -124,8 +124,8 @@ _SUITE: dict[str, Callable[[Side], str]] = {
     "thinking": lambda side: {True: "on", False: "off"}.get(side.config["suite"].get("thinking"), UNKNOWN),
     "seed": lambda side: _said(side.config.get("seed")),
 }
-_RUN: dict[str, Callable[[Side], str]] = {
-    "records": lambda side: f"{side.path}{' (saved baseline: scores, no texts)' if side.judged.saved else ''}",
+_RUN: dict[str, Callable[[FinishedRun], str]] = {
+    "records": lambda side: f"{side.path}{' (saved baseline: scores, no texts)' if side.saved else ''}",
     "created": lambda side: _said(side.manifest.get("created")),
     "cost": _cost,
     "hardware": _hardware,

@@ -1,14 +1,14 @@
-"""Render a report in the form that was asked for."""
+"""Render a report as HTML, Markdown or a section of a model card."""
 
 from __future__ import annotations
 
-from spot_eval.report.content import Story
+from spot_eval.report.content import ReportContent
 from spot_eval.report.html import html
 from spot_eval.report.markdown import model_card, pull_request
 
 
-def render(story: Story, form: str, budget: int) -> str:
-    """The story as `html`, `md` or `model-card`; `budget` is how many bytes the page's transcripts may take."""
+def render(content: ReportContent, form: str, budget: int) -> str:
+    """Return a report as `html`, `md` or `model-card`. `budget` is the most bytes of transcripts in the page."""
     if form == "html":
-        return html(story, budget)
-    return pull_request(story) if form == "md" else model_card(story)
+        return html(content, budget)
+    return pull_request(content) if form == "md" else model_card(content)

@@ -7,31 +7,31 @@ from typing import Any
 
 from spot_eval.display import format
 from spot_eval.report import figures
-from spot_eval.report.content import Story
+from spot_eval.report.content import ReportContent
 from spot_eval.runs.baseline import PublishedBaseline
-from spot_eval.runs.finished import Side
+from spot_eval.runs.finished import FinishedRun
 
 
-def board_rows(story: Story) -> list[dict[str, Any]]:
-    """Groups of rows, a group a family, the whole at the end."""
-    return _without_still_columns(list(_groups(story)))
+def board_rows(content: ReportContent) -> list[dict[str, Any]]:
+    """Return groups of rows, one per family, the whole at the end."""
+    return _without_still_columns(list(_groups(content)))
 
 
-def _groups(story: Story) -> Iterator[dict[str, Any]]:
-    """The scoreboard's rows, a group a family, the whole at the end."""
-    board = story.candidate.board
+def _groups(content: ReportContent) -> Iterator[dict[str, Any]]:
+    """Yield groups of the scoreboard's rows, one per family, the whole at the end."""
+    board = content.candidate.board
     for family, entry in board["families"].items():
         members = [name for name, task in board["tasks"].items() if task["family"] == family]
         absent = [name for name in entry.get("missing", []) if name in board["left_out"]]
         if members or absent:
-            rows = [_row(story, "family", family), *(_row(story, "task", name) for name in members)]
-            rows += [_left_out(story, name) for name in absent]
+            rows = [_row(content, "family", family), *(_row(content, "task", name) for name in members)]
+            rows += [_left_out(content, name) for name in absent]
             yield {"level": "family", "rows": rows}
-    yield {"level": "overall", "rows": [_row(story, "overall", "overall")]}
+    yield {"level": "overall", "rows": [_row(content, "overall", "overall")]}
 
 
 def _without_still_columns(groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A count that changed nowhere needs no room for changes."""
+    """Return the groups without the changes of counts that changed nowhere."""
     rows = [row for group in groups for row in group["rows"]]
     for at in range(len(rows[0]["counts"])):
         if not any(row["counts"][at]["change"] for row in rows):
@@ -41,16 +41,16 @@ def _without_still_columns(groups: Sequence[dict[str, Any]]) -> list[dict[str, A
 
 
 def _entry(board: Mapping[str, Any], level: str, name: str) -> Mapping[str, Any]:
-    """One entry of a scoreboard or a comparison; empty where it has none."""
+    """Return an entry of a scoreboard or a comparison; empty if it has none."""
     if level == "overall":
         return board["overall"]
     return board["families" if level == "family" else "tasks"].get(name) or {}
 
 
-def _row(story: Story, level: str, name: str) -> dict[str, Any]:
-    entry = _entry(story.candidate.board, level, name)
+def _row(content: ReportContent, level: str, name: str) -> dict[str, Any]:
+    entry = _entry(content.candidate.board, level, name)
     title = format.family_title(name) if level == "family" else name
-    against = _entry(story.bases[0].board, level, name) if story.bases else {}
+    against = _entry(content.bases[0].board, level, name) if content.bases else {}
     return {
         "level": level,
         "title": title,
@@ -58,10 +58,10 @@ def _row(story: Story, level: str, name: str) -> dict[str, Any]:
         "bar": figures.bar(title, entry["mean"], entry["stderr"], against.get("mean"), entry.get("bounds")),
         "bases": [
             *(_base_cell(at, side, one, level, name)
-              for at, (side, one) in enumerate(zip(story.bases, story.comparisons, strict=True))),
-            *(_published_cell(one, entry, level, name) for one in story.published),
+              for at, (side, one) in enumerate(zip(content.bases, content.comparisons, strict=True))),
+            *(_published_cell(one, entry, level, name) for one in content.published),
         ],
-        "counts": _counts(story, entry, name) if level == "task" else _no_counts(),
+        "counts": _counts(content, entry, name) if level == "task" else _no_counts(),
     }  # fmt: skip
 
 
@@ -69,14 +69,14 @@ def _no_counts() -> list[dict[str, str | None]]:
     return [{"text": "", "change": None}] * 5
 
 
-def _left_out(story: Story, name: str) -> dict[str, Any]:
+def _left_out(content: ReportContent, name: str) -> dict[str, Any]:
     empty = {"score": None, "difference": None, "tone": "", "flips": None}
-    bases = [{**empty, "flips": {"lost": "", "gained": ""} if at == 0 else None} for at in range(len(story.bases))]
+    bases = [{**empty, "flips": {"lost": "", "gained": ""} if at == 0 else None} for at in range(len(content.bases))]
     return {"level": "task", "title": f"{name} (left out)", "score": None, "bar": None,
-            "bases": bases + [empty] * len(story.published), "counts": _no_counts()}  # fmt: skip
+            "bases": bases + [empty] * len(content.published), "counts": _no_counts()}  # fmt: skip
 
 
-def _base_cell(at: int, side: Side, comparison: Mapping[str, Any], level: str, name: str) -> dict[str, Any]:
+def _base_cell(at: int, side: FinishedRun, comparison: Mapping[str, Any], level: str, name: str) -> dict[str, Any]:
     there, found = _entry(side.board, level, name), _entry(comparison, level, name)
     difference = format.difference(found["mean"], found["stderr"]) if found else None
     flips = None
@@ -104,9 +104,9 @@ def _published_cell(one: PublishedBaseline, entry: Mapping[str, Any], level: str
     }
 
 
-def _counts(story: Story, entry: Mapping[str, Any], name: str) -> list[dict[str, str | None]]:
-    """Docs and repeats, flags and lengths, each with how it changed."""
-    found = _entry(story.comparisons[0], "task", name) if story.comparisons else {}
+def _counts(content: ReportContent, entry: Mapping[str, Any], name: str) -> list[dict[str, str | None]]:
+    """Return docs and repeats, flags and lengths, each with its change."""
+    found = _entry(content.comparisons[0], "task", name) if content.comparisons else {}
     changes = found.get("changes")
     cells: list[dict[str, str | None]] = [{"text": f"{entry['docs']:,} × {entry['repeats']}", "change": None}]
     for flag in ("truncated", "unparsed", "not_judged"):

@@ -1,13 +1,13 @@
-"""Which transcripts go into the report, within a size budget.
+"""Choose the transcripts of a report within a size budget.
 
-The docs that changed most come first, and go in whole; what then no longer fits goes in as head and tail; what does not
-fit even so stays out, with the place of its record. Everything is counted. Texts travel as blocks of deflated JSON in
+The docs that changed most come first, and go in whole. Those that then no longer fit go in as head and tail. The rest
+stays out, with the place of its record. All are counted. Texts are stored as blocks of deflated JSON in
 base64: a third of their size, inflated by the browser when a doc is opened, and markup to no parser on the way.
 
     block: [{"messages": [{"role": "user", "content": "…"}], "gold": "42",
              "texts": [["candidate's", …], ["base's", …]]}, …]
 
-A text is a string, null where the run keeps none, or {"head": "…", "tail": "…", "length": 51200}.
+A text is a string, null if the run keeps none, or {"head": "…", "tail": "…", "length": 51200}.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from typing import Any
 
 from spot_eval.core.records import readable_scores
 from spot_eval.report.doc_table import DocRow, most_telling_first
-from spot_eval.runs.finished import Side
-from spot_eval.runs.record_index import Place, RecordFile
+from spot_eval.runs.finished import FinishedRun
+from spot_eval.runs.record_index import RecordFile, RecordPlace
 
 BLOCK = 1 << 19  # bytes of records in a block, at most
 WHOLE_SHARE = 0.85  # of the budget, where not all fits: the rest is for heads and tails
@@ -38,7 +38,7 @@ Text = str | dict[str, Any] | None
 
 @dataclass
 class Texts:
-    """The blocks, each doc's place in them, and how many transcripts went in how."""
+    """The blocks, each doc's place in them, and counts of transcripts that are whole, in part and left out."""
 
     blocks: list[str] = field(default_factory=list)
     place: dict[int, tuple[int, int]] = field(default_factory=dict)  # doc to (block, entry)
@@ -50,8 +50,8 @@ class Texts:
     size: int = 0  # of the blocks, in bytes
 
 
-def pack(sides: Sequence[Side], rows: Sequence[DocRow], budget: int) -> Texts:
-    """The transcripts of `rows` in at most `budget` bytes of blocks."""
+def pack(sides: Sequence[FinishedRun], rows: Sequence[DocRow], budget: int) -> Texts:
+    """Return the transcripts of `rows` in at most `budget` bytes of blocks."""
     order = most_telling_first(rows)
     with ExitStack() as files:
         reader = _Reader(sides, files)
@@ -70,14 +70,14 @@ def pack(sides: Sequence[Side], rows: Sequence[DocRow], budget: int) -> Texts:
 
 
 def question(messages: Sequence[dict[str, str]]) -> str:
-    """The last thing the user said, on one line, as lists show it."""
+    """Return the last turn of the user on one line, as lists show it."""
     said = [str(message.get("content", "")) for message in messages if message.get("role") == "user"]
     line = " ".join(said[-1][: 4 * QUESTION].split()) if said else ""
     return line if len(line) <= QUESTION else line[: QUESTION - 1] + "…"
 
 
 def cut(text: str, ends: tuple[int, int]) -> Text:
-    """`text`, or its head and tail with its length, where it is longer than both."""
+    """Return `text`, or its head and tail with its length if it is longer than both."""
     head, tail = ends
     if len(text) <= head + tail:
         return text
@@ -94,7 +94,7 @@ def _fill(
     block: int,
     ends: tuple[int, int] | None,
 ) -> list[int]:
-    """Adds block after block while `limit` lasts; returns the docs that did not fit."""
+    """Add blocks up to `limit` bytes; return the docs that did not fit."""
     done = 0
     for docs in _groups(order, rows, reader, block, ends):
         entries = [reader.entry(rows[at], ends) for at in docs]
@@ -117,7 +117,7 @@ def _fill(
 def _groups(
     order: Sequence[int], rows: Sequence[DocRow], reader: _Reader, block: int, ends: tuple[int, int] | None
 ) -> Iterator[list[int]]:
-    """Docs in order, in groups whose records are about `block` bytes long."""
+    """Yield docs in order, in groups whose records are about `block` bytes long."""
     group: list[int] = []
     size = 0
     for at in order:
@@ -135,7 +135,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def encode(value: Any) -> str:
-    """Any JSON value as deflated base64 (RFC 1951, RFC 4648)."""
+    """Return any JSON value as deflated base64 (RFC 1951, RFC 4648)."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     # what UTF-8 cannot carry, JSON's own escape does
     plain = _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found.group()):04x}", text).encode()
@@ -144,15 +144,15 @@ def encode(value: Any) -> str:
 
 
 class _Reader:
-    """Reads docs and generations of all sides, one at a time."""
+    """Read docs and generations of all sides, one at a time."""
 
-    def __init__(self, sides: Sequence[Side], files: ExitStack) -> None:
+    def __init__(self, sides: Sequence[FinishedRun], files: ExitStack) -> None:
         self.sides = sides
         self._docs = [files.enter_context(closing(RecordFile(side.path / "docs.jsonl"))) for side in sides]
         self._texts = [files.enter_context(closing(RecordFile(side.path / "generations.jsonl"))) for side in sides]
 
     def entry(self, row: DocRow, ends: tuple[int, int] | None) -> dict[str, Any]:
-        """What the browser shows of one doc; texts whole where `ends` is None and they are not over long."""
+        """Return the browser's entry of a doc. Texts are whole if `ends` is None and they are not too long."""
         doc = self._doc(row) or {}
         return {
             "messages": [
@@ -165,21 +165,21 @@ class _Reader:
         }
 
     def weight(self, row: DocRow, ends: tuple[int, int] | None) -> int:
-        """About how many bytes the doc's entry has before it is deflated."""
+        """Return about how many bytes the doc's entry has before it is deflated."""
         longest = LONGEST if ends is None else sum(ends) + 200
         return 200 + sum(
             min(place.length, longest) for run in range(len(self.sides)) for place in self._places(run, row)
         )
 
-    def _places(self, run: int, row: DocRow) -> Iterator[Place]:
+    def _places(self, run: int, row: DocRow) -> Iterator[RecordPlace]:
         side = self.sides[run]
         for sample in row.samples[run] or ():
-            if place := side.texts.get((sample.key,)):
+            if place := side.generation_index.get((sample.key,)):
                 yield place
 
     def _doc(self, row: DocRow) -> dict[str, Any] | None:
         for side, file in zip(self.sides, self._docs, strict=True):
-            if found := file.read(side.asked.get((row.task, row.doc_hash))):
+            if found := file.read(side.doc_index.get((row.task, row.doc_hash))):
                 return found
         return None
 
@@ -187,7 +187,7 @@ class _Reader:
         side, file = self.sides[run], self._texts[run]
         texts: list[Text] = []
         for sample in row.samples[run] or ():
-            record = file.read(side.texts.get((sample.key,)))
+            record = file.read(side.generation_index.get((sample.key,)))
             text = (readable_scores(record, doc) or record.get("text")) if record else None
             if not isinstance(text, str):
                 texts.append(None)

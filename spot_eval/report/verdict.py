@@ -1,4 +1,4 @@
-"""The verdict in words: what the gate decided, or, for one run alone, its score.
+"""The verdict in words: the gate's decision, or the score of a run without a base.
 
 {"tone": "pass" | "fail" | "doubt" | "plain", "mark": "✓", "word": "Passed", "sentence": "…",
  "points": [{"tone", "word", "name", "why"}, …]}
@@ -16,11 +16,11 @@ WORDS = {"pass": "Passed", "fail": "Failed", "inconclusive": "Inconclusive"}
 SEVERITY = ("fail", "doubt", "pass")
 MARKS = {"pass": "✓", "fail": "✕", "inconclusive": "≈"}
 
-Verdict = dict[str, Any]
+VerdictCard = dict[str, Any]
 
 
-def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> Verdict:
-    """What the gate decided: every family, and whatever else did not pass."""
+def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> VerdictCard:
+    """Return the gate's decision: every family, and whatever else did not pass."""
     lost, gained = gate["lost"], gate["gained"]
     docs = sum(task["docs"] for task in comparison["tasks"].values())
     flips = f"{format.several(gained, 'doc')} gained and {lost:,} lost of {docs:,}."
@@ -28,13 +28,30 @@ def gated(gate: Mapping[str, Any], comparison: Mapping[str, Any]) -> Verdict:
         "tone": TONES[gate["verdict"]],
         "mark": MARKS[gate["verdict"]],
         "word": WORDS[gate["verdict"]],
-        "sentence": f"{format.with_minus(format.sentence(gate['summary']))} {flips}",
+        "sentence": f"{format.with_minus(format.sentence(gate['summary']))} {flips}{_stop(gate)}",
         "points": sorted(_points(gate), key=lambda point: SEVERITY.index(point["tone"])),
     }
 
 
+def _stop(gate: Mapping[str, Any]) -> str:
+    """Return a sentence about the looks of a run that had some; empty for any other run."""
+    looks = gate.get("looks")
+    if not looks:
+        return ""
+    how = "stopped early" if looks["stopped_early"] else "was looked at while it ran"
+    at = ", ".join(
+        f"{format.family_title(family)} at look {one['sequential']['look']}"
+        for family, one in gate["families"].items()
+        if one["sequential"]["look"]
+    )
+    return (
+        f" The run {how} ({at}, of at most {looks['planned']}): the gate's bounds are those of the look, "
+        "and the scores are the naive means of what was asked."
+    )
+
+
 def _points(gate: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Families, then guards and limits that did not pass."""
+    """Yield families, then guards and limits that did not pass."""
     for family, found in gate["families"].items():
         yield _point(found, format.family_title(family), f"family {family}")
     for task, found in gate["guards"].items():
@@ -52,8 +69,8 @@ def _point(found: Mapping[str, Any], name: str, of: str) -> dict[str, str]:
     return {"tone": TONES[verdict], "word": WORDS[verdict], "name": name, "why": format.with_minus(why)}
 
 
-def alone(board: Mapping[str, Any]) -> Verdict:
-    """One run without a base: its score, and no judgement."""
+def alone(board: Mapping[str, Any]) -> VerdictCard:
+    """Return the score of a run without a base, and no judgement."""
     overall = board["overall"]
     tasks = format.several(len(board["tasks"]), "task")
     docs = format.several(sum(task["docs"] for task in board["tasks"].values()), "doc")

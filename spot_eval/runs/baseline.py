@@ -1,11 +1,11 @@
-"""What a run is set beside: another run, paired doc by doc, or a published table, for display only.
+"""Baselines of a run: another run, paired doc by doc, or a published table, for display only.
 
-A run's scores can be saved as a small directory to commit; it stands wherever a base run does.
+The scores of a run can be saved as a small directory to commit. It can be used wherever a base run can.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ import yaml
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json, write_atomically, write_json, writing
 from spot_eval.core.paths import folder
-from spot_eval.core.records import Sample, to_line
-from spot_eval.metrics.estimates import paired_difference
+from spot_eval.core.records import to_line
+from spot_eval.metrics.estimates import exact_bounds, paired_difference, units_of
 from spot_eval.metrics.scoreboard import combined
 from spot_eval.runs.comparability import refuse_other_settings
-from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs, read_run
+from spot_eval.runs.finished import read_run
+from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun
 from spot_eval.tasks.suite import nearest
 
 
@@ -39,7 +40,7 @@ Baseline = PublishedBaseline | JudgedRun
 
 
 def published_baselines() -> dict[str, PublishedBaseline]:
-    """The published rows that come with this installation, by name."""
+    """Return the published rows that come with this installation, by name."""
     found = {}
     for file in sorted((folder("reports") / "baselines").glob("*.yaml")):
         table = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -56,7 +57,7 @@ def published_baselines() -> dict[str, PublishedBaseline]:
 
 
 def load_baseline(name: str) -> Baseline:
-    """A baseline by its run directory or its published name; UserError (with the nearest) where there is neither."""
+    """Return the baseline with this run directory or published name. Raises UserError if there is none."""
     path = Path(name)
     if path.is_dir():
         if not ((path / "samples.jsonl").is_file() or (path / SAVED_FILE).is_file()):
@@ -69,39 +70,54 @@ def load_baseline(name: str) -> Baseline:
 
 
 def load_base_run(name: str) -> JudgedRun:
-    """A baseline that docs can be paired with; UserError for a published table, which has no docs."""
+    """Return a baseline whose docs can be paired. Raises UserError for a published table, which has no docs."""
     found = load_baseline(name)
     if isinstance(found, PublishedBaseline):
         raise UserError(
-            f"{name} is a published table ({found.source}: {found.note}): it can be shown beside a run, never compared "
-            "doc by doc or gated against; name a run directory, or one made by `spot-eval baseline save`"
+            f"{name} is a published table ({found.source}: {found.note}). It can be shown beside a run, but "
+            "it has no docs to compare or gate with; name a run directory, or one made by `spot-eval baseline save`"
         )
     return found
 
 
 def refuse_incomparable(config: Mapping[str, Any], baseline: Baseline) -> list[str]:
-    """Raises NotComparableError where the runs differ in what decides scores; returns what is only worth a warning."""
+    """Return warnings. Raises NotComparableError if the runs differ in a setting that decides scores."""
     return [] if isinstance(baseline, PublishedBaseline) else refuse_other_settings(config, baseline)
 
 
 def difference(
-    board: Mapping[str, Any], samples: Iterable[Sample], suite: Mapping[str, Any], baseline: Baseline
+    board: Mapping[str, Any],
+    candidate_docs: Mapping[str, Mapping[str, JudgedDoc]],
+    suite: Mapping[str, Any],
+    baseline: Baseline,
 ) -> dict[str, Any]:
-    """Candidate minus baseline, for the scoreboard: per task, family and overall, fractions of 1."""
+    """Return candidate minus baseline per task, per family and overall, in fractions of 1.
+
+    Args:
+        board: the candidate's scoreboard.
+        candidate_docs: task to doc_hash to the candidate's judged doc.
+        suite: the resolved suite of the candidate's manifest.
+        baseline: the run or the published table to subtract.
+    """
     if isinstance(baseline, PublishedBaseline):
         return _published_difference(board, baseline)
-    ours = judged_docs(samples)
     tasks: dict[str, dict[str, Any]] = {}
     for name in board["tasks"]:
         if name in baseline.docs:
             candidate, base = (
                 {doc.doc_hash: doc.mean for doc in docs.values() if doc.mean is not None}
-                for docs in (ours[name], baseline.docs[name])
+                for docs in (candidate_docs[name], baseline.docs[name])
             )
-            clusters = {doc.doc_hash: doc.cluster for doc in baseline.docs[name].values() if doc.cluster is not None}
+            both = (*baseline.docs[name].values(), *candidate_docs[name].values())
+            clusters = {doc.doc_hash: doc.cluster for doc in both if doc.cluster is not None}
             estimate, docs = paired_difference(candidate, base, clusters)
+            alike = not estimate.stderr and not _identical(candidate_docs[name], baseline.docs[name])
+            shared = {doc: candidate[doc] - base[doc] for doc in candidate.keys() & base.keys()} if alike else {}
+            bounds = exact_bounds(*units_of(shared, clusters), span=(-1.0, 1.0))
             tasks[name] = {
-                **estimate._asdict(),
+                "mean": estimate.mean,
+                "stderr": None if bounds else estimate.stderr,
+                **({"bounds": list(bounds)} if bounds else {}),
                 "docs": docs,
                 "docs_unpaired": len(candidate.keys() ^ base.keys()),
             }
@@ -113,6 +129,14 @@ def difference(
         "families": {family: combined(names, tasks) for family, names in members.items()},
         "overall": combined([name for names in members.values() for name in names], tasks),
     }
+
+
+def _identical(candidate: Mapping[str, JudgedDoc], base: Mapping[str, JudgedDoc]) -> bool:
+    """Return True if every doc that both runs hold has the same texts and scores: the difference is 0 by identity."""
+    return all(
+        (candidate[doc].text_hashes, candidate[doc].scores) == (base[doc].text_hashes, base[doc].scores)
+        for doc in candidate.keys() & base.keys()
+    )
 
 
 def _published_difference(board: Mapping[str, Any], baseline: PublishedBaseline) -> dict[str, Any]:
@@ -134,16 +158,16 @@ def _published_difference(board: Mapping[str, Any], baseline: PublishedBaseline)
 
 
 def save_baseline(run: JudgedRun, folder: Path) -> None:
-    """Writes `run` as a small directory to commit: who it was, its scoreboard, every doc's scores, texts by hash.
+    """Write `run` as a small directory to commit: its identity, scoreboard, scores by doc, and hashes of its texts.
 
         baseline.json     manifest (without this machine's paths), graders, cost
         scoreboard.json   as the run's
-        scores.jsonl      a doc a line: task doc_id doc_hash scores truncated unparsed output_tokens text_hashes cluster
+        scores.jsonl      by doc: task doc_id doc_hash scores truncated unparsed output_tokens text_hashes cluster
 
-    Raises UserError where `folder` holds something else.
+    Raises UserError if `folder` holds something else.
     """
     if folder.exists() and not (folder / SAVED_FILE).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} exists and is no saved baseline; choose another directory")
+        raise UserError(f"{folder} exists and is not a saved baseline; choose another directory")
     board = read_json(run.path / "scoreboard.json")
     board.pop("difference", None)  # against another base, which is not saved with it
     with writing(folder):
@@ -165,7 +189,7 @@ def _without_cache(doc: JudgedDoc) -> dict[str, Any]:
 
 
 def _portable(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest without paths of the machine it ran on."""
+    """Return the manifest without paths of the machine it ran on."""
     kept = {name: value for name, value in manifest.items() if name not in {"model", "data", "engine_args"}}
     model = {name: value for name, value in manifest.get("model", {}).items() if name != "path"}
     data = {

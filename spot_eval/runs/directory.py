@@ -1,8 +1,8 @@
 """The run directory: append-only records that survive a kill at any moment.
 
     manifest.json      written first: everything that decides a result
-    docs.jsonl         what was asked, with the gold the graders read
-    generations.jsonl  one line a finished request, appended as it finishes
+    docs.jsonl         the docs, with the gold that graders read
+    generations.jsonl  one line per finished request, appended as it finishes
     failures.jsonl     requests that gave no text, with the reason
     sessions/1.json    one file for each time the command ran: versions, hardware, seconds, tokens
     samples.jsonl, scoreboard.json, scoreboard.md   made again from the above at any time
@@ -27,7 +27,7 @@ SCHEMA = 1  # of the manifest; goes up when an older one could be misread
 
 
 class RunDirectory:
-    """One run on disk. `create` opens it for writing (and holds its lock); `at` reads a finished or running one."""
+    """A run on disk. `create` opens it for writing (and holds its lock); `at` reads a finished or running one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,7 +37,7 @@ class RunDirectory:
 
     @classmethod
     def at(cls, path: Path) -> RunDirectory:
-        """An existing run. Raises UserError where `path` holds none."""
+        """Return an existing run. Raises UserError if `path` holds none."""
         if not (path / "manifest.json").is_file():
             hint = "is not a run directory (it has no manifest.json)" if path.exists() else "does not exist"
             raise UserError(f"{path} {hint}; runs are made by `spot-eval run`, by default under runs/")
@@ -45,10 +45,10 @@ class RunDirectory:
 
     @classmethod
     def create(cls, path: Path, manifest: Mapping[str, Any]) -> RunDirectory:
-        """Makes the directory, or continues the run that lies there.
+        """Make the directory, or continue the run in it.
 
-        Raises UserError where it belongs to another configuration, another process works in it, or it cannot be
-        written; nothing is changed then.
+        Raises UserError, and changes nothing, if it belongs to another configuration, another process is working in
+        it, or it cannot be written.
         """
         refuse_place(path, manifest["config"])
         existing = path / "manifest.json"
@@ -67,7 +67,7 @@ class RunDirectory:
         return run
 
     def lock(self) -> None:
-        """Keeps other processes off this directory until `close` (or the end of this process, however it comes)."""
+        """Keep other processes out of this directory until `close`, or until this process ends."""
         with writing(self.path):
             try:
                 self._lock.acquire(timeout=0)
@@ -77,30 +77,30 @@ class RunDirectory:
                 ) from problem
 
     def close(self) -> None:
-        """Syncs the logs and lets the lock go."""
+        """Sync the logs and release the lock."""
         self.generations.close()
         self.failures.close()
         self._lock.release()
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What the run was started with."""
+        """The content of manifest.json."""
         return read_manifest(self.path)
 
     def read_generations(self) -> dict[str, Generation]:
-        """All finished generations by key. Raises UserError where a line in the middle is broken."""
+        """Return all finished generations by key. Raises UserError if a line in the middle is broken."""
         return _by_key(self.generations.path, Generation)
 
     def read_failures(self) -> dict[str, Failure]:
-        """The last failure of each key."""
+        """Return the last failure of each key."""
         return _by_key(self.failures.path, Failure)
 
     def read_sessions(self) -> list[dict[str, Any]]:
-        """What each run of the command measured, oldest first."""
+        """Return the record of each time the command ran, oldest first."""
         return [read_json(self._session_file(number)) for number in self._sessions()]
 
     def new_session_file(self) -> Path:
-        """The path of the next session's file; its folder exists."""
+        """Return the path of the next session's file, whose folder exists."""
         with writing(self.path / "sessions"):
             (self.path / "sessions").mkdir(exist_ok=True)
         return self._session_file(max(self._sessions(), default=0) + 1)
@@ -112,7 +112,7 @@ class RunDirectory:
         return self.path / "sessions" / f"{number}.json"
 
     def discard(self) -> None:
-        """Takes away a run that has just been made and holds nothing yet."""
+        """Remove a run that has just been made and holds nothing yet."""
         self.close()
         for name in ("docs.jsonl", "failures.jsonl", "manifest.json", ".lock"):
             (self.path / name).unlink(missing_ok=True)
@@ -121,10 +121,10 @@ class RunDirectory:
 
 
 def reusable_generations(folder: Path, fingerprint: str, wanted: set[str]) -> Iterator[Generation]:
-    """Generations with a wanted key in the runs under `folder` that hold the same checkpoint.
+    """Yield generations with a wanted key from runs under `folder` of the same checkpoint.
 
-    A key names everything that decides a text, so what a shorter run (or one that lacked a data set) has finished
-    need not be done again. A neighbour that cannot be read is passed over: it is not this run's business.
+    A key names everything that decides a text, so the generations of a shorter run (or of one that lacked a data set)
+    need not be made again. A neighbouring run that cannot be read is skipped.
     """
     for manifest in sorted(folder.glob("*/manifest.json")):
         try:
@@ -147,7 +147,7 @@ def _has_content(path: Path) -> bool:
 
 
 def refuse_place(path: Path, config: Mapping[str, Any]) -> None:
-    """Raises UserError where a run of `config` cannot lie at `path`: something else does."""
+    """Raise UserError if `path` holds something other than a run of `config`."""
     existing = path / "manifest.json"
     if path.exists() and not existing.exists() and (not path.is_dir() or _has_content(path)):
         raise UserError(f"{path} exists and is not a run directory; choose another with --out")
@@ -162,7 +162,7 @@ def _refuse_other_configuration(path: Path, theirs: Mapping[str, Any], ours: Map
         more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
         raise UserError(
             f"{path} holds a run of another configuration ({shown}{more}); "
-            "leave --out away to get a directory of its own, or name another"
+            "omit --out to get a new directory, or name another"
         )
 
 
@@ -172,18 +172,18 @@ def _short(value: Any) -> str:
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
-    """The manifest of the run at `run`. Raises UserError where it is none, or of another schema."""
+    """Return the manifest of the run at `run`. Raises UserError if it is malformed or has another schema."""
     path = run / "manifest.json"
     manifest = read_json(path)
     config = manifest.get("config")
     schema = config.get("schema") if isinstance(config, dict) else None
     if schema != SCHEMA:
-        raise UserError(f"{path} is no manifest this version reads (schema {schema}, here {SCHEMA}); run it again")
+        raise UserError(f"{path}: this version reads manifests of schema {SCHEMA}, not {schema}; run it again")
     return manifest
 
 
 def differing(a: Any, b: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The leaves in which two nested mappings differ, as (dotted name, value in a, value in b)."""
+    """Yield the leaves in which two nested mappings differ, as (dotted name, value in a, value in b)."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         for key in sorted({*a, *b}):
             yield from differing(a.get(key), b.get(key), f"{name}.{key}" if name else str(key))

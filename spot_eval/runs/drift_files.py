@@ -1,6 +1,6 @@
-"""Read what `spot-eval drift` wrote: the summary, and the answers that moved most, token by token.
+"""Read the files of `spot-eval drift`: the summary, and the answers that moved most, token by token.
 
-found = read_drift(run)            # RUN/drift, which `run --drift` fills; None where there is none
+found = read_drift(run)            # RUN/drift, which `run --drift` fills; None if there is none
 found.summary["overall"]["kl"]     # {"mean": …, "stderr": …}, nats per token
 found.changed[0]["pieces"]         # texts of the tokens, beside "kls"
 """
@@ -36,7 +36,7 @@ class DriftFiles:
 
 
 def read_drift(place: Path) -> DriftFiles | None:
-    """Return the measurement in a run directory or in a folder of `spot-eval drift`; None where there is none.
+    """Return the measurement in a run directory or in a folder of `spot-eval drift`; None if there is none.
 
     Raises UserError if the files are not as this version writes them.
     """

@@ -1,92 +1,237 @@
-"""The runs a report is about, read from their files: how each doc was judged, and where its texts lie."""
+"""The one reader of a finished run, or of a saved baseline: verdicts, scoreboard, docs and texts.
+
+    run = read_run(Path("runs/tiny-sft-1a2b3c4d"))
+    run.docs["aime24"]["5b…"].scores                # (1.0, 0.0, None, 1.0): one per repeat, None if not judged
+    run.board["tasks"]["aime24"]["stderr"]          # as scoreboard.json has it; nothing computes it again
+    [doc.texts for doc in run.answers("aime24")]    # read from generations.jsonl one record at a time
+
+Comparison, gate, report, exports, pairs and the Python API all read runs through this module, so that each of them
+shows the same number. Knows files; statistics only to fill in for a saved baseline without a scoreboard.
+"""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Sample, read_records
+from spot_eval.core.files import read_json
+from spot_eval.core.records import Sample, cluster_of, read_lines, read_records
 from spot_eval.metrics.scoreboard import docs_of, scoreboard
-from spot_eval.runs.directory import RunDirectory
-from spot_eval.runs.judged import JudgedDoc, JudgedRun, read_run
-from spot_eval.runs.record_index import _DOC, _GENERATION, Place, _places
+from spot_eval.runs.directory import SCHEMA, RunDirectory
+from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs
+from spot_eval.runs.looks import looks_of, read_looks
+from spot_eval.runs.record_index import RecordFile, RecordPlace, index_docs, index_generations
 
-Docs = Mapping[str, Mapping[str, Sequence[Sample]]]
-"""Samples by task and doc_hash, repeats in order."""
+SamplesByDoc = Mapping[str, Mapping[str, Sequence[Sample]]]
+"""Task to doc_hash to samples, repeats in order."""
 
 
 @dataclass(frozen=True)
-class Side:
-    """One run: the candidate, or one of its bases."""
+class AnsweredDoc:
+    """A doc of a run: the prompt's messages, the gold, the row it came from, its samples, and the text of each."""
 
-    judged: JudgedRun
-    docs: Docs
-    board: Mapping[str, Any]
-    sessions: Sequence[Mapping[str, Any]]
+    doc_id: int
+    doc_hash: str
+    messages: list[dict[str, str]]
+    gold: Any
+    row: Mapping[str, Any]
+    samples: Sequence[Sample]
+    texts: list[str | None]
+    """None for a sample without a text (its request failed)."""
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+    """(context, continuation) of each text that was scored; a rolling text is a continuation without a context."""
+    choices: list[dict[str, Any]] = field(default_factory=list)
+    """Log-likelihood of each pair; empty if a text was generated."""
 
-    @property
-    def path(self) -> Path:
-        """The run directory, or the saved baseline."""
-        return self.judged.path
 
-    @property
-    def manifest(self) -> Mapping[str, Any]:
-        """What the run was started with."""
-        return self.judged.manifest
+def _scored_pairs(scored: Mapping[str, Any]) -> list[tuple[str, str]]:
+    texts = scored.get("continuations", [])
+    given = scored.get("contexts") or [""]
+    contexts = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in given]
+    if len(contexts) == 1:
+        contexts *= len(texts)
+    return list(zip(contexts, texts, strict=True))
 
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """What decides the run's results."""
-        return self.judged.config
+
+@dataclass(frozen=True)
+class FinishedRun(JudgedRun):
+    """A finished run on disk. Everything beyond the verdicts is read when it is first asked for."""
 
     @cached_property
-    def texts(self) -> dict[tuple[str, ...], Place]:
-        """Where each generation lies, by (key,); empty where the run keeps none (a saved baseline)."""
-        return _places(self.path / "generations.jsonl", _GENERATION, lambda row: (row["key"],))
+    def samples(self) -> list[Sample]:
+        """Every sample. Those of a saved baseline lack what it does not keep: keys, answers, reasons."""
+        if self.saved:
+            return [
+                sample
+                for task, docs in self.docs.items()
+                for doc in docs.values()
+                for sample in _samples_of_saved(task, doc, self.graders.get(task, ""))
+            ]
+        return list(read_records(self.path / "samples.jsonl", Sample))
 
     @cached_property
-    def asked(self) -> dict[tuple[str, ...], Place]:
-        """Where each doc lies in docs.jsonl, by (task, doc_hash)."""
-        return _places(self.path / "docs.jsonl", _DOC, lambda row: (row["task"], row["doc_hash"]))
+    def samples_by_doc(self) -> SamplesByDoc:
+        """The samples of each doc, tasks in the order of the suite."""
+        by_task: dict[str, list[Sample]] = defaultdict(list)
+        for sample in self.samples:
+            by_task[sample.task].append(sample)
+        return {task: docs_of(by_task[task]) for task in self.config["suite"]["tasks"] if task in by_task}
+
+    @cached_property
+    def board(self) -> Mapping[str, Any]:
+        """The scoreboard, as scoreboard.json has it.
+
+        A saved baseline without that file gets it from its scores. Raises UserError if the run has no scoreboard, or
+        one of other tasks than its samples.
+        """
+        if not self.docs:
+            raise UserError(f"{self.path} has no judged sample, so there is nothing to show; run it again")
+        if strangers := sorted(self.docs.keys() - self.config["suite"]["tasks"].keys()):
+            raise UserError(f"{self.path}: task {strangers[0]!r} is not in the run's manifest; grade it again")
+        file = self.path / "scoreboard.json"
+        if file.is_file():
+            board = read_json(file)
+        elif self.saved:
+            board = self._board_of_saved()
+        else:
+            raise UserError(f"{self.path} has no scoreboard.json; grade it again: spot-eval grade {self.path}")
+        if not isinstance(board.get("tasks"), dict) or board["tasks"].keys() != self.docs.keys():
+            raise UserError(f"{file} and the run's samples do not name the same tasks; grade the run again")
+        return {"model": self.name, "changes": self.config["changes"], **board}
+
+    def _board_of_saved(self) -> dict[str, Any]:
+        clusters = {
+            task: {doc.doc_hash: doc.cluster for doc in docs.values() if doc.cluster is not None}
+            for task, docs in self.docs.items()
+        }
+        suite, left_out = self.config["suite"], self.manifest.get("left_out")
+        board = scoreboard(self.samples, suite=suite, left_out=left_out, clusters=clusters)
+        return {**board, "cost": {**board["cost"], **self.cost}}
+
+    @cached_property
+    def sessions(self) -> list[dict[str, Any]]:
+        """The record of each time the command ran, oldest first; none for a saved baseline."""
+        return [] if self.saved else RunDirectory.at(self.path).read_sessions()
+
+    @cached_property
+    def generation_index(self) -> dict[tuple[str, ...], RecordPlace]:
+        """The place of each generation in generations.jsonl, by (key,); empty for a saved baseline."""
+        return index_generations(self.path / "generations.jsonl")
+
+    @cached_property
+    def doc_index(self) -> dict[tuple[str, ...], RecordPlace]:
+        """The place of each doc in docs.jsonl, by (task, doc_hash)."""
+        return index_docs(self.path / "docs.jsonl")
+
+    def answers(self, task: str) -> Iterator[AnsweredDoc]:
+        """Yield the docs of `task` with their samples and texts. Raises UserError if docs.jsonl lacks one."""
+        self.refuse_saved()
+        with (
+            closing(RecordFile(self.path / "docs.jsonl")) as docs,
+            closing(RecordFile(self.path / "generations.jsonl")) as generations,
+        ):
+            for doc_hash, samples in self.samples_by_doc[task].items():
+                doc = docs.read(self.doc_index.get((task, doc_hash)))
+                if doc is None:
+                    raise UserError(f"{self.path / 'docs.jsonl'} lacks doc {samples[0].doc_id} of {task}; run it again")
+                records = [generations.read(self.generation_index.get((sample.key,))) for sample in samples]
+                yield AnsweredDoc(
+                    doc_id=samples[0].doc_id,
+                    doc_hash=doc_hash,
+                    messages=doc["messages"],
+                    gold=doc["gold"],
+                    row=doc["row"],
+                    samples=samples,
+                    texts=[record["text"] if record else None for record in records],
+                    pairs=_scored_pairs(doc.get("likelihood") or {}),
+                    choices=next((one["choices"] for one in records if one and one.get("choices")), []),
+                )
+
+    def refuse_saved(self) -> None:
+        """Raise UserError for a saved baseline, which keeps neither docs nor texts."""
+        if self.saved:
+            raise UserError(f"{self.path} is a saved baseline, without docs and texts; name the run it was saved from")
 
 
-def load_side(path: Path) -> Side:
-    """The run or saved baseline at `path`. Raises UserError where there is none, or it is not graded."""
-    judged = read_run(path)
-    suite = judged.config["suite"]
-    if not judged.docs:
-        raise UserError(f"{path} holds no judged sample: there is nothing to report; run it again")
-    if strangers := sorted(judged.docs.keys() - suite["tasks"].keys()):
-        raise UserError(f"{path}: task {strangers[0]!r} is not in the run's manifest; grade it again")
-    if judged.saved:
-        samples = [
-            sample
-            for task, docs in judged.docs.items()
-            for doc in docs.values()
-            for sample in _without_texts(task, doc, judged.graders.get(task, ""))
-        ]
-    else:
-        samples = list(read_records(path / "samples.jsonl", Sample))
-    sessions = [] if judged.saved else RunDirectory.at(path).read_sessions()
-    by_task: dict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        by_task[sample.task].append(sample)
-    board = {
-        "model": judged.name,
-        "changes": judged.config["changes"],
-        **scoreboard(samples, suite=suite, sessions=sessions, left_out=judged.manifest.get("left_out")),
-    }
-    docs = {task: docs_of(by_task[task]) for task in suite["tasks"] if task in by_task}
-    return Side(judged, docs, board, sessions)
+def read_run(path: Path) -> FinishedRun:
+    """Return the finished run, or the saved baseline, at `path`.
+
+    Raises UserError if there is neither, or the run is not graded.
+    """
+    if (path / SAVED_FILE).is_file():
+        return _read_saved(path)
+    store = RunDirectory.at(path)
+    if not (path / "samples.jsonl").is_file():
+        raise UserError(f"{path} has no samples.jsonl; finish it first: run or grade it again")
+    samples = list(read_records(path / "samples.jsonl", Sample))
+    board = read_json(path / "scoreboard.json") if (path / "scoreboard.json").is_file() else {}
+    return FinishedRun(
+        path,
+        store.manifest,
+        judged_docs(samples, read_clusters(path / "docs.jsonl")),
+        {sample.task: sample.grader for sample in samples},
+        board.get("cost", {}),
+        looks=read_looks(path),
+    )
 
 
-def _without_texts(task: str, doc: JudgedDoc, grader: str) -> list[Sample]:
-    """A saved baseline's scores as samples: what it does not keep is empty."""
+def read_scored_run(path: Path) -> FinishedRun:
+    """Return the run or saved baseline at `path`; raise UserError at once if it has no scoreboard of its samples."""
+    run = read_run(path)
+    assert run.board
+    return run
+
+
+def read_clusters(docs: Path) -> dict[str, dict[str, str]]:
+    """Return task to doc_hash to `cluster_id`, for the rows that have one.
+
+    A user's own task keeps its row one level down, in `row`.
+    """
+    clusters: dict[str, dict[str, str]] = defaultdict(dict)
+    for line in read_lines(docs) if docs.is_file() else ():
+        if (cluster := cluster_of(line.get("row") or {})) is not None:
+            clusters[str(line["task"])][str(line["doc_hash"])] = cluster
+    return dict(clusters)
+
+
+def _read_saved(path: Path) -> FinishedRun:
+    head = read_json(path / SAVED_FILE)
+    manifest = head.get("manifest")
+    schema = manifest["config"].get("schema") if isinstance(manifest, dict) and "config" in manifest else None
+    if schema != SCHEMA:
+        raise UserError(
+            f"{path / SAVED_FILE} is not a baseline this version reads (schema {schema}, here {SCHEMA}); save it again"
+        )
+    assert isinstance(manifest, dict)
+    docs: dict[str, dict[str, JudgedDoc]] = defaultdict(dict)
+    for number, row in enumerate(read_lines(path / SCORES_FILE), start=1):
+        try:
+            task = row.pop("task")
+            fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in row.items()}
+            docs[task][row["doc_hash"]] = JudgedDoc(**fields)
+        except (KeyError, TypeError) as problem:
+            raise UserError(
+                f"{path / SCORES_FILE}, line {number}: not a doc's scores ({problem}); save it again"
+            ) from problem
+    return FinishedRun(
+        path,
+        manifest,
+        dict(docs),
+        head.get("graders", {}),
+        head.get("cost", {}),
+        saved=True,
+        looks=looks_of(head.get("looks") or [], path / SAVED_FILE),
+    )
+
+
+def _samples_of_saved(task: str, doc: JudgedDoc, grader: str) -> list[Sample]:
     return [
         Sample(
             key="",
@@ -110,6 +255,6 @@ def _without_texts(task: str, doc: JudgedDoc, grader: str) -> list[Sample]:
 
 
 def mean_score(samples: Sequence[Sample] | None) -> float | None:
-    """The mean over the judged samples of one doc."""
+    """Return the mean over the judged samples of one doc; None if none was judged."""
     scores = [sample.score for sample in samples or () if sample.score is not None]
     return sum(scores) / len(scores) if scores else None

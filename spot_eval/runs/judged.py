@@ -1,9 +1,8 @@
-"""A finished run as comparisons read it: scores doc by doc, from a run directory or a saved baseline.
+"""Records of a judged run: scores, flags and lengths doc by doc, as comparison and gate read them.
 
-    run = read_run(Path("runs/ckpt-spot-1a2b3c4d"))
-    run.docs["aime24"]["5b…"].scores     # (1.0, 0.0, None, 1.0): one a repeat, None where it was not judged
+    run.docs["aime24"]["5b…"].scores     # (1.0, 0.0, None, 1.0): one per repeat, None if it was not judged
 
-Knows files; nothing of statistics.
+`runs.finished` reads them from a run directory or a saved baseline. Knows no files and no statistics.
 """
 
 from __future__ import annotations
@@ -16,11 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from spot_eval.core.errors import UserError
-from spot_eval.core.files import read_json
-from spot_eval.core.records import Sample, read_lines, read_records
-from spot_eval.runs.directory import SCHEMA, RunDirectory
-from spot_eval.runs.looks import Looks, looks_of, read_looks
+from spot_eval.core.records import Sample
+from spot_eval.runs.looks import Looks
 
 SAVED_FILE = "baseline.json"
 SCORES_FILE = "scores.jsonl"
@@ -29,9 +25,9 @@ STEP = re.compile(r"(?:checkpoint|global_?step|step|iter)[-_]?(\d+)$")
 
 @dataclass(frozen=True)
 class JudgedDoc:
-    """One doc of one run; the tuples hold one entry a repeat, in the repeats' order.
+    """A doc of a run. The tuples hold one entry per repeat, in the order of the repeats.
 
-    `cluster` names what this doc shares with others (the row's `cluster_id`), None where it stands alone.
+    `cluster` is the row's `cluster_id`, which docs of one source share; None for a doc that stands alone.
     """
 
     doc_id: int
@@ -45,23 +41,23 @@ class JudgedDoc:
 
     @cached_property
     def mean(self) -> float | None:
-        """The mean over the judged repeats; None where none was judged."""
+        """The mean over the judged repeats; None if none was judged."""
         return self.mean_with(None)
 
     def mean_with(self, fill: float | None) -> float | None:
-        """The same with `fill` for every repeat that was not judged."""
+        """Return the mean with `fill` in place of every repeat that was not judged."""
         known = [fill if score is None else score for score in self.scores if score is not None or fill is not None]
         return sum(known) / len(known) if known else None  # type: ignore[arg-type]
 
     @property
     def not_judged(self) -> tuple[bool, ...]:
-        """Which repeats could not be judged."""
+        """A flag per repeat: True if it could not be judged."""
         return tuple(score is None for score in self.scores)
 
 
 @dataclass(frozen=True)
 class JudgedRun:
-    """A run of which every doc is judged; `docs` is task to doc_hash to doc, `graders` task to grader and version."""
+    """A graded run. `docs` maps task to doc_hash to doc, `graders` maps task to grader and version."""
 
     path: Path
     manifest: Mapping[str, Any]
@@ -74,7 +70,7 @@ class JudgedRun:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """What decides the run's results."""
+        """The part of the manifest that decides the run's results."""
         return self.manifest["config"]
 
     @property
@@ -84,17 +80,17 @@ class JudgedRun:
 
     @property
     def step(self) -> int | None:
-        """The training step, where the checkpoint's folder names one (`checkpoint-500`)."""
+        """The training step, if the checkpoint's folder names one (`checkpoint-500`)."""
         found = STEP.search(self.name)
         return int(found[1]) if found else None
 
     @property
     def training_run(self) -> str:
-        """What the checkpoints of one training run have in common: the name without its step."""
+        """The name without its step, which the checkpoints of one training run have in common."""
         return STEP.sub("", self.name).strip("-_./") or self.name
 
     def about(self) -> dict[str, Any]:
-        """Who this is, for comparison.json."""
+        """Return path, kind, model, step, suite and date, as comparison.json names a run."""
         suite = self.config["suite"]
         return {
             "path": str(self.path),
@@ -109,7 +105,7 @@ class JudgedRun:
 def judged_docs(
     samples: Iterable[Sample], clusters: Mapping[str, Mapping[str, str]] | None = None
 ) -> dict[str, dict[str, JudgedDoc]]:
-    """Samples by task and doc; `clusters` maps task to doc_hash to the cluster a doc belongs to."""
+    """Return task to doc_hash to judged doc. `clusters` maps task to doc_hash to the doc's cluster."""
     of_doc: dict[tuple[str, str], list[Sample]] = defaultdict(list)
     for sample in samples:
         of_doc[sample.task, sample.doc_hash].append(sample)
@@ -127,58 +123,3 @@ def judged_docs(
             cluster=(clusters or {}).get(task, {}).get(doc_hash),
         )
     return dict(tasks)
-
-
-def read_run(path: Path) -> JudgedRun:
-    """The judged run, or the saved baseline, at `path`. Raises UserError where there is none, or it is not finished."""
-    if (path / SAVED_FILE).is_file():
-        return _read_saved(path)
-    store = RunDirectory.at(path)
-    if not (path / "samples.jsonl").is_file():
-        raise UserError(f"{path} has no samples.jsonl; finish it first: run or grade it again")
-    samples = list(read_records(path / "samples.jsonl", Sample))
-    graders = {sample.task: sample.grader for sample in samples}
-    board = read_json(path / "scoreboard.json") if (path / "scoreboard.json").is_file() else {}
-    return JudgedRun(
-        path,
-        store.manifest,
-        judged_docs(samples, read_clusters(path / "docs.jsonl")),
-        graders,
-        board.get("cost", {}),
-        looks=read_looks(path),
-    )
-
-
-def read_clusters(docs: Path) -> dict[str, dict[str, str]]:
-    """Task to doc_hash to `cluster_id`, for the rows that have one; a user's own task has its row one level down."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    for line in read_lines(docs) if docs.is_file() else ():
-        row = line.get("row") or {}
-        inner = row.get("row")
-        cluster = row.get("cluster_id", inner.get("cluster_id") if isinstance(inner, dict) else None)
-        if cluster is not None:
-            found[str(line["task"])][str(line["doc_hash"])] = str(cluster)
-    return dict(found)
-
-
-def _read_saved(path: Path) -> JudgedRun:
-    head = read_json(path / SAVED_FILE)
-    manifest = head.get("manifest")
-    schema = manifest["config"].get("schema") if isinstance(manifest, dict) and "config" in manifest else None
-    if schema != SCHEMA:
-        raise UserError(
-            f"{path / SAVED_FILE} is no baseline this version reads (schema {schema}, here {SCHEMA}); save it again"
-        )
-    assert isinstance(manifest, dict)
-    docs: dict[str, dict[str, JudgedDoc]] = defaultdict(dict)
-    for number, row in enumerate(read_lines(path / SCORES_FILE), start=1):
-        try:
-            task = row.pop("task")
-            fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in row.items()}
-            docs[task][row["doc_hash"]] = JudgedDoc(**fields)
-        except (KeyError, TypeError) as problem:
-            raise UserError(
-                f"{path / SCORES_FILE}, line {number}: not a doc's scores ({problem}); save it again"
-            ) from problem
-    looks = looks_of(head.get("looks") or [], path / SAVED_FILE)
-    return JudgedRun(path, manifest, dict(docs), head.get("graders", {}), head.get("cost", {}), saved=True, looks=looks)

@@ -43,7 +43,7 @@ class Score(NamedTuple):
 UNKNOWN = Score(None, None)
 
 
-class Verdict(NamedTuple):
+class GateOutcome(NamedTuple):
     """The last gate of a run: its verdict and the model of the base run."""
 
     verdict: str
@@ -59,7 +59,7 @@ class Broken(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """One run of a folder.
+    """A run of a folder.
 
     `state` is "finished", "unfinished" or "saved" (a saved baseline). `done` and `requests` count generations of an
     unfinished run; they are None if the run does not say.
@@ -76,7 +76,7 @@ class Entry:
     requests: int | None = None
     families: Mapping[str, Score] = field(default_factory=dict)
     overall: Score = UNKNOWN
-    gate: Verdict | None = None
+    gate: GateOutcome | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry for JSON."""
@@ -180,10 +180,10 @@ def _score(entry: Mapping[str, Any]) -> Score:
     return Score(mean, stderr, bool(entry.get("partial")), bounds and (float(bounds[0]), float(bounds[1])))
 
 
-def _verdict(gate: Mapping[str, Any]) -> Verdict:
+def _verdict(gate: Mapping[str, Any]) -> GateOutcome:
     if gate["verdict"] not in VERDICTS:
         raise ValueError(f"verdict {gate['verdict']!r}")
-    return Verdict(gate["verdict"], str(gate["base"]["model"]))
+    return GateOutcome(gate["verdict"], str(gate["base"]["model"]))
 
 
 def _progress(path: Path, suite: Mapping[str, Any]) -> tuple[int, int | None]:

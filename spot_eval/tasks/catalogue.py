@@ -80,8 +80,9 @@ def _own(task: str, embedded: Mapping[str, int], suite: Suite) -> str | None:
 def print_catalogue(suite_name: str, entries: Sequence[Mapping[str, Any]]) -> None:
     """The catalogue as a table on stdout, with the other suites' names under it."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from spot_eval.display.terminal import Terminal
 
     table = Table(title=f"suite {suite_name}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("task", "family", "docs", "repeats", "source", "data at hand"):
@@ -89,7 +90,7 @@ def print_catalogue(suite_name: str, entries: Sequence[Mapping[str, Any]]) -> No
     for entry in entries:
         docs = "" if entry["docs"] is None else str(entry["docs"])
         table.add_row(entry["task"], entry["family"], docs, str(entry["repeats"]), entry["source"], _place(entry))
-    console = Console()
+    console = Terminal()
     console.print(table)
     if any(entry["at_hand"] is None for entry in entries):
         console.print(

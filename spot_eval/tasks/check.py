@@ -7,7 +7,7 @@ Nothing is generated and nothing written.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,15 @@ from spot_eval.core.records import Doc
 from spot_eval.graders import Verdict, load_grader
 from spot_eval.graders.pool import Job, Pool
 from spot_eval.tasks.data.sources import MissingData, data_directories
-from spot_eval.tasks.loader import BrokenTaskError, LoadedTask, TaskLoader, names_of_ours
+from spot_eval.tasks.docs import LoadedTask
+from spot_eval.tasks.loader import BrokenTaskError, TaskLoader, names_of_ours
+from spot_eval.tasks.shared_stems import shared_stem
 from spot_eval.tasks.suite import Suite, TaskSettings, load_suite
 from spot_eval.tasks.yaml_files import CPU_SECONDS, Problem, TaskFile, read_task_files
 
 DOCS = 10
+STEM_DOCS = 1000
+"""So many docs are searched for stems that several of them share."""
 
 
 @dataclass
@@ -105,7 +109,10 @@ def _checked(task: str, files: Sequence[TaskFile], ours: set[str], loader: TaskL
         )
     if one.ok:
         try:
-            _check_docs(one, loader.load(task, DOCS), pool)
+            loaded = loader.load(task, STEM_DOCS)
+            if stem := shared_stem(loaded.docs):
+                one.notes.append(stem.sentence)
+            _check_docs(one, replace(loaded, docs=loaded.docs[:DOCS]), pool)
         except MissingData as problem:
             if loader.may_be_left_out(task):
                 one.left_out = True
@@ -161,8 +168,9 @@ def _judge_gold(one: Checked, grader: str, asked: tuple[Doc, str], verdict: Verd
 def print_checked(checked: Sequence[Checked]) -> None:
     """A table of tasks and results, then what is to be mended and what is worth a look."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from spot_eval.display.terminal import Terminal
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("task", "result", "docs", "gold judged right"):
@@ -171,7 +179,7 @@ def print_checked(checked: Sequence[Checked]) -> None:
         gold = f"{one.gold_right} of {one.gold_asked}" if one.gold_asked else ("no gold to judge" if one.docs else "")
         result = "left out" if one.left_out else "ok" if one.ok else "broken"
         table.add_row(one.task, result, str(one.docs or ""), gold)
-    console = Console()
+    console = Terminal()
     console.print(table)
     for one in checked:
         for problem in one.problems:

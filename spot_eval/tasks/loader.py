@@ -1,18 +1,15 @@
-"""From lm-eval task YAMLs to docs: what is asked, what is expected, which grader judges.
+"""Load the tasks of a suite from lm-eval task YAMLs, by lm-eval itself.
 
-lm-eval reads the YAML, loads the rows and builds the messages (description and few-shot turns included), so a task says
-here what it says under stock lm-eval. Its loop, caching and backends are not used.
+lm-eval reads the YAML, loads the rows and builds the messages (description and few-shot turns included), so a task asks
+here what it asks under stock lm-eval. Its loop, caching and backends are not used. `docs` makes the docs.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +18,11 @@ from jinja2 import TemplateError
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.paths import folder
-from spot_eval.core.records import Doc, digest, doc_hash
-from spot_eval.graders import GRADER_FIELDS
-from spot_eval.tasks.data.reasoning_gym import draw
+from spot_eval.core.records import digest
 from spot_eval.tasks.data.sources import ALL_SOURCES, MissingData
-from spot_eval.tasks.likelihood import OUTPUT_TYPES, scored_docs
-from spot_eval.tasks.plain import plain
-from spot_eval.tasks.suite import Fresh, Suite, nearest
+from spot_eval.tasks.docs import LoadedTask, drawn_task, read_scored_task, read_task
+from spot_eval.tasks.likelihood import OUTPUT_TYPES
+from spot_eval.tasks.suite import Suite, nearest
 from spot_eval.tasks.user_code import RunawayError, guarded, one_line, own_place
 
 # What lm-eval, datasets and a task's own Python raise for a task that is wrong.
@@ -35,34 +30,6 @@ TASK_ERRORS = (
     OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, AssertionError, TemplateError,
     RunawayError,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class LoadedTask:
-    """One task with its docs, in the order of its data set."""
-
-    name: str
-    grader: str
-    docs: list[Doc]
-    until: tuple[str, ...]
-    origin: str
-    revision: str | None
-    content_hash: str  # of messages, gold and rows of the docs that are asked
-    task_version: str
-    drawn: dict[str, Any] | None = None  # seed and generator, where the rows were made and not read
-    scored: tuple[str, int] | None = None  # lm-eval's output type and number of examples, if log-likelihoods are asked
-
-    def manifest(self) -> dict[str, Any]:
-        """What decides scores: goes into the run's configuration."""
-        return {
-            "docs": len(self.docs),
-            "content_hash": self.content_hash,
-            "grader": self.grader,
-            "until": list(self.until),
-            "task_version": self.task_version,
-            **({"drawn": self.drawn} if self.drawn else {}),
-            **({"output_type": self.scored[0], "num_fewshot": self.scored[1]} if self.scored else {}),
-        }
 
 
 def load_tasks(
@@ -154,14 +121,13 @@ class TaskLoader:
                 if settings.num_fewshot is not None:
                     task.set_config("num_fewshot", settings.num_fewshot)
                 if task.config.output_type in OUTPUT_TYPES:
-                    docs, content = scored_docs(task, name, settings, self._include, limit)
-                    return _read_scored_task(task, name, docs, content, self._own_code)
+                    return read_scored_task(task, name, settings, self._include, limit, own_code=self._own_code)
                 if settings.chat_template is not None:
                     raise UserError(
                         f"task {name}: chat_template is for tasks of log-likelihoods; a task that generates is asked "
                         "within the template, or in plain text with --chat-template none"
                     )
-                return _read_task(task, name, self._include, limit, self._own_code)
+                return read_task(task, name, self._include, limit, self._own_code)
         except UserError:
             raise
         except Exception as problem:
@@ -179,36 +145,6 @@ class TaskLoader:
         """Whether a run can do without the task: its data set is gated, nobody named a file, and there are others."""
         gated = name in ALL_SOURCES and ALL_SOURCES[name].gated
         return gated and name not in self._data_files and len(self.suite.tasks) > 1
-
-
-ASKED_FOR = "\n\nGive your final answer, and nothing else, between <answer> and </answer>."
-
-
-def drawn_task(name: str, fresh: Fresh, seed: int | None, limit: int | None) -> LoadedTask:
-    """Draw a task that has no file: see `tasks.data.reasoning_gym`. `seed` replaces the suite's."""
-    drawn = draw(fresh, seed)
-    docs = []
-    for number, row in enumerate(drawn.rows[:limit]):
-        messages = [{"role": "user", "content": row["question"].strip() + ASKED_FOR}]
-        docs.append(Doc(name, number, doc_hash(messages, row["answer"]), messages, row["answer"], row))
-    seen = Counter(doc.doc_hash for doc in docs)
-    if twins := [doc.doc_id for doc in docs if seen[doc.doc_hash] > 1]:
-        later = Counter[str]()
-        for at in twins:
-            doc = docs[at]
-            docs[at] = replace(doc, doc_hash=doc_hash(doc.messages, doc.gold, later[doc.doc_hash]))
-            later[doc.doc_hash] += 1
-    return LoadedTask(
-        name=name,
-        grader="reasoning_gym",
-        docs=docs,
-        until=(),
-        origin=f"{drawn.facts['generator']} {drawn.facts['version']}, seed {drawn.facts['seed']}",
-        revision=None,
-        content_hash=digest([[doc.messages, doc.gold, doc.row] for doc in docs]),
-        task_version=drawn.facts["version"],
-        drawn=drawn.facts,
-    )
 
 
 def names_of_ours() -> set[str]:
@@ -242,103 +178,3 @@ def _own_tasks(suite: Suite) -> str:
     if taken := sorted(names_of_ours() & theirs):
         raise UserError(f"{suite.tasks_dir}: task {taken[0]!r} has the name of one of spot-eval's own; rename it")
     return digest([[path.name, path.read_text(encoding="utf-8", errors="replace")] for path in files])
-
-
-def _read_task(task: Any, name: str, include: list[str], limit: int | None, own_code: str) -> LoadedTask:
-    if task.config.output_type != "generate_until":
-        known = ", ".join(["generate_until", *OUTPUT_TYPES])
-        raise UserError(f"task {name}: there is no output_type {task.config.output_type!r}; there are: {known}")
-    metadata = task.config.metadata or {}
-    own_grader = metadata.get("grader")
-    if own_grader is not None and own_grader not in GRADER_FIELDS:
-        raise UserError(f"task {name}: there is no grader {own_grader!r}{nearest(str(own_grader), GRADER_FIELDS)}")
-    rows = task.eval_docs
-    origin = _origin(rows)
-    docs: list[Doc] = []
-    asked: list[Any] = []
-    seen = Counter[str]()
-    for doc_id, raw in enumerate(rows):
-        if limit is not None and doc_id >= limit:
-            break
-        messages = _messages(task, raw)
-        row = plain(raw)
-        gold = plain(task.doc_to_target(raw))
-        twin = digest(messages, gold)
-        asked.append([messages, gold, row])
-        if own_grader is None:
-            row = {"_task": {"include_path": include, "name": name}, "row": row}
-        elif absent := [field for field in GRADER_FIELDS[own_grader] if row.get(field) is None]:
-            raise UserError(
-                f"task {name}, doc {doc_id}: grader {own_grader} reads {absent[0]!r}, which the row has not"
-            )
-        docs.append(Doc(name, doc_id, doc_hash(messages, gold, seen[twin]), messages, gold, row))
-        seen[twin] += 1
-    if not docs:
-        raise UserError(f"task {name}: its data set has no rows")
-    return LoadedTask(
-        name=name,
-        grader=own_grader or "lm_eval",
-        docs=docs,
-        until=_until(task),
-        origin=origin.get("origin") or str(task.config.dataset_path or "custom"),
-        revision=origin.get("revision"),
-        content_hash=digest(asked),
-        task_version=_version(task, name, own_code),
-        drawn=origin.get("drawn"),
-    )
-
-
-def _read_scored_task(task: Any, name: str, docs: list[Doc], content_hash: str, own_code: str) -> LoadedTask:
-    origin = _origin(task.eval_docs)
-    return LoadedTask(
-        name=name,
-        grader="likelihood",
-        docs=docs,
-        until=(),
-        origin=origin.get("origin") or str(task.config.dataset_path or "custom"),
-        revision=origin.get("revision"),
-        content_hash=content_hash,
-        scored=(task.config.output_type, task.config.num_fewshot or 0),
-        task_version=_version(task, name, own_code),
-    )
-
-
-def _version(task: Any, name: str, own_code: str) -> str:
-    version = str((task.config.metadata or {}).get("version", ""))
-    return version if name in ALL_SOURCES or not own_code else own_code
-
-
-def _messages(task: Any, row: Any) -> list[dict[str, str]]:
-    """The turns lm-eval would hand to a chat template; a few-shot draw depends on nothing but the doc."""
-    captured: list[dict[str, str]] = []
-
-    def capture(messages: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-        del add_generation_prompt  # a last assistant turn says it: see ChatTokenizer.render
-        captured.extend(messages)
-        return ""
-
-    task.set_fewshot_seed(seed=1234)
-    task.fewshot_context(
-        row,
-        task.config.num_fewshot or 0,
-        apply_chat_template=True,
-        fewshot_as_multiturn=True,
-        chat_template=capture,
-        gen_prefix=task.doc_to_prefix(row),
-    )
-    return captured
-
-
-def _until(task: Any) -> tuple[str, ...]:
-    until = (task.config.generation_kwargs or {}).get("until") or []
-    return (until,) if isinstance(until, str) else tuple(text for text in until if text)
-
-
-def _origin(rows: Any) -> dict[str, Any]:
-    """Where the rows came from, as the loader wrote it into the data set's description."""
-    description = getattr(getattr(rows, "info", None), "description", None) or "{}"
-    try:
-        found = json.loads(description)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

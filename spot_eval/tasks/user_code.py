@@ -9,12 +9,12 @@ It is trusted with the machine, as any code one installs; this is against mistak
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from spot_eval.core.cpu_limit import CpuLimitError, cpu_limit
 
 
 class RunawayError(Exception):
@@ -29,22 +29,17 @@ def guarded(cpu_seconds: float | None = None) -> Iterator[None]:
     latter again and again, in case it catches everything. For the main thread, as signals are.
     """
 
-    def stop(number: int, frame: Any) -> None:
-        raise RunawayError(f"it is not at an end after {cpu_seconds:g} s of CPU time")
-
-    if cpu_seconds:
-        before = signal.signal(signal.SIGPROF, stop)
-        signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with (
+            cpu_limit(cpu_seconds) if cpu_seconds else contextlib.nullcontext(),
+            contextlib.redirect_stdout(sys.stderr),
+        ):
             yield
+    except CpuLimitError as problem:
+        raise RunawayError(str(problem)).with_traceback(problem.__traceback__) from problem
     except (SystemExit, KeyboardInterrupt) as problem:  # our own Ctrl-C is `Interrupted`
         ends = RunawayError(f"it ends the whole program ({type(problem).__name__})")
         raise ends.with_traceback(problem.__traceback__) from problem
-    finally:
-        if cpu_seconds:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.signal(signal.SIGPROF, before)
 
 
 def own_place(problem: BaseException, own: str | None) -> tuple[Path, int] | None:

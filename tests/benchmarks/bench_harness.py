@@ -29,7 +29,7 @@ def main() -> int:
     from spot_eval.models.prompts import ChatTokenizer
     from spot_eval.models.registry import Completion, Emit, Refusal, Request, open_engine
     from spot_eval.runs.directory import RunDirectory
-    from spot_eval.tasks.loader import LoadedTask
+    from spot_eval.tasks.docs import LoadedTask
     from spot_eval.tasks.suite import Suite
 
     torch.set_num_threads(1)

@@ -43,11 +43,14 @@ class Drawn(NamedTuple):
 
 def lower(parts: Sequence[Drawn], tail: float) -> np.ndarray:
     """Return each simulation's lower bound of the unweighted mean of the parts, as `paired.lower_bound`."""
-    blocks = [
+    return np.concatenate([_lower(block, tail) for block in _blocks(parts)])
+
+
+def _blocks(parts: Sequence[Drawn]) -> list[list[Drawn]]:
+    return [
         [part._replace(counts=part.counts[at : at + BLOCK]) for part in parts]
         for at in range(0, len(parts[0].counts), BLOCK)
     ]
-    return np.concatenate([_lower(block, tail) for block in blocks])
 
 
 def _lower(parts: Sequence[Drawn], tail: float) -> np.ndarray:
@@ -137,13 +140,16 @@ def p_harm(parts: Sequence[Drawn]) -> np.ndarray:
         (part,) = parts
         lost, gained = (part.counts[:, side * part.values > TINY].sum(1) for side in (-1, 1))
         return np.where(lost + gained > 0, stats.binom.sf(lost - 1, np.maximum(lost + gained, 1), 0.5), 1.0)
+    half_step = _step(parts[0]) / parts[0].docs if len(parts) == 1 else 0.0  # one flip moves the sum by two steps
+    return np.concatenate([_sign_flip(block, half_step) for block in _blocks(parts)])
+
+
+def _sign_flip(parts: Sequence[Drawn], half_step: float) -> np.ndarray:
     sizes = np.concatenate([part.values / part.docs / len(parts) for part in parts])
     counts = np.concatenate([part.counts for part in parts], 1)
     keep = np.abs(sizes) > 1e-12
     sizes, counts = sizes[keep], counts[:, keep]
-    seen = counts @ sizes
-    if len(parts) == 1:  # one flip moves the sum by two steps of the values: half of that more
-        seen = seen + _step(parts[0]) / parts[0].docs
+    seen = counts @ sizes + half_step
     most = counts @ np.abs(sizes)
     differing = counts.sum(1)
     p = np.where(differing > 0, 0.5 ** np.minimum(differing, 60), 1.0)  # all of them lost

@@ -9,7 +9,7 @@ is measured and shown only.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -49,9 +49,26 @@ class Cell:
         """True if the rate is within its limit."""
         return None if self.limit is None else self.rate <= self.limit
 
+    @property
+    def near_its_limit(self) -> bool:
+        """True if the rate cannot be told from the limit: they are less than three errors apart."""
+        return self.limit is not None and abs(self.rate - self.limit) < 3 * self.error
+
     def row(self) -> dict[str, Any]:
-        """For the result file."""
+        """Return the cell for the result file."""
         return {**asdict(self), "rate": round(self.rate, 5), "error": round(self.error, 5), "holds": self.holds}
+
+
+def pooled(measured: Sequence[Cell]) -> Cell:
+    """Return one cell from several of the same size: the means of all rates."""
+    count = len(measured)
+    extras = [cell.extra or {} for cell in measured]
+    extra = {
+        name: None if value is None else round(sum(one[name] for one in extras) / count, 5)
+        for name, value in extras[0].items()
+    }
+    rate = sum(cell.rate for cell in measured) / count
+    return replace(measured[0], rate=rate, sims=sum(cell.sims for cell in measured), extra=extra)
 
 
 @dataclass(frozen=True)
@@ -74,26 +91,55 @@ class Verdicts:
         return self.passed.all(1) & ~self.gate_fails
 
 
-def judge(tasks: Mapping[str, Task], drawn: Mapping[str, Drawn], flags: Mapping[str, Drawn] | None = None) -> Verdicts:
-    """Apply the gate's rule (gating/rules.py) to simulated comparisons; `flags` are growths of truncated answers."""
+@dataclass(frozen=True)
+class Evidence:
+    """What the gate's rule (gating/rules.py) reads of simulated comparisons; arrays of (simulations, …)."""
+
+    passed: np.ndarray  # families: the lower bound is above -margin
+    p_families: np.ndarray
+    p_tasks: np.ndarray  # after Holm
+    fell: np.ndarray  # tasks: by more than their guard
+    p_limits: np.ndarray  # families, after Holm
+    grown: np.ndarray  # families: truncated answers, by more than the limit
+
+    def judged(self, shares: Mapping[str, float] = SHARES, correct: Callable[..., np.ndarray] = holm) -> Verdicts:
+        """Return the verdicts, with these shares of alpha and this correction over the families."""
+        level = {name: POLICY.alpha * share for name, share in shares.items()}
+        return Verdicts(
+            self.passed,
+            (correct(self.p_families) <= level["families"]) & ~self.passed,
+            (self.p_tasks <= level["guards"]) & self.fell,
+            (self.grown & (self.p_limits <= level["limits"])).any(1),
+        )
+
+
+def evidence(
+    tasks: Mapping[str, Task], drawn: Mapping[str, Drawn], flags: Mapping[str, Drawn] | None = None
+) -> Evidence:
+    """Return the evidence of simulated comparisons; `flags` are growths of truncated answers."""
     families = worlds.members(tasks)
     parts = {family: [drawn[name] for name in names] for family, names in families.items()}
     passed = np.stack([lower(of, POLICY.alpha) > -POLICY.margin for of in parts.values()], 1)
-    p_families = holm(np.stack([p_harm(of) for of in parts.values()], 1))
-    p_tasks = holm(np.stack([p_harm([one]) for one in drawn.values()], 1))
-    fell = np.stack([one.mean for one in drawn.values()], 1) < -POLICY.guards.drop
-    limit = np.zeros(len(passed), dtype=bool)
+    p_limits, grown = np.ones(passed.shape), np.zeros(passed.shape, dtype=bool)
     if flags:
-        grown = {family: [flags[name].mirrored for name in names] for family, names in families.items()}
-        p = holm(np.stack([p_harm(of) for of in grown.values()] * 2, 1))[:, : len(families)]  # half of what is tested
-        above = np.stack([-sum(one.mean for one in of) / len(of) for of in grown.values()], 1) > POLICY.limits.truncated
-        limit = (above & (p <= POLICY.alpha * SHARES["limits"])).any(1)
-    return Verdicts(
+        growth = {family: [flags[name].mirrored for name in names] for family, names in families.items()}
+        p = holm(np.stack([p_harm(of) for of in growth.values()] * 2, 1))  # truncated is half of what is tested
+        p_limits = p[:, : len(families)]
+        grown = np.stack([-sum(one.mean for one in of) / len(of) for of in growth.values()], 1)
+        grown = grown > POLICY.limits.truncated
+    return Evidence(
         passed,
-        (p_families <= POLICY.alpha * SHARES["families"]) & ~passed,
-        (p_tasks <= POLICY.alpha * SHARES["guards"]) & fell,
-        limit,
+        np.stack([p_harm(of) for of in parts.values()], 1),
+        holm(np.stack([p_harm([one]) for one in drawn.values()], 1)),
+        np.stack([one.mean for one in drawn.values()], 1) < -POLICY.guards.drop,
+        p_limits,
+        grown,
     )
+
+
+def judge(tasks: Mapping[str, Task], drawn: Mapping[str, Drawn], flags: Mapping[str, Drawn] | None = None) -> Verdicts:
+    """Return the gate's verdicts on simulated comparisons."""
+    return evidence(tasks, drawn, flags).judged()
 
 
 def unchanged(
@@ -104,7 +150,8 @@ def unchanged(
         one: worlds.drawn(task, worlds.differences(task, redrawn=redrawn), sims, rng) for one, task in tasks.items()
     }
     flags = {one: worlds.drawn(task, worlds.flag_growth(task), sims, rng) for one, task in tasks.items()}
-    got = judge(tasks, drawn, flags)
+    seen = evidence(tasks, drawn, flags)
+    got = seen.judged()
     families = worlds.members(tasks)
     missed = [lower([drawn[one] for one in of], POLICY.alpha) > 0 for of in families.values()]
     foretold = plan_power({one: task.plan for one, task in tasks.items()}, families, POLICY)["pass_at_no_change"]
@@ -114,6 +161,8 @@ def unchanged(
         "pass_t": round(float((np.all(old, axis=0) & ~got.gate_fails).mean()), 5),
         "foretold": None if redrawn else round(foretold, 5),
         "bounds_miss": round(max(float(one.mean()) for one in missed), 5),
+        "alpha_thrice": round(float(seen.judged(dict.fromkeys(SHARES, 1.0)).gate_fails.mean()), 5),
+        "no_holm": round(float(seen.judged({**SHARES, "families": 1.0}, np.asarray).failed.any(1).mean()), 5),
     }
     return [Cell("unchanged", name, float(got.gate_fails.mean()), sims, FALSE_FAIL, extra)]
 
@@ -236,9 +285,9 @@ def power(name: str, tasks: Mapping[str, Task], family: str, sims: int, rng: np.
         drawn = [worlds.drawn(task, worlds.differences(task, kind, drop), sims, rng) for task in of.values()]
         rates[kind] = float(((p_harm(drawn) <= level) & ~(lower(drawn, POLICY.alpha) > -POLICY.margin)).mean())
     foretold = chance_to_find(parts, drop, level, (POLICY.margin, POLICY.alpha))
-    whole = chance_to_find(parts, drop, level, (POLICY.margin, POLICY.alpha), whole_docs=True)
+    pessimistic = chance_to_find(parts, drop, level, (POLICY.margin, POLICY.alpha), lost_docs=True)
     extra = {
-        "drop": round(drop, 5), "foretold": round(foretold, 4), "foretold_whole": round(whole, 4),
+        "drop": round(drop, 5), "foretold": round(foretold, 4), "pessimistic": round(pessimistic, 4),
         **{kind: round(rate, 4) for kind, rate in rates.items()},
     }  # fmt: skip
     return [Cell("power", f"{name}, {family}", rates["shrink"], sims, None, extra)]

@@ -95,9 +95,16 @@ def _shared(name: str, tasks: Mapping[str, worlds.Task], sims: int, rng: np.rand
 
 
 def measure(key: str, make: Make, sims: int, seed: int = SEED) -> list[dict[str, Any]]:
-    """Return the rows of one cell; its seed depends on its key."""
+    """Return the rows of one cell; its seed depends on its key.
+
+    If the limit of a claim lies within three errors of the rate, on either side, the cell is measured again with four
+    times the simulations, and only these count.
+    """
     rng = np.random.default_rng([seed, zlib.crc32(key.encode())])
-    return [{"key": key, **cell.row()} for cell in make(sims, rng)]
+    measured = make(sims, rng)
+    if any(cell.near_its_limit for cell in measured):
+        measured = [cells.pooled(of) for of in zip(*(make(sims, rng) for _ in range(4)), strict=True)]
+    return [{"key": key, **cell.row()} for cell in measured]
 
 
 def main() -> int:

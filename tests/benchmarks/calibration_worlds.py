@@ -25,6 +25,8 @@ from spot_eval.metrics.power import TaskPlan
 from tests.benchmarks.calibration_arrays import Drawn
 
 QUANTILES = (np.arange(1000) + 0.5) / 1000
+GRID = 240
+"""Differences of ragged repeats are split between the neighbouring multiples of 1 / GRID, which keeps their mean."""
 KINDS = ("shrink", "whole", "solved", "noise")
 
 
@@ -122,16 +124,18 @@ def differences(task: Task, kind: str = "shrink", drop: float = 0.0, redrawn: fl
     base = task.base_repeats or task.repeats
     if not task.missing:
         return _differences(task, kind, drop, redrawn, task.repeats, base)
-    found: dict[float, float] = defaultdict(float)
+    chances = np.zeros(2 * GRID + 2)
     for mine in range(1, task.repeats + 1):
         for other in range(1, base + 1):
             share = _judged(task.repeats, task.missing, mine) * _judged(base, task.missing, other)
             if share > 1e-7:
-                for value, chance in zip(*_differences(task, kind, drop, redrawn, mine, other), strict=True):
-                    found[round(float(value), 9)] += share * float(chance)
-    values = np.array(sorted(found))
-    chances = np.array([found[value] for value in values])
-    return values, chances / chances.sum()
+                values, of_value = _differences(task, kind, drop, redrawn, mine, other)
+                at = (values + 1) * GRID
+                below = np.floor(at + 1e-9).astype(int)
+                np.add.at(chances, below, share * of_value * (1 - (at - below)))
+                np.add.at(chances, below + 1, share * of_value * (at - below))
+    seen = chances > 1e-12
+    return (np.arange(2 * GRID + 2)[seen] - GRID) / GRID, chances[seen] / chances[seen].sum()
 
 
 def _judged(repeats: int, missing: float, judged: int) -> float:

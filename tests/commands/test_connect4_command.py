@@ -82,7 +82,7 @@ def test_bad_input_is_one_sentence(made: Path, tmp_path: Path) -> None:
     assert "cannot be read" in refused("check", tmp_path)
     floating = tmp_path / "d.jsonl"
     floating.write_text(json.dumps({"state": "(0,0):_ " * 2}) + "\n")
-    assert f"{floating}, line 1: field 'state' is no board: cell (0,0) is given twice" in refused("check", floating)
+    assert f"{floating}, line 1: field 'state' is not a board: cell (0,0) is given twice" in refused("check", floating)
     assert spot_eval("generate", "-n", 0, "-o", out).exit_code == 2
     assert spot_eval("generate", "--level", 4, "-o", out).exit_code == 2
     assert not out.exists()

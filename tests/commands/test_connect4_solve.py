@@ -54,8 +54,8 @@ def test_a_full_column_has_no_score() -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ("48", "move 2: '8' is no column; expected 1 to 7"),
-        ("44x", "move 3: 'x' is no column; expected 1 to 7"),
+        ("48", "move 2: '8' is not a column; expected 1 to 7"),
+        ("44x", "move 3: 'x' is not a column; expected 1 to 7"),
         ("4444444", "move 7: column 4 is full"),
         ("4455332", "move 7: X has won in column 2, nobody is to move"),
         (
@@ -85,3 +85,43 @@ def test_a_table_too_small_or_a_board_too_large_is_refused() -> None:
         done = CliRunner().invoke(app, ["connect4", "solve", *arguments])
         assert isinstance(done.exception, UserError)
         assert str(done.exception) == sentence
+
+
+def test_a_file_of_positions_is_solved_line_by_line(tmp_path) -> None:
+    file = tmp_path / "positions.txt"
+    file.write_text(f"445566 18\n\n{FULL}\n")
+    done = solve(str(file))
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0] == "445566   18  win in 1  best 2, 6"
+    rows = [json.loads(line) for line in solve(str(file), "--json").stdout.splitlines()]
+    assert [row["line"] for row in rows] == [1, 3]
+    one = json.loads(solve(FULL, "--json").stdout)
+    assert {name: rows[1][name] for name in ("player", "ply", "score", "win_in", "best")} == {
+        name: one[name] for name in ("player", "ply", "score", "win_in", "best")
+    }
+
+
+def test_a_set_of_boards_is_a_file_of_positions(tmp_path) -> None:
+    file = tmp_path / "boards.jsonl"
+    file.write_text(json.dumps({"id": 5, "state": Position.from_rows(ROWS).to_state()}) + "\n")
+    (row,) = [json.loads(line) for line in solve(str(file), "--json").stdout.splitlines()]
+    one = json.loads(solve("/".join(ROWS), "--json").stdout)
+    assert (row["position"], row["score"], row["best"]) == ("5", one["score"], one["best"])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("445566 17\n", "1 of the 1 scores it gives are wrong, the first on line 1: 445566 has score 18, not 17"),
+        ("44\n48\n", "line 2: move 2: '8' is not a column; expected 1 to 7"),
+        ("44 x\n", "line 1: 'x' is not a score; expected a whole number"),
+        ("44 1 2\n", "line 1: 3 words; expected moves, and a score if one is known"),
+        ("\n", "no positions in it; expected one a line, as columns counted from 1 (4453)"),
+    ],
+)
+def test_a_bad_file_is_one_sentence(tmp_path, text: str, sentence: str) -> None:
+    file = tmp_path / "positions.txt"
+    file.write_text(text)
+    done = solve(str(file))
+    assert isinstance(done.exception, UserError)
+    assert str(done.exception).endswith(sentence)

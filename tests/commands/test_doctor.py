@@ -137,7 +137,7 @@ def test_on_the_command_line_a_token_is_named_and_never_shown(healthy: Path) -> 
 
     def run(*options: str) -> subprocess.CompletedProcess[str]:
         command = ["doctor", "--suite", "miniature", *options]
-        return spot_eval(*command, cwd=healthy, HF_TOKEN="hf_nobody_sees_this", COLUMNS="80")
+        return spot_eval(*command, cwd=healthy, HF_TOKEN="hf_nobody_sees_this", COLUMNS="80", PYTHONPATH=str(healthy))
 
     done = run()
     assert done.returncode == 2

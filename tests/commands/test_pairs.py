@@ -170,12 +170,12 @@ def test_bad_input_is_one_sentence_and_writes_nothing(tmp_path: Path) -> None:
         rectify(errors, out, str(jsonl(tmp_path / "h.jsonl", {"id": "x", "chosen": "4"})), ASKING, say=silent)
     with pytest.raises(UserError, match="line 1: expected the columns id and chosen"):
         rectify(errors, out, str(jsonl(tmp_path / "h.jsonl", {"id": "s1"})), ASKING, say=silent)
-    with pytest.raises(UserError, match="no item of the miniature"):
+    with pytest.raises(UserError, match="not an item of the miniature"):
         rectify(errors, out, "miniature", ASKING, say=silent)
     with pytest.raises(UserError, match="has no rejected answer"):
         rectify(jsonl(tmp_path / "n.jsonl", {**SUM, "rejected": None}), out, "miniature", ASKING, say=silent)
     (tmp_path / "prompt.txt").write_text("Mend {answer}.")
-    with pytest.raises(UserError, match="never names {question}"):
+    with pytest.raises(UserError, match="lacks {question}"):
         read_wording(tmp_path / "prompt.txt")
     with pytest.raises(UserError, match="does not exist"):
         elicit_run(tmp_path / "none", out, right=False, per_doc=None, keep_truncated=False)

@@ -62,6 +62,10 @@ def test_a_checkpoint_comes_out(tiny: Path, pairs: Path, tmp_path: Path) -> None
     [
         (("--objective", "spott"), "objective 'spott' is not known"),
         (("--lr", "0"), "learning_rate is 0.0"),
+        (("--lr", "inf"), "learning_rate is inf; expected a finite number"),
+        (("--beta", "nan"), "beta is nan"),
+        (("--epochs", "inf"), "epochs is inf"),
+        (("--lora-rank", "100000"), "LoRA rank 100000 is above the rank of every layer"),
         (("--recipe", "none"), "no recipe 'none'"),
         (("--max-tokens", "3"), "no pair is left of 7"),
     ],

@@ -12,7 +12,8 @@ import pytest
 from spot_eval.comparison.compare import compare, compare_one
 from spot_eval.comparison.pairing import AS_JUDGED, BEST, WORST, as_pairs, paired_docs
 from spot_eval.core.errors import NotComparableError, UserError
-from spot_eval.runs.judged import JudgedRun, read_run
+from spot_eval.runs.finished import read_run
+from spot_eval.runs.judged import JudgedRun
 from tests.made_runs import made, write_run
 
 BASE = {"a": [[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]], "b": [[1.0, 1.0], [0.0, 1.0]], "c": [[1.0, 0.0], [1.0, 1.0]]}

@@ -13,6 +13,7 @@ from spot_eval.display.format import clock, percent
 from spot_eval.display.scoreboard import markdown, print_scoreboard
 from spot_eval.metrics.scoreboard import scoreboard
 from spot_eval.runs.baseline import difference
+from spot_eval.runs.judged import judged_docs
 from tests.metrics.test_scoreboard import SUITE, sample, two_docs
 from tests.runs.test_baseline import CONFIG, base
 
@@ -21,7 +22,7 @@ def board(with_base: bool = False) -> dict[str, Any]:
     samples = two_docs("a") + [sample("c", doc, 0, 1.0, metrics={"paper": 0.5}) for doc in range(3)]
     made = {"model": "tiny", **scoreboard(samples, suite=SUITE, left_out={"b": "gated"})}
     if with_base:
-        made["difference"] = difference(made, samples, CONFIG["suite"], base())
+        made["difference"] = difference(made, judged_docs(samples), CONFIG["suite"], base())
     return made
 
 

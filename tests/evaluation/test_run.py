@@ -214,7 +214,7 @@ def test_a_baseline_is_paired_and_refused_where_it_cannot_be(
 ) -> None:
     done = spot_eval(*command, "--out", tmp_path / "run", "--limit", 4, "--seed", 1, "--baseline", whole, "--json")
     assert done.returncode == 0, done.stderr
-    assert "other seeds" in done.stderr
+    assert "different seeds" in done.stderr
     difference = json.loads(done.stdout)["difference"]
     assert difference["tasks"]["connect4"]["docs"] == 4
     assert difference["tasks"]["connect4"]["docs_unpaired"] == 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,12 +73,40 @@ def test_few_repeats_pass_rarely_and_the_protocols_pass_mostly() -> None:
     once = {**SPOT, "tasks": {name: {**task, "repeats": 1} for name, task in SPOT["tasks"].items()}}
     few = power_of(once, DOCS, Policy())
     assert few["pass_at_no_change"] < 0.1
-    assert "chance only, below 80 %" in few["warnings"][0]
+    assert few["warnings"][0].startswith("an unchanged checkpoint passes this gate with only 3 % chance, below 80 %")
     factor = few["families"]["in_domain"]["repeats_factor"]
     plans, _ = plan_tasks(once, DOCS)
     members = [plans[task] for task in SPOT["families"]["in_domain"]]
     more = [TaskPlan(p.family, p.docs, p.repeats * factor, p.base_repeats * factor, p.mean, p.square) for p in members]
     assert chance_to_pass(more, 0.03, 0.05) == pytest.approx(0.8, abs=0.01)
+
+
+def test_lost_docs_are_the_pessimistic_case() -> None:
+    for family in power_of(SPOT, DOCS, Policy())["families"].values():
+        assert family["smallest_failing"] < family["smallest_failing_lost_docs"]
+        assert 0.4 < family["fail_chance_lost_docs"] < 0.8
+    plan = assumed("f", 400, 5)
+    for drop in (0.02, 0.05, 0.2):
+        assert plan.variance(drop, lost_docs=True) > plan.variance(drop)
+    # by simulation: always right before, always wrong now, and the others unchanged
+    rng, drop = np.random.default_rng(6), 0.1
+    chances = np.tile(stats.beta.ppf((np.arange(400) + 0.5) / 400, 0.5, 0.5), 1)
+    means = []
+    for _ in range(4000):
+        lost = rng.random(400) < drop
+        noise = (rng.binomial(5, chances) - rng.binomial(5, chances)) / 5
+        means.append((noise - lost).mean())
+    assert np.var(means) == pytest.approx(plan.variance(drop, lost_docs=True), rel=0.1)
+
+
+def test_the_docs_state_what_power_states() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "gate.md").read_text(encoding="utf-8")
+    once = {**SPOT, "tasks": {name: {**task, "repeats": 1} for name, task in SPOT["tasks"].items()}}
+    whole, few = (100 * power_of(suite, DOCS, Policy())["pass_at_no_change"] for suite in (SPOT, once))
+    assert (
+        f"passes with {whole:.0f} % chance at the protocol's repeats, and with {few:.0f} % at one repeat"
+        in " ".join(text.split())
+    )
 
 
 def test_needed_docs_and_repeats_reach_the_wished_chance() -> None:
@@ -97,7 +126,7 @@ def test_what_nobody_knows_the_size_of_is_said() -> None:
     found = power_of(SPOT, {**DOCS, "ifeval": None}, Policy())
     assert "ifeval" not in found["tasks"]
     assert "general" not in found["families"]
-    assert any("how many docs ifeval will have is not known" in warning for warning in found["warnings"])
+    assert any("the number of docs is unknown: ifeval" in warning for warning in found["warnings"])
 
 
 def test_a_bases_spread_is_measured_without_bias() -> None:

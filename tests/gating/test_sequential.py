@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from spot_eval.core.errors import UserError
+from spot_eval.display.verdict import print_gate
 from spot_eval.gating.decide import gate
+from spot_eval.gating.files import markdown
 from spot_eval.gating.look_plan import family_fractions, number_of_looks, plan_looks, task_counts, task_fractions
 from spot_eval.gating.policy import Policy
 from spot_eval.gating.sequential import Rules
 from spot_eval.gating.stopped import UntilVerdict
+from spot_eval.report.verdict import gated
 from spot_eval.runs.judged import JudgedRun
 from spot_eval.runs.look_views import at_look
 from spot_eval.runs.looks import Looks
@@ -165,3 +171,16 @@ def test_a_plan_that_cannot_be_kept_is_refused(docs: dict[str, int], repeats: in
     clusters = {task: dict.fromkeys(of) for task, of in run.docs.items()}
     with pytest.raises(UserError, match=said):
         plan_looks(run.config["suite"], clusters, base, Policy())
+
+
+def test_terminal_markdown_and_report_say_that_the_run_stopped_early() -> None:
+    run, _ = until_verdict(made(drawn(seed=1), "n", FAMILIES), BASE)
+    verdict, comparison = gate(run, BASE, Policy())
+    screen = Console(record=True, width=120, file=io.StringIO())
+    print_gate(verdict, screen, Path("out"))
+    for text in (screen.export_text(), markdown(verdict)):
+        assert "stopped early" in text
+        assert "median-unbiased" in text
+        assert "look 1 of 5" in text or "look 2 of 5" in text
+        assert "95 %)" not in text  # the fixed level is not the look's
+    assert "stopped early" in gated(verdict, comparison["comparisons"][0])["sentence"]

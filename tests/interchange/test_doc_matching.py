@@ -9,7 +9,7 @@ import pytest
 from spot_eval.core.errors import UserError
 from spot_eval.core.records import Doc, doc_hash
 from spot_eval.interchange.doc_matching import AskedDocs, repeats_of
-from spot_eval.interchange.generations_file import Row
+from spot_eval.interchange.generations_file import GenerationRow
 
 
 def doc(number: int, question: str, gold: str) -> Doc:
@@ -20,10 +20,10 @@ def doc(number: int, question: str, gold: str) -> Doc:
 DOCS = [doc(0, "What is 1+1?", "2"), doc(1, "What is 2+2?", "4"), doc(2, "Again?", "5"), doc(3, "Again?", "6")]
 
 
-def row(**columns: Any) -> Row:
+def row(**columns: Any) -> GenerationRow:
     absent = dict.fromkeys(("doc_id", "doc_hash", "messages", "prompt", "finish_reason", "prompt_tokens",
                             "output_tokens", "model"))  # fmt: skip
-    return Row(**{**absent, "line": 1, "task": "sums", "text": "x", "repeat": 0, **columns})
+    return GenerationRow(**{**absent, "line": 1, "task": "sums", "text": "x", "repeat": 0, **columns})
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_a_doc_is_found_by_what_the_row_says(columns: dict[str, Any], expected: 
     [
         ({"doc_id": 4}, "here, column doc_id: sums has docs 0 to 3, found 4"),
         ({"doc_hash": "5b"}, "here, column doc_hash: no doc of sums has '5b'"),
-        ({"doc_id": 0, "doc_hash": DOCS[1].doc_hash}, "here: doc_id says doc 0 of sums, doc_hash says doc 1"),
+        ({"doc_id": 0, "doc_hash": DOCS[1].doc_hash}, "here: doc_id is that of doc 0 of sums, doc_hash that of doc 1"),
         ({"prompt": "What?"}, "here, column prompt: no doc of sums asks this word for word"),
         ({"messages": DOCS[1].messages[1:]}, "here, column messages: no doc of sums asks this"),
-        ({"prompt": "Again?"}, "here, column prompt: docs 2 and 3 of sums ask this; say which by doc_id"),
+        ({"prompt": "Again?"}, "here, column prompt: docs 2 and 3 of sums ask this; add doc_id to choose one"),
         ({"doc_id": 0, "messages": DOCS[1].messages}, "this is the prompt of doc 1 of sums, not of doc 0"),
         ({"doc_id": 0, "prompt": "<user>What is 2+2?<assistant>"}, "this is the prompt of doc 1 of sums, not of doc 0"),
     ],

@@ -13,7 +13,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.interchange.to_card import export_card
 from spot_eval.interchange.to_inspect import export_inspect
 from spot_eval.interchange.to_lm_eval import export_lm_eval
-from spot_eval.runs.finished import load_side
+from spot_eval.runs.finished import read_run
 
 
 def test_lm_eval_prints_the_exported_results(run: Path, tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_lm_eval_prints_the_exported_results(run: Path, tmp_path: Path) -> None:
     assert results.parent.name == "org__tiny sft"
     found = json.loads(results.read_text())
     table = make_table(found)
-    board = load_side(run).board
+    board = read_run(run).board
     for task in ("sums", "orders"):
         mean, stderr = board["tasks"][task]["mean"], board["tasks"][task]["stderr"]
         assert found["results"][task]["score,none"] == mean
@@ -52,7 +52,7 @@ def test_inspect_reads_the_exported_logs(run: Path, tmp_path: Path) -> None:
     from inspect_ai.log import list_eval_logs, read_eval_log, write_eval_log
 
     paths = export_inspect(run, tmp_path / "logs")
-    board = load_side(run).board
+    board = read_run(run).board
     assert {info.task for info in list_eval_logs(str(tmp_path / "logs"))} == {"sums", "orders"}
     logs = {log.eval.task: log for log in map(read_eval_log, map(str, paths))}
     for task, log in logs.items():
@@ -88,7 +88,7 @@ def test_the_hub_reads_the_exported_card(run: Path, tmp_path: Path) -> None:
     (path,) = export_card(run, tmp_path / "card" / "README.md")
     card = ModelCard(path.read_text())
     found = {result.dataset_name: result for result in card.data.eval_results}
-    board = load_side(run).board
+    board = read_run(run).board
     assert found.keys() == {"sums", "orders"}
     assert found["sums"].metric_value == round(100 * board["tasks"]["sums"]["mean"], 2)
     assert found["sums"].metric_args["stderr"] == round(100 * board["tasks"]["sums"]["stderr"], 2)

@@ -22,7 +22,7 @@ from spot_eval.graders import load_grader
 from spot_eval.interchange import from_generations
 from spot_eval.interchange.from_generations import grade_file, stated_sampling
 from spot_eval.runs.baseline import load_base_run, save_baseline
-from spot_eval.runs.judged import read_run
+from spot_eval.runs.finished import read_run
 from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import Sampling, load_suite
 from tests.command_line import spot_eval
@@ -121,7 +121,7 @@ def test_what_has_no_row_or_no_text_is_not_judged_and_counted(grade: Grade, rows
     assert (task["mean"], task["docs_judged"], task["docs"], task["not_judged"]) == (1, 5, 24, 19 / 24)
     assert said[1] == "connect4: 18 of 24 answers are not in answers.jsonl; they are not judged"
     why = [sample["why"] for sample in lines(path / "samples.jsonl") if sample["not_judged"]]
-    assert why == ["line 1 of answers.jsonl gives no text", *["answers.jsonl has no row for it"] * 18]
+    assert why == ["line 1 of answers.jsonl has no text", *["answers.jsonl has no row for it"] * 18]
 
 
 def test_what_is_unknown_is_recorded_as_unknown(grade: Grade, rows: list[dict[str, Any]]) -> None:
@@ -290,7 +290,7 @@ def test_from_asked_docs_to_a_scoreboard_on_the_command_line(tmp_path: Path) -> 
     assert 0 < board["tasks"]["mini_instructions"]["mean"] < 0.5  # right where the words are to be copied
     done = spot_eval("grade", next((tmp_path / "runs").iterdir()), "--suite", "miniature", cwd=tmp_path)
     assert done.returncode == 2
-    assert "--suite applies to a FILE of generations" in done.stderr
+    assert "suite applies to a FILE of generations" in done.stderr
     done = spot_eval("grade", "none.jsonl", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "none.jsonl: there is no such file" in done.stderr

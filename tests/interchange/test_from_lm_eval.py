@@ -14,10 +14,9 @@ from spot_eval.comparison.compare import compare_one
 from spot_eval.core.errors import NotComparableError, UserError
 from spot_eval.interchange.from_lm_eval import Import, import_logs
 from spot_eval.interchange.to_lm_eval import export_lm_eval
-from spot_eval.report.content import load_story
+from spot_eval.report.content import load_content
 from spot_eval.report.render import render
-from spot_eval.runs.finished import load_side
-from spot_eval.runs.judged import read_run
+from spot_eval.runs.finished import read_run
 from spot_eval.tasks.suite import load_suite
 
 
@@ -60,11 +59,11 @@ def test_our_own_export_comes_back_with_the_same_scores(run: Path, base_run: Pat
     export_lm_eval(base_run, tmp_path / "b")
     candidate, board, _ = taken(tmp_path / "ia", tmp_path / "a")
     base, _, _ = taken(tmp_path / "ib", tmp_path / "b")
-    original = load_side(run)
+    original = read_run(run)
     for task in ("sums", "orders"):
         assert board["tasks"][task]["mean"] == pytest.approx(original.board["tasks"][task]["mean"])
         assert board["tasks"][task]["stderr"] == pytest.approx(original.board["tasks"][task]["stderr"])
-    ours = compare_one(original.judged, read_run(base_run))
+    ours = compare_one(original, read_run(base_run))
     found = compare_one(read_run(candidate), read_run(base))
     for task in ("sums", "orders"):
         assert found["tasks"][task]["mean"] == pytest.approx(ours["tasks"][task]["mean"])
@@ -101,18 +100,18 @@ def test_logs_that_lm_eval_itself_wrote(tmp_path: Path) -> None:
         assert board["tasks"][name]["docs"] == 4
         assert board["tasks"][name]["mean"] == results["results"][name]["score,none"]
     assert board["tasks"]["mini_boards"]["family"] == "ood"
-    side = load_side(path)
+    side = read_run(path)
     assert side.config["data"]["mini_boards"]["task_version"] is not None
     assert side.config["seed"] is None
     assert side.manifest["versions"]["lm_eval"] == "0.4.13"
-    page = render(load_story(path, []), "html", 1_000_000)
+    page = render(load_content(path, []), "html", 1_000_000)
     assert "mini_boards" in page
 
 
 def test_what_the_logs_do_not_say_is_unknown(tmp_path: Path) -> None:
     log = write(tmp_path / "m" / LOG, line(0), line(1))
     path, board, said = taken(tmp_path / "run", log)
-    assert any("not known" in sentence for sentence in said)
+    assert any("not recorded" in sentence for sentence in said)
     config = read_run(path).config
     assert config["suite"]["tasks"]["gsm8k"]["sampling"] == {
         "temperature": None, "top_p": None, "top_k": None, "max_new_tokens": None}  # fmt: skip
@@ -185,8 +184,8 @@ def test_the_same_import_again_changes_nothing_and_another_is_refused(tmp_path: 
     ("lines", "options", "sentence"),
     [
         ([], {}, "is empty"),
-        ([{"text": "x"}], {}, "line 1: no lm-eval sample"),
-        ([line(0), line(0)], {}, "doc_id 0 stands 2 times"),
+        ([{"text": "x"}], {}, "line 1: not an lm-eval sample"),
+        ([line(0), line(0)], {}, "doc_id 0 is there 2 times"),
         ([line(0, exact_match=17.0)], {}, "exact_match of doc 0 is 17"),
         ([line(0, metrics=["text"], text="x")], {}, "no metric that is a number"),
         ([line(0)], {"metric": "exact_mach"}, "no metric 'exact_mach'; the nearest: exact_match"),
@@ -244,3 +243,40 @@ def test_an_imported_run_cannot_be_judged_again_here(tmp_path: Path) -> None:
     path, _, _ = taken(tmp_path / "run", write(tmp_path / LOG, line(0)))
     with pytest.raises(UserError, match="verdicts of an imported run came with it"):
         grade_again(path, None, 1, lambda _: None)
+
+
+def _with_nan(first: float | None, *, where: int = 0) -> list[dict[str, Any]]:
+    """Four docs: exact_match is right on half of them and missing on one; acc is right on all."""
+    return [
+        line(i, metrics=["acc", "exact_match"], acc=1.0, exact_match=first if i == where else float(i % 2))
+        for i in range(4)
+    ]
+
+
+@pytest.mark.parametrize("missing", [float("nan"), None])
+@pytest.mark.parametrize("where", [0, 2, 3])
+def test_a_missing_number_in_one_row_does_not_change_which_metric_counts(
+    tmp_path: Path, missing: float | None, where: int
+) -> None:
+    _, board, said = taken(tmp_path / "run", write(tmp_path / LOG, *_with_nan(missing, where=where)))
+    task = board["tasks"]["gsm8k"]
+    assert task["mean"] == pytest.approx((1 if where == 3 else 2) / 3)
+    assert any("exact_match of filter none is taken" in one and "order of preference" in one for one in said)
+    assert any("1 of 4 docs have no exact_match" in one for one in said)
+
+
+def test_a_metric_that_only_later_rows_name_is_a_candidate(tmp_path: Path) -> None:
+    rows = [line(0, metrics=["acc"], acc=1.0), *(line(i, metrics=["acc", "exact_match"], acc=1.0) for i in (1, 2))]
+    del rows[0]["exact_match"]
+    _, board, said = taken(tmp_path / "run", write(tmp_path / LOG, *rows))
+    assert board["tasks"]["gsm8k"]["mean"] == pytest.approx(0.5)
+    assert any("1 of 3 docs" in one for one in said)
+
+
+def test_a_metric_that_is_nan_everywhere_or_a_text_somewhere_is_no_candidate(tmp_path: Path) -> None:
+    nan = [line(i, metrics=["exact_match", "acc"], acc=1.0, exact_match=float("nan")) for i in range(2)]
+    _, board, _ = taken(tmp_path / "a", write(tmp_path / LOG, *nan))
+    assert board["tasks"]["gsm8k"]["mean"] == 1.0
+    text = [line(i, metrics=["exact_match", "acc"], acc=1.0, exact_match=1.0 if i else "yes") for i in range(2)]
+    _, board, _ = taken(tmp_path / "b", write(tmp_path / LOG, *text))
+    assert board["tasks"]["gsm8k"]["mean"] == 1.0

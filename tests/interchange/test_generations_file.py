@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spot_eval.core.errors import UserError
-from spot_eval.interchange.generations_file import FINISH_REASONS, TEXT, Row, read_rows, size
+from spot_eval.interchange.generations_file import FINISH_REASONS, TEXT, GenerationRow, read_rows, size
 
 GOOD = {"task": "aime24", "doc_id": 3, "text": "4"}
 
@@ -30,9 +30,9 @@ def test_a_row_says_what_it_says_and_nothing_else(tmp_path: Path) -> None:
         "repeat": 2, "finish_reason": "max_tokens", "prompt_tokens": 9, "output_tokens": 1, "model": "m", "odd": {},
     }  # fmt: skip
     bare, whole = read_rows(write(tmp_path, GOOD, full))
-    assert bare == Row(1, "aime24", "4", 3, None, None, None, 0, None, None, None, None)
+    assert bare == GenerationRow(1, "aime24", "4", 3, None, None, None, 0, None, None, None, None)
     messages = [{"role": "user", "content": "2+2?"}]
-    assert whole == Row(2, "aime24", "4", 3, "5b", messages, "2+2?", 2, "length", 9, 1, "m")
+    assert whole == GenerationRow(2, "aime24", "4", 3, "5b", messages, "2+2?", 2, "length", 9, 1, "m")
 
 
 @pytest.mark.parametrize("name", TEXT)
@@ -43,7 +43,7 @@ def test_the_answer_has_many_names(tmp_path: Path, name: str) -> None:
 
 def test_the_documentation_names_every_column_and_spelling() -> None:
     text = (Path(__file__).parents[2] / "docs" / "generations.md").read_text()
-    columns = set(Row.__dataclass_fields__) - {"line"}
+    columns = set(GenerationRow.__dataclass_fields__) - {"line"}
     for name in {*columns, *TEXT, *FINISH_REASONS}:
         assert f"`{name}`" in text, name
 
@@ -62,10 +62,10 @@ BAD: list[tuple[Any, str]] = [
     ({"doc_id": 3, "text": "4"}, "line 2: there is no column task"),
     ({**GOOD, "task": 3}, "line 2, column task: expected a string, found 3"),
     ({**GOOD, "task": ""}, "line 2, column task: expected the name of a task"),
-    ({"task": "t", "text": "4"}, "line 2: no column says which doc it answers (doc_id, doc_hash, messages, prompt)"),
+    ({"task": "t", "text": "4"}, "line 2: no column names the doc it answers (doc_id, doc_hash, messages, prompt)"),
     ({"task": "t", "doc_id": 0}, "line 2: no single column holds the answer (expected one of text, response"),
     ({**GOOD, "output": "5"}, "line 2: no single column holds the answer (both text and output could be it)"),
-    ({**GOOD, "text": ["4"]}, 'line 2, column text: expected a string, found ["4"]; one answer a line'),
+    ({**GOOD, "text": ["4"]}, 'line 2, column text: expected a string, found ["4"]; one answer per line'),
     ({**GOOD, "doc_id": "3"}, 'line 2, column doc_id: expected a whole number from 0, found "3"'),
     ({**GOOD, "doc_id": 3.0}, "line 2, column doc_id: expected a whole number from 0, found 3.0"),
     ({**GOOD, "doc_id": True}, "line 2, column doc_id: expected a whole number from 0, found true"),

@@ -207,3 +207,14 @@ def test_holm_is_statsmodels() -> None:
 def test_holm_steps_down() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []
+
+
+def test_docs_that_differ_alike_have_bounds_and_no_standard_error() -> None:
+    for value in (0.0, -0.2, 0.1):
+        found = effect([Pairs(np.full(60, value))])
+        assert found.stderr is None
+        assert found.lower is not None
+        assert found.lower < value < (found.upper or 0)
+    assert effect([Pairs(np.zeros(60), identical=True)]).stderr == 0
+    mixed = effect([Pairs(np.zeros(60)), Pairs(np.array([0.0, 1.0, 0.0, 0.0]))])
+    assert mixed.stderr == pytest.approx(0.125)

@@ -277,3 +277,21 @@ def test_peft_missing_is_said_before_anything_is_loaded(tiny: Path, monkeypatch:
 def test_its_rank_is_the_largest(tiny: Path, tmp_path: Path) -> None:
     adapter: Adapter = locate_adapter(str(make_adapter(tiny, tmp_path / "p", rank_pattern={"q_proj": 16})))
     assert adapter.rank == 16
+
+
+def tensor_bytes(model: torch.nn.Module) -> int:
+    storages = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in model.parameters()}
+    return sum(storages.values())
+
+
+def test_the_adapter_before_is_let_go(tiny: Path, tmp_path: Path) -> None:
+    """The base and one adapter are in memory, however many were used; `tests.benchmarks.bench_adapters` measures it."""
+    engine: Any = opened(tiny)
+    base = tensor_bytes(engine.model)
+    sizes = []
+    for seed in range(3):
+        engine.use(locate_adapter(str(make_adapter(tiny, tmp_path / str(seed), seed=seed, r=1))))
+        sizes.append(tensor_bytes(engine.model))
+    assert base < sizes[0] == sizes[1] == sizes[2] < 1.15 * base
+    engine.use(None)
+    assert tensor_bytes(engine.model) == base

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,12 @@ def edit(path: Path, name: str, old: str, new: str) -> None:
     text = (path / name).read_text()
     assert old in text
     (path / name).write_text(text.replace(old, new))
+
+
+def index(path: Path, *shards: str) -> None:
+    """Write a safetensors index that names `shards`."""
+    content = {"weight_map": {f"w{number}": shard for number, shard in enumerate(shards)}}
+    (path / "model.safetensors.index.json").write_text(json.dumps(content))
 
 
 def test_a_copy_is_the_same_checkpoint(tiny: Path, copy: Path) -> None:
@@ -116,9 +124,70 @@ def test_a_template_that_refuses_is_one_sentence(copy: Path) -> None:
         ("{{ messages[0].content + 1 }}", "the chat template refused a prompt"),
         ("{% if %}", "the chat template, line 1 refused a prompt"),
         ("hello", "leaves the user's message out"),
+        ("{{ 1 / 0 }}", r"refused a prompt \(ZeroDivisionError: division by zero\)"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "refused a prompt .*recursion"),
+        ("{% for i in range(10**9) %}{% endfor %}", r"computes powers \(\*\*\)"),
+        ("{% for i in range(1000000000) %}{% endfor %}", r"refused a prompt \(OverflowError: Range too big"),
+        ("{{ 'a' * 100000000000000 }}", "refused a prompt"),
+        ("{{ messages[0].content * 10000000 }}", "a prompt of more than 50,000,000 characters"),
+        ("{{ '[' * 100000 }}{{ messages[0].content.x.y }}", "refused a prompt"),
     ]:
         with pytest.raises(UserError, match=message):
             ChatTokenizer(copy, chat_template=source)
+
+
+def test_a_template_that_does_not_end_is_one_sentence(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spot_eval.models.prompts.TEMPLATE_CPU_S", 0.3)
+    rounds = "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}"
+    endless = rounds + "{{ a }}" + "{% endfor %}" * 3
+    started = time.process_time()
+    with pytest.raises(UserError, match=r"refused a prompt \(it is not at an end after 0\.3 s of CPU time\)"):
+        ChatTokenizer(copy, chat_template=endless)
+    assert time.process_time() - started < 20
+
+
+def test_a_pickle_that_an_index_names_is_loaded_by_nobody(copy: Path, tmp_path: Path) -> None:
+    """Neither by an engine of ours, nor by lm-eval's class, nor by the trainer."""
+    from spot_eval.core.options import RunOptions
+    from spot_eval.models.model import find_model
+    from spot_eval.tasks.suite import load_suite
+    from trainer.errors import TrainError
+    from trainer.training.loop import load_model
+
+    trap = tmp_path / "sprung"
+    (copy / "model.safetensors").unlink()
+    index(copy, "weights.bin")
+    (copy / "weights.bin").write_bytes(pickle.dumps(Trap(str(trap))))
+    for engine in ("hf", "lm_eval:hf"):
+        with pytest.raises(UserError, match=r"names 'weights\.bin'; every shard must be"):
+            find_model(RunOptions(str(copy), engine=engine), load_suite("miniature"), lambda _: None)
+    with pytest.raises(TrainError, match=r"names 'weights\.bin'; every shard must be"):
+        load_model(copy)
+    assert not trap.exists()
+
+
+class Trap:
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (self.path, "w")
+
+
+def test_nan_weights_are_refused_before_anything_is_generated(copy: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from spot_eval.core.options import RunOptions
+    from spot_eval.models.model import find_model
+    from spot_eval.tasks.suite import load_suite
+
+    weights = load_file(copy / "model.safetensors")
+    name = sorted(weights)[3]
+    weights[name].view(-1)[7] = float("nan")
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    for engine in ("hf", "lm_eval:hf"):
+        with pytest.raises(UserError, match=f"weight {name} holds NaN"):
+            find_model(RunOptions(str(copy), engine=engine), load_suite("miniature"), lambda _: None).open()
 
 
 @pytest.mark.parametrize(
@@ -137,12 +206,15 @@ def test_a_template_that_refuses_is_one_sentence(copy: Path) -> None:
             lambda path: (path / "model.safetensors").rename(path / "pytorch_model.bin"),
             r"no \.safetensors weights; pytorch_model\.bin is a pickle",
         ),
+        (lambda path: index(path, "model.safetensors", "model-00002.safetensors"), r"lacks model-00002\.safetensors"),
+        (lambda path: index(path, "model-00002.safetensors"), "libraries differ in which they load"),
         (
-            lambda path: (path / "model.safetensors.index.json").write_text(
-                json.dumps({"weight_map": {"w": "model-00002.safetensors"}})
-            ),
-            r"lacks model-00002\.safetensors",
+            lambda path: index(path, "model.safetensors", "weights.bin"),
+            r"index\.json names 'weights\.bin'; every shard",
         ),
+        (lambda path: index(path, "../model.safetensors"), r"names '\.\./model\.safetensors'; every shard"),
+        (lambda path: index(path, "sub/model.safetensors"), "names 'sub/model.safetensors'; every shard"),
+        (lambda path: index(path, "model.safetensors.bin"), "every shard must be a .safetensors file"),
         (lambda path: (path / "config.json").rename(path / "adapter_config.json"), "LoRA adapter.*merge"),
     ],
 )

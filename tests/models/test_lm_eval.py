@@ -17,11 +17,13 @@ import pytest
 from spot_eval.core.errors import EngineDiedError, UserError
 from spot_eval.core.options import RunOptions
 from spot_eval.miniature import BASE
+from spot_eval.models.adapter import locate_adapter
 from spot_eval.models.lm_eval import LmEvalEngine, LmEvalModel
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.models.registry import Completion, Refusal, Request, open_engine
 from spot_eval.tasks.suite import Sampling, load_suite
 from tests.models.api.endpoint import Endpoint
+from tests.models.lora import make_adapter
 
 GREEDY = Sampling(max_new_tokens=16)
 PAPER = Sampling(temperature=0.7, top_p=0.8, top_k=20, max_new_tokens=16)
@@ -202,3 +204,41 @@ def test_a_kill_loses_at_most_a_chunk_and_the_same_command_goes_on(tiny: Path, t
     assert f"{32 - len(finished)} of 32 generations to do" in done.stderr
     assert len(records(out)) == 32
     assert {key: text for key, text in records(out).items() if key in finished} == finished
+
+
+def test_an_adapter_goes_to_the_class_under_its_own_name_for_it(tiny: Path, tmp_path: Path) -> None:
+    folder = make_adapter(tiny, tmp_path / "lora")
+    plain = found(str(tiny), "hf", device="cpu", dtype="float32")
+    options = RunOptions(
+        str(tiny), adapter=str(folder), engine="lm_eval:hf", engine_args={"device": "cpu", "dtype": "float32"}
+    )
+    given = LmEvalModel(options, load_suite("miniature"), lambda _: None)
+    assert given.name.startswith("tiny+")
+    assert given.name.endswith("-lora")
+    assert given.fingerprint != plain.fingerprint
+    asked = requests(given, GREEDY)
+    own = open_engine("hf", tiny, ChatTokenizer(tiny), {"device": "cpu"})
+    bare = answers(own, asked)
+    own.use(locate_adapter(str(folder)))
+    theirs = {key: getattr(one, "text", None) for key, one in answers(own, asked).items()}
+    ours = {key: getattr(one, "text", None) for key, one in answers(given.open(), asked).items()}
+    assert ours == theirs
+    assert ours != {key: getattr(one, "text", None) for key, one in bare.items()}
+    by_argument = found(str(tiny), "hf", device="cpu", dtype="float32", peft=str(folder))
+    assert by_argument.fingerprint == given.fingerprint
+    assert by_argument.facts.identity == given.facts.identity == plain.facts.identity
+
+
+def test_an_adapter_that_a_class_cannot_take_is_one_sentence(tiny: Path, tmp_path: Path) -> None:
+    folder = make_adapter(tiny, tmp_path / "lora")
+
+    def refusal(engine: str, **changes: Any) -> str:
+        with pytest.raises(UserError) as refused:
+            LmEvalModel(RunOptions(**{"model": str(tiny), "adapter": str(folder), "engine": engine, **changes}),
+                        load_suite("miniature"), lambda _: None)  # fmt: skip
+        return str(refused.value)
+
+    assert "lm-eval's class dummy takes no adapters (lm_eval:hf and lm_eval:vllm do)" in refusal("lm_eval:dummy")
+    assert "give one of the two" in refusal("lm_eval:hf", engine_args={"peft": "elsewhere"})
+    zero = make_adapter(tiny, tmp_path / "zero", scale=0.0)
+    assert "changes nothing" in refusal("lm_eval:hf", adapter=None, engine_args={"peft": str(zero)})

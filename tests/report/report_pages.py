@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spot_eval.report.content import load_story
+from spot_eval.report.content import load_content
 from spot_eval.report.render import render
 
 BUDGET = 20_000_000
@@ -37,7 +37,7 @@ def base_answer(task: str, doc_id: int, repeat: int) -> dict[str, Any]:
 
 
 def write_report(path: Path, candidate: Path, *bases: Path, budget: int = BUDGET) -> Path:
-    path.write_text(render(load_story(candidate, list(map(str, bases))), "html", budget), encoding="utf-8")
+    path.write_text(render(load_content(candidate, list(map(str, bases))), "html", budget), encoding="utf-8")
     return path
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from spot_eval.cli import app
 from spot_eval.core.errors import UserError
-from spot_eval.report.content import load_story
+from spot_eval.report.content import load_content
 from spot_eval.report.curves import curves
 from spot_eval.report.drift import LEVELS, drift
 from spot_eval.report.render import render
@@ -46,7 +46,7 @@ def test_neighbours_of_one_shade_are_one_span_and_the_strongest_has_the_last_sha
 
 def test_the_page_shows_it_and_runs_none_of_it(moved: Path, base: Path, page: Any, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    path.write_text(render(load_story(moved, [str(base)]), "html", 1_000_000), encoding="utf-8")
+    path.write_text(render(load_content(moved, [str(base)]), "html", 1_000_000), encoding="utf-8")
     tab = page.open(path)
     assert "<b>Two" in tab.locator("#drift .tokens").inner_text()
     assert tab.locator("#drift .tokens .k8").count() == 1
@@ -65,17 +65,17 @@ def test_the_gate_tells_it_for_information(moved: Path, base: Path, tmp_path: Pa
 
 def test_a_folder_without_drift_and_by_without_a_base_are_refused(candidate: Path, base: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no drift.json; measure it"):
-        load_story(candidate, [str(base)], drift_folder=tmp_path)
+        load_content(candidate, [str(base)], drift_folder=tmp_path)
     with pytest.raises(UserError, match="--by shows what was lost against a base run"):
-        load_story(candidate, [], by=["subject"])
+        load_content(candidate, [], by=["subject"])
 
 
 def test_slices_stand_on_the_page_where_they_are_asked_for(candidate: Path, base: Path) -> None:
-    story = load_story(candidate, [str(base)], by=["length"])
-    text = render(story, "html", 1_000_000)
+    content = load_content(candidate, [str(base)], by=["length"])
+    text = render(content, "html", 1_000_000)
     assert "<h3>By length</h3>" in text
     assert "over all slices" in text
-    assert 'id="lost"' not in render(load_story(candidate, [str(base)]), "html", 1_000_000)
+    assert 'id="lost"' not in render(load_content(candidate, [str(base)]), "html", 1_000_000)
 
 
 def test_drift_by_checkpoint_is_a_figure_of_its_own() -> None:

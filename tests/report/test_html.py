@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from spot_eval.core.paths import folder
-from spot_eval.report.content import load_story
+from spot_eval.report.content import load_content
 from tests.report.made_up_runs import write_run
 from tests.report.report_pages import Page, candidate_answer, write_report
 
@@ -27,10 +27,10 @@ def choose(tab: Any, outcome: str) -> None:
 
 def test_the_verdict_comes_first_and_the_page_is_quiet(page: Page, report: Path, candidate: Path, base: Path) -> None:
     tab = page.open(report)
-    story = load_story(candidate, [str(base)])
-    assert story.gate is not None
-    assert story.verdict["word"] in tab.locator("h1").inner_text()
-    assert tab.locator(".points li").count() == len(story.verdict["points"]) >= 2
+    content = load_content(candidate, [str(base)])
+    assert content.gate is not None
+    assert content.verdict["word"] in tab.locator("h1").inner_text()
+    assert tab.locator(".points li").count() == len(content.verdict["points"]) >= 2
     assert "tiny-sft against tiny" in tab.locator(".eyebrow").inner_text()
     page.assert_quiet(report)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spot_eval.report.content import load_story
+from spot_eval.report.content import load_content
 from spot_eval.report.markdown import inert
 from spot_eval.report.render import render
 from tests.report.made_up_runs import write_run
@@ -31,12 +31,12 @@ GATE = {
 
 @pytest.mark.parametrize(("form", "file"), [("md", "report.md"), ("model-card", "model_card.md")])
 def test_the_golden_markdown(candidate: Path, base: Path, form: str, file: str) -> None:
-    story = replace(load_story(candidate, [str(base)]), gate=GATE)
-    assert render(story, form, 0) == (DATA / file).read_text(encoding="utf-8")
+    content = replace(load_content(candidate, [str(base)]), gate=GATE)
+    assert render(content, form, 0) == (DATA / file).read_text(encoding="utf-8")
 
 
 def test_one_run_alone(candidate: Path) -> None:
-    shown = render(load_story(candidate, []), "md", 0)
+    shown = render(load_content(candidate, []), "md", 0)
     assert shown.startswith("## ")
     assert "difference" not in shown
     assert "| sums | 75.0 ± 17.1 | 6 × 4 | 16.7 | 16.7 | 0.0 | 7 |" in shown
@@ -46,7 +46,7 @@ def test_names_are_inert(tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)>|@someone https://a.example [x](javascript:y) `code` **b**"
     run = write_run(tmp_path / "run", model=name, suite={"<b>family": {"task|1": (2, 1)}})
     for form in ("md", "model-card"):
-        shown = render(load_story(run, []), form, 0)
+        shown = render(load_content(run, []), form, 0)
         for markup in ("<img", "<b>", "@someone", "https://", "[x](", "`code`", "**b"):
             assert markup not in shown
         assert "task\\|1" in shown

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from spot_eval.report.doc_table import change, doc_rows, most_telling_first
 from spot_eval.report.transcripts import LONGEST, cut, encode, pack, question
-from spot_eval.runs.finished import Side, load_side
+from spot_eval.runs.finished import FinishedRun, read_run
 from tests.report.made_up_runs import prose, write_run
 from tests.report.report_pages import candidate_answer
 
@@ -26,7 +26,7 @@ def decode(block: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def sides(tmp_path_factory: pytest.TempPathFactory) -> list[Side]:
+def sides(tmp_path_factory: pytest.TempPathFactory) -> list[FinishedRun]:
     """Forty docs of 4 kB of text a repeat, of which two are lost and three gained."""
     folder = tmp_path_factory.mktemp("sides")
 
@@ -38,17 +38,17 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> list[Side]:
     suite = {"in_domain": {"sums": (40, 2)}}
     candidate = write_run(folder / "candidate", answer({30, 31}), suite=suite, model="candidate")
     base = write_run(folder / "base", answer({5, 6, 7}), suite=suite, model="base")
-    return [load_side(candidate), load_side(base)]
+    return [read_run(candidate), read_run(base)]
 
 
-def test_lost_docs_come_first_then_gained_then_the_rest(sides: list[Side]) -> None:
+def test_lost_docs_come_first_then_gained_then_the_rest(sides: list[FinishedRun]) -> None:
     rows = doc_rows(sides)
     order = [rows[at].id for at in most_telling_first(rows)]
     assert order[:6] == ["30", "31", "5", "6", "7", "0"]
     assert change(rows[30]) == -1
 
 
-def test_with_room_everything_is_there(sides: list[Side]) -> None:
+def test_with_room_everything_is_there(sides: list[FinishedRun]) -> None:
     rows = doc_rows(sides)
     texts = pack(sides, rows, 10_000_000)
     assert (texts.whole, texts.parts, texts.left_out, texts.absent) == (160, 0, 0, 0)
@@ -62,7 +62,7 @@ def test_with_room_everything_is_there(sides: list[Side]) -> None:
 
 
 @pytest.mark.parametrize("budget", [0, 5_000, 30_000, 60_000, 120_000])
-def test_the_budget_holds_and_every_transcript_is_counted(sides: list[Side], budget: int) -> None:
+def test_the_budget_holds_and_every_transcript_is_counted(sides: list[FinishedRun], budget: int) -> None:
     rows = doc_rows(sides)
     texts = pack(sides, rows, budget)
     assert sum(map(len, texts.blocks)) == texts.size <= budget
@@ -75,7 +75,7 @@ def test_the_budget_holds_and_every_transcript_is_counted(sides: list[Side], bud
     assert sum(isinstance(text, dict) for text in shown) == texts.parts
 
 
-def test_flips_are_whole_before_others_are_cut(sides: list[Side]) -> None:
+def test_flips_are_whole_before_others_are_cut(sides: list[FinishedRun]) -> None:
     texts = pack(sides, doc_rows(sides), 60_000)
     assert texts.whole
     assert texts.parts
@@ -86,7 +86,7 @@ def test_flips_are_whole_before_others_are_cut(sides: list[Side]) -> None:
 
 def test_a_text_beyond_all_measure_is_cut_whatever_the_budget(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", lambda *_: {"text": "x" * (LONGEST + 1)}, suite={"general": {"orders": (1, 1)}})
-    sides = [load_side(run)]
+    sides = [read_run(run)]
     texts = pack(sides, doc_rows(sides), 20_000_000)
     (text,) = decode(texts.blocks[0])[0]["texts"][0]
     assert text["length"] == LONGEST + 1
@@ -94,7 +94,7 @@ def test_a_text_beyond_all_measure_is_cut_whatever_the_budget(tmp_path: Path) ->
 
 
 def test_what_has_no_text_is_counted_apart(candidate: Path) -> None:
-    sides = [load_side(candidate)]
+    sides = [read_run(candidate)]
     texts = pack(sides, doc_rows(sides), 1_000_000)
     assert texts.absent == 1  # orders/4
     assert texts.whole == 28
@@ -106,8 +106,8 @@ def test_lines_written_elsewhere_and_lines_cut_short_are_read(tmp_path: Path) ->
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     # keys in another order, blanks after colons; the last line torn
     file.write_text("\n".join(json.dumps(dict(reversed(line.items()))) for line in lines) + '\n{"key": "torn", "te')
-    side = load_side(run)
-    assert len(side.texts) == len(lines)
+    side = read_run(run)
+    assert len(side.generation_index) == len(lines)
     assert pack([side], doc_rows([side]), 1_000_000).whole == 28
 
 

@@ -51,10 +51,23 @@ def base(config: dict[str, Any] = CONFIG) -> JudgedRun:
 def test_docs_are_paired_and_strangers_left_aside() -> None:
     samples = [sample(task, doc, 0, float(doc % 2)) for task in "abc" for doc in range(2, 6)]
     board = scoreboard(samples, suite=SUITE)
-    found = difference(board, samples, CONFIG["suite"], base())
+    found = difference(board, judged_docs(samples), CONFIG["suite"], base())
     assert found["tasks"]["a"] == {"mean": 0.5, "stderr": 0.5, "docs": 2, "docs_unpaired": 4}
     assert found["families"]["in_domain"]["mean"] == pytest.approx(0.5)
     assert found["families"]["in_domain"]["stderr"] == pytest.approx(0.5 / 2**0.5)
+
+
+def test_docs_that_all_differ_alike_have_exact_bounds_unless_they_are_identical() -> None:
+    samples = [sample(task, doc, 0, 0.0) for task in "abc" for doc in range(4)]
+    board = scoreboard(samples, suite=SUITE)
+    again = difference(board, judged_docs(samples), CONFIG["suite"], base())["tasks"]["a"]
+    assert (again["mean"], again["stderr"], "bounds" in again) == (0, 0, False)
+    reworded = [sample(task, doc, 0, 0.0, text_hash="other") for task in "abc" for doc in range(4)]
+    found = difference(board, judged_docs(reworded), CONFIG["suite"], base())
+    unseen = 1 - 0.05**0.25
+    assert found["tasks"]["a"]["stderr"] is None
+    assert found["tasks"]["a"]["bounds"] == pytest.approx([-unseen, unseen])
+    assert found["families"]["in_domain"]["bounds"] == pytest.approx([-unseen / 2**0.5, unseen / 2**0.5])
 
 
 @pytest.mark.parametrize(
@@ -91,7 +104,7 @@ def test_the_papers_rows_are_what_it_published() -> None:
 def test_a_published_row_gives_differences_without_errors() -> None:
     samples = [sample(task, doc, 0, 1.0) for task in "abc" for doc in range(4)]
     board = scoreboard(samples, suite=SUITE)
-    found = difference(board, samples, CONFIG["suite"], load_baseline("qwen3-8b"))
+    found = difference(board, judged_docs(samples), CONFIG["suite"], load_baseline("qwen3-8b"))
     assert found["kind"] == "published"
     assert found["families"]["in_domain"] == {"mean": pytest.approx(0.532), "stderr": None}
     assert found["families"]["general"] == {"mean": pytest.approx(0.17), "stderr": None}
@@ -122,7 +135,7 @@ def test_a_saved_baseline_gives_the_same_differences(tmp_path: Path) -> None:
     saved = load_baseline(str(tmp_path / "saved"))
     samples = [sample(task, doc, 0, float(doc)) for task in "abc" for doc in range(2)]
     board = scoreboard(samples, suite=SUITE)
-    found = [difference(board, samples, CONFIG["suite"], one) for one in (whole, saved)]
+    found = [difference(board, judged_docs(samples), CONFIG["suite"], one) for one in (whole, saved)]
     assert found[0]["tasks"] == found[1]["tasks"]
     assert found[0]["tasks"]["a"]["mean"] == pytest.approx((-1 + 0.5) / 2)
     assert refuse_incomparable(whole.config, saved) == []

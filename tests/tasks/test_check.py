@@ -212,3 +212,14 @@ def test_on_the_command_line_a_failure_is_exit_2(tasks: Path, tmp_path: Path) ->
     assert done.returncode == 2
     first, second = json.loads(done.stdout)
     assert (first["task"], first["ok"], first["problems"][0]["line"], second["ok"]) == ("own", False, 6, True)
+
+
+def test_docs_that_share_a_stem_are_suggested_a_cluster(tasks: Path) -> None:
+    passage = "A miller bought a wheel of oak from his brother for the price of three young goats and number {} of hay."
+    rows = [{"question": f"{passage.format(n // 4)}\nWhy, {n}?", "answer": str(n)} for n in range(40)]
+    (tasks / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    note = checked(tasks)["own"].notes[0]
+    assert note.startswith("40 of 40 docs share a text with other docs (docs 0, 1, 2, …: 'A miller bought")
+    rows = [{**row, "cluster_id": n // 4} for n, row in enumerate(rows)]
+    (tasks / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert not any("share a text" in note for note in checked(tasks)["own"].notes)

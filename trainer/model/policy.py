@@ -1,8 +1,8 @@
 """The model as training sees it: micro-batches in, token log-probs out.
 
-`Policy` is one module around a causal model, so that everything it does (backbone, head, log-probs) happens inside one
-forward call, where FSDP has the weights at hand. `probe` finds out, on a few made-up tokens and against the model's own
-logits, which layout the model can do and how its head makes logits; nothing is taken from a list of architectures.
+`PolicyModel` is one module around a causal model, so that everything it does (backbone, head, log-probs) happens inside
+one forward call, where FSDP has the weights at hand. `probe` finds out, on a few made-up tokens and against the model's
+own logits, which layout the model can do and how its head makes logits; nothing is taken from a list of architectures.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def to_batch(micro: MicroBatch, device: torch.device) -> Batch:
     return Batch(micro.kind, tokens, trees, positions, source, target, pair, side, edited.bool(), micro.pairs)
 
 
-class Policy(nn.Module):
+class PolicyModel(nn.Module):
     """A causal model with the log-probs on top. `own_attention` is what it was loaded with."""
 
     def __init__(self, causal: Any) -> None:
@@ -94,7 +94,7 @@ def _disable_dropout(model: nn.Module) -> None:
             setattr(module, "attention_dropout", 0.0)  # noqa: B010 - modules have no such field to mypy
 
 
-def probe(policy: Policy, device: torch.device, wanted: Kind, dtype: torch.dtype) -> tuple[Kind, str]:
+def probe(policy: PolicyModel, device: torch.device, wanted: Kind, dtype: torch.dtype) -> tuple[Kind, str]:
     """Finds the head's scale and softcap, and the best layout the model can do, at most `wanted`; why, if it is less.
 
     Every process must call it, since the model is run. Raises TrainError where the model's logits cannot be explained.
@@ -132,7 +132,7 @@ def _made_up(vocabulary: int) -> list[Example]:
     return examples
 
 
-def _fit_head(policy: Policy, batch: Batch, truth: Tensor, tolerance: float) -> None:
+def _fit_head(policy: PolicyModel, batch: Batch, truth: Tensor, tolerance: float) -> None:
     """Sets scale and softcap so that our log-probs are the model's own."""
     config = policy.causal.config.get_text_config()
     softcap = getattr(config, "final_logit_softcapping", None)
@@ -153,7 +153,7 @@ def _fit_head(policy: Policy, batch: Batch, truth: Tensor, tolerance: float) -> 
 
 
 def _problem(
-    policy: Policy,
+    policy: PolicyModel,
     made_up: list[Example],
     kind: Kind,
     *,

@@ -21,7 +21,7 @@ COMMON = 0.05  # of a benchmark's docs, and at least
 COMMON_AT_LEAST = 4  # docs: an n-gram that this many share is the benchmark's wording
 
 Gram = tuple[str, ...]
-Place = tuple[str, str]
+BenchmarkDoc = tuple[str, str]
 
 
 class NGramIndex:
@@ -33,8 +33,8 @@ class NGramIndex:
         self.n = n
         self.too_short = Counter[str]()
         """Docs of so few words that nothing can be said of them, by benchmark."""
-        self._sizes: dict[Place, int] = {}
-        self._where: dict[Gram, list[Place]] = defaultdict(list)
+        self._sizes: dict[BenchmarkDoc, int] = {}
+        self._where: dict[Gram, list[BenchmarkDoc]] = defaultdict(list)
         self._lengths: set[int] = set()
         self._docs = Counter[str]()
 
@@ -52,10 +52,10 @@ class NGramIndex:
         for gram in grams:
             self._where[gram].append((benchmark, doc))
 
-    def hits(self, text: str) -> dict[Place, float]:
+    def hits(self, text: str) -> dict[BenchmarkDoc, float]:
         """(benchmark, doc) of the docs that share n-grams with `text`, and which share of each one's that is."""
         words = words_of(text)
-        found = Counter[Place]()
+        found = Counter[BenchmarkDoc]()
         for length in self._lengths:
             for gram in set(_grams(words, length)) & self._where.keys():
                 by_benchmark = Counter(benchmark for benchmark, _ in self._where[gram])

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,8 +17,8 @@ from torch import Tensor, nn
 from trainer.batches.packing import Kind, lay_out
 from trainer.batches.plan import Plan
 from trainer.errors import TrainError
-from trainer.model.policy import Batch, Policy, probe, to_batch
-from trainer.settings import Settings
+from trainer.model.policy import Batch, PolicyModel, probe, to_batch
+from trainer.settings import Lora, Settings
 from trainer.training.processes import Processes
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -35,10 +37,10 @@ class Engine:
         self.settings = settings
         self.processes = processes
         self.stored_dtype: torch.dtype = next(causal.parameters()).dtype
-        self.adapters = _add_adapters(causal, settings) if settings.lora else None
+        self.adapters = _add_adapters(causal, settings.lora, settings.seed) if settings.lora else None
         if settings.gradient_checkpointing:
             causal.gradient_checkpointing_enable({"use_reentrant": False})
-        self.policy = Policy(causal).train()
+        self.policy = PolicyModel(causal).train()
         self._shard()
         wanted = Kind(settings.layout)
         with self.looking():
@@ -154,15 +156,38 @@ def local(tensor: Any) -> Tensor:
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor
 
 
-def _add_adapters(causal: Any, settings: Settings) -> Any:
-    """Injects LoRA layers into `causal`; returns peft's wrapper around it."""
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError as problem:
-        raise TrainError("LoRA needs peft: pip install 'spot-eval[train]'") from problem
-    assert settings.lora
-    config = LoraConfig(
-        r=settings.lora.rank, lora_alpha=settings.lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM"
+def check_lora(model: Path, lora: Lora) -> None:
+    """Raise TrainError if peft is missing, or if the rank is larger than any layer of the model has.
+
+    Reads the model's config, not its weights.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    if find_spec("peft") is None:
+        raise TrainError("LoRA needs peft: pip install 'spot-eval[train]'")
+    with torch.device("meta"):
+        skeleton = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(model))
+    head = skeleton.get_output_embeddings()
+    highest = max(
+        (min(module.weight.shape) for module in skeleton.modules() if _is_linear(module) and module is not head),
+        default=0,
     )
-    torch.manual_seed(settings.seed)
+    if lora.rank > highest:
+        raise TrainError(
+            f"LoRA rank {lora.rank} is above the rank of every layer of {model} (at most {highest}), so the adapters "
+            "would be larger than the layers; take a lower rank, or train all weights"
+        )
+
+
+def _is_linear(module: nn.Module) -> bool:
+    weight = getattr(module, "weight", None)
+    return weight is not None and weight.ndim == 2 and not isinstance(module, nn.Embedding)
+
+
+def _add_adapters(causal: Any, lora: Lora, seed: int) -> Any:
+    """Inject LoRA layers into `causal`; return peft's wrapper around it."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+    torch.manual_seed(seed)
     return get_peft_model(causal, config)

@@ -18,17 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from trainer.batches.packing import Kind
 from trainer.batches.plan import Plan, make_plan
 from trainer.batches.tokenize import Examples, tokenize
 from trainer.errors import TrainError
-from trainer.files import digest_of_weights, read_json, write_json, writing
+from trainer.files import check_shards, digest_of_weights, read_json, write_json, writing
 from trainer.objectives import Objective, Shift
 from trainer.pairs.pair_files import read_pairs
 from trainer.settings import Settings, learning_rate_factor
 from trainer.training import saves
-from trainer.training.engine import Engine
+from trainer.training.engine import Engine, check_lora
 from trainer.training.export import export
 from trainer.training.processes import Processes, joined
 from trainer.training.reference import default_cache, reference_sums
@@ -49,6 +50,7 @@ def no_progress(what: str, total: int, *, done: int = 0) -> Iterator[Callable[..
 class Job:
     """Where things are, and how the run is watched; nothing here changes the weights that come out.
 
+    model_name: name of the base for an adapter's configuration, such as a hub id; its folder if None.
     save_every: steps between saves, besides one every `save_minutes`. on_step(step, metrics) is called on the first
     process after each step. checkpoint_every: steps between checkpoints on the way, written to out/step-N;
     on_checkpoint(step, folder) is called on the first process for each, while the others wait.
@@ -58,6 +60,7 @@ class Job:
     pairs: Path
     out: Path
     settings: Settings = field(default_factory=Settings)
+    model_name: str | None = None
     cache: Path | None = None
     device: str | None = None
     save_minutes: float = 10.0
@@ -85,6 +88,8 @@ def run_training(job: Job) -> dict[str, Any]:
         say = job.say if processes.first else _silent
         # bad input is found before anything is written
         examples = read_examples(job, load_tokenizer(job.model), objective)
+        if job.settings.lora:
+            check_lora(job.model, job.settings.lora)
         identity = processes.of_first(_begin(job) if processes.first else None)
         if (job.folder / "result.json").is_file():
             say(f"{job.out} is trained already")
@@ -102,7 +107,7 @@ def run_training(job: Job) -> dict[str, Any]:
         steps = steps_of(plan, job.settings)
         shift = Shift(job.settings.shift)
         measured = _walk(job, engine, plan, objective, shift=shift, reference=reference, steps=steps, say=say)
-        kept = export(engine, job.out, job.model, engine.stored_dtype)
+        kept = export(engine, job.out, job.model, engine.stored_dtype, job.model_name)
         result = {
             "objective": str(objective),
             "steps": steps,
@@ -178,18 +183,40 @@ def load_tokenizer(path: Path) -> Any:
 
 
 def load_model(path: Path) -> Any:
-    """The checkpoint as a causal model on the CPU, in the dtype it is stored in, from safetensors only."""
+    """Return the checkpoint as a causal model on the CPU, in the dtype it is stored in, from safetensors only.
+
+    Raises TrainError if it cannot be loaded, if weights are missing, or if it is quantised.
+    """
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    check_shards(path)
     try:
         config = AutoConfig.from_pretrained(path)
+        if getattr(config, "quantization_config", None):
+            raise TrainError(
+                f"{path} is quantised, and packed weights cannot be trained; train the checkpoint it is of"
+            )
         # only the plain attention of transformers honours a softcap
         capped = getattr(config.get_text_config(), "attn_logit_softcapping", None)
-        return AutoModelForCausalLM.from_pretrained(
-            path, dtype="auto", use_safetensors=True, attn_implementation="eager" if capped else None
+        model, info = AutoModelForCausalLM.from_pretrained(
+            path,
+            dtype="auto",
+            use_safetensors=True,
+            attn_implementation="eager" if capped else None,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError) as problem:
-        raise TrainError(f"{path}: its model cannot be loaded ({str(problem).splitlines()[0]})") from problem
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
+        first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        raise TrainError(f"{path}: its model cannot be loaded ({first})") from problem
+    # transformers would go on with random weights in their place
+    if absent := sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]])):
+        raise TrainError(
+            f"{path}: {len(absent)} weights are missing or of another shape, {absent[0]} first; "
+            "copy the checkpoint again"
+        )
+    if broken := [name for name, each in model.named_parameters() if not bool(torch.isfinite(each).all())]:
+        raise TrainError(f"{path}: weight {broken[0]} holds infinity or NaN; take another checkpoint")
+    return model
 
 
 def read_examples(job: Job, tokenizer: Any, objective: Objective) -> Examples:
@@ -278,7 +305,7 @@ def _walk(
 def _checkpoint(job: Job, engine: Engine, step: int) -> None:
     """Writes the weights of the moment and hands them over."""
     folder = job.out / f"step-{step}"
-    export(engine, folder, job.model, engine.stored_dtype)
+    export(engine, folder, job.model, engine.stored_dtype, job.model_name)
     if engine.processes.first:
         job.on_checkpoint(step, folder)
     engine.processes.wait()

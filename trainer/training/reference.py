@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from trainer.batches.plan import Plan
-from trainer.files import writing
+from trainer.files import replacing, writing
 from trainer.objectives import answer_sums
 from trainer.training.engine import Engine
 
@@ -83,9 +83,5 @@ def _write(file: Path, sums: Tensor) -> None:
 
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        try:
+        with replacing(file) as temporary:
             save_file({"sums": sums.contiguous()}, temporary)
-            os.replace(temporary, file)
-        finally:
-            temporary.unlink(missing_ok=True)

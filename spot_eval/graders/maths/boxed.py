@@ -31,6 +31,9 @@ _BOX_WORD = re.compile(r"\\{1,2}(?:boxed|fbox|framebox)[ \t\n]{0,8}(?=\{)")
 _GAP_MARKUP = re.compile(r"\\[()\[\]]|\\q?quad(?![a-z])|\\[,;:! ]|[$~&\s]")
 _GAP_TEXT = re.compile(r"\\(?:text|mbox|mathrm)\s{0,3}\{([^{}]{0,20})\}")
 _GAP = re.compile(r"(?=[,;ao])[,;]?(?:and|or)?(?:[A-Za-z](?:_\{?\w{1,3}\}?)?'?(?:\(\w\))?(?:=|:|\\in))?", re.IGNORECASE)
+_DENIED = re.compile(
+    r"\b(?:not|rather than|instead of|as opposed to)[ \t]{1,3}(?:\$|\\\(|\*\*)?[ \t]{0,3}\Z", re.IGNORECASE
+)
 _MAX_GAP = 80
 _MAX_JOINED = 60
 
@@ -77,6 +80,8 @@ def boxed_answer(text: str) -> tuple[str, int] | None:
     '2, 3'
     """
     found = [box for box in boxes(text) if text[box.inner : box.close].strip()]
+    while len(found) > 1 and _DENIED.search(text, max(0, found[-1].start - 30), found[-1].start):
+        found.pop()
     if not found:
         return None
     first = len(found) - 1

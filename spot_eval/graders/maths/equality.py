@@ -108,11 +108,24 @@ def equal(gold: str, answer: str, *, tolerance: float | None = None, precision: 
     times = _OF_CLOCK.fullmatch(normalize.plain(gold)), _OF_CLOCK.fullmatch(normalize.plain(answer))
     if times[0] and times[1]:
         return (int(times[0][1]), times[0][2]) == (int(times[1][1]), times[1][2])
+    if _LOGIC.search(gold) and not _QUANTITY.search(gold):
+        return _logic(gold) == _logic(answer)
     gold, answer = _of_option(gold, answer)
     by_digits = _equal_decimals(gold, answer)
     if by_digits is not None:
         return by_digits
     return _Judge(gold, answer, tolerance, precision).verdict()
+
+
+def _logic(text: str) -> str:
+    r"""Return a statement of logic or of inclusion in one spelling; it is compared as it stands.
+
+    >>> _logic(r"p \wedge q") == _logic(r"$p\land q$"), _logic(r"p \implies q") == _logic(r"q \implies p")
+    (True, False)
+    """
+    for spelled, name in _LOGIC_NAMES:
+        text = re.sub(spelled, rf"\\{name} ", text)
+    return normalize.plain(text)
 
 
 def holds(answer: str) -> bool:
@@ -784,6 +797,19 @@ def _sum_of_products(row: Sequence[Node], column: Sequence[Node]) -> Node:
 
 _MATRIX = frozenset({"matrix"})
 _PERCENT = frozenset({"pct"})
+_LOGIC_NAMES = (
+    (r"\\(?:implies|Rightarrow|Longrightarrow|rightarrow|longrightarrow|to)(?![A-Za-z])|[⇒→⟹]", "to"),
+    (r"\\(?:iff|Leftrightarrow|Longleftrightarrow|leftrightarrow)(?![A-Za-z])|[⇔↔⟺]", "iff"),
+    (r"\\(?:land|wedge)(?![A-Za-z])|∧", "land"),
+    (r"\\(?:lor|vee)(?![A-Za-z])|∨", "lor"),
+    (r"\\(?:neg|lnot)(?![A-Za-z])|¬", "neg"),
+    (r"\\subseteq(?![A-Za-z])|⊆", "subseteq"),
+    (r"\\supseteq(?![A-Za-z])|⊇", "supseteq"),
+    (r"\\subset(?![A-Za-z])|⊂", "subset"),
+    (r"\\supset(?![A-Za-z])|⊃", "supset"),
+)
+_LOGIC = re.compile("|".join(spelled for spelled, _ in _LOGIC_NAMES))
+_QUANTITY = re.compile(r"[0-9=<>≤≥≠∞]|\\(?:leq?|geq?|neq?|lim|infty|in)(?![A-Za-z])")
 _ZERO: Node = ("num", Fraction(0), 0)
 
 

@@ -20,7 +20,11 @@ _WRAPPER = re.compile(  # (command with what is dropped)(the brace of what is ke
     r"|(?:text)?color\s?\{[^{}]{0,20}\}|colorbox\s?\{[^{}]{0,20}\}|fcolorbox\{[^{}]{0,20}\}\{[^{}]{0,20}\})\s?(?=\{)"
 )
 _COLOUR = re.compile(r"\\(?:text)?color\s?\{[^{}]{0,20}\}\s?")
-_NOTHING = re.compile(r"\\(?:h?phantom|hspace|vspace|label|tag)\*?\s?\{[^{}]{0,60}\}")
+_NOTHING = re.compile(
+    r"\\(?:h?phantom|hspace|vspace|label|tag)\*?\s?\{[^{}]{0,60}\}"
+    r"|(?<=[0-9}])\s?\\text\s?\{\s?\([a-z][a-z -]{1,40}\)\s?\}$"
+    r"|\\(?:checkmark|blacksquare|qedsymbol|qed|Box)(?![A-Za-z])\s{0,3}$"
+)
 _FRACTION = re.compile(r"\\(?:nicefrac|sfrac|xfrac|flatfrac|ifrac)(?![A-Za-z])")
 _ITALIC = re.compile(r"\\(?:textit|textsf|texttt|textsc|textsl|emph)(?=\s?\{)")
 _BOLD_NUMBER = re.compile(

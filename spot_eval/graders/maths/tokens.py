@@ -245,7 +245,10 @@ class _Scanner:
             elif module := _MODULES.match(text, at):
                 at = module.end()
             elif letters := _LETTERS.match(text, at):
-                self._letters(letters[0], gap, out)
+                if _is_minutes(letters[0], text[letters.end() :], out):
+                    out.append(Token("letters", "min", gap))
+                else:
+                    self._letters(letters[0], gap, out)
                 at = letters.end()
             else:
                 at = self._character(text, at, gap, prose, out)
@@ -303,7 +306,9 @@ class _Scanner:
             start, end = _group(text, at)
             inner = text[start:end]
             bare = inner.strip()
-            if name in ("mathrm", "operatorname", "text") and bare in FUNCTIONS | {"e", "i", "d"}:
+            if _is_minutes(bare, text[end + 1 :], out):
+                out.append(Token("word", "min", gap, prose=True))
+            elif name in ("mathrm", "operatorname", "text") and bare in FUNCTIONS | {"e", "i", "d"}:
                 self._letters(bare, gap, out)
             else:
                 out.extend(_with_gap(self.scan(inner, prose=True), gap or inner[:1].isspace()))
@@ -479,6 +484,13 @@ def _period(digits: str) -> tuple[int, int] | None:
         if covered >= max(2 * length, 3 if length == 1 else 0):
             return length, covered - covered % length
     return None
+
+
+def _is_minutes(word: str, rest: str, before: list[Token]) -> bool:
+    """Return True if `word` is the unit "min": it follows a number and is applied to nothing."""
+    return (
+        word == "min" and bool(before) and before[-1].kind == "number" and rest.lstrip(" ~")[:1] not in ("(", "{", "\\")
+    )
 
 
 def _starts_group(text: str, at: int) -> bool:

@@ -81,7 +81,7 @@ _REFUSED = frozenset((
     "if", "or", "and", "when", "less", "more", "most", "least", "than", "fewer", "greater", "smaller", "larger",
     "not", "otherwise", "at", "below", "above", "half", "unless", "while", "but", "between", "from", "to",
     "out", "over", "i", "plus", "minus", "mod", "modulo", "both", "either", "no", "nor", "except", "excluding",
-    "cos", "sin", "tan", "log", "ln", "remainder", "base", "choose", "maximum", "minimum", "max", "min", "up",
+    "cos", "sin", "tan", "log", "ln", "remainder", "base", "choose", "maximum", "minimum", "max", "up",
     "down", "as", "is", "are", "was", "factorial", "squared", "cubed", "undefined", "none",
 ))  # fmt: skip
 _FILLERS = frozenset(["per", "of", "the", "a", "an", "in", "each", "every"])

@@ -561,8 +561,13 @@ def _exp2(exponent: float) -> float:
 _WHOLE_KINDS = frozenset({"fact", "fact2", "binom", "floor", "ceil", "mod", "sum", "prod", "abs"})
 
 
+_REAL_NAMES = frozenset("xyztuvw")  # whoever rounds these means no whole numbers
+
+
 def _wants_whole(node: Node, reading: Reading) -> bool:
     """True if the formula is about whole numbers: factorials, floors, (-1)^n, or cos(n pi)."""
+    if node[0] in ("floor", "ceil"):
+        return not variables(node, reading) <= _REAL_NAMES
     if node[0] in _WHOLE_KINDS - {"abs"}:
         return True
     if node[0] == "pow" and variables(node[2], reading):

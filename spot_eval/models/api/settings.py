@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from spot_eval.core.errors import UserError
-from spot_eval.models.settings import Settings, refuse_secrets
+from spot_eval.models.settings import EngineSettings, refuse_secrets
 
 
-class ApiSettings(Settings):
+class ApiSettings(EngineSettings):
     """The `--engine-arg`s of this engine. Times are in seconds, prices in any currency per million tokens."""
 
     engine: ClassVar[str] = "api"
@@ -35,7 +35,7 @@ class ApiSettings(Settings):
 
     @classmethod
     def parse(cls, arguments: Mapping[str, str]) -> Self:
-        """As `Settings.parse`; a key among the arguments is refused without being shown."""
+        """As `EngineSettings.parse`; a key among the arguments is refused without being shown."""
         refuse_secrets(arguments)
         if not re.fullmatch(r"[A-Za-z_]\w*|", arguments.get("key_env", "")):  # a key itself, more likely than not
             raise UserError("--engine-arg key_env=…: not the name of an environment variable, which holds the key")

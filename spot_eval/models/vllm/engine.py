@@ -67,6 +67,8 @@ class VllmSettings:
         processes = _number("data_parallel_size", theirs.pop("data_parallel_size", None), int)
         patience = _number("step_timeout", theirs.pop("step_timeout", None), float)
         for name, value in theirs.items():
+            if name == "load_format" and value in {"pt", "npcache"}:
+                raise UserError(f"--engine-arg {name}={value}: loads pickles, which can run code; use safetensors")
             if reason := OURS.get(name):
                 raise UserError(f"--engine-arg {name}={value}: not to be set here; {reason}")
             if name.startswith("data_parallel"):
@@ -274,10 +276,9 @@ def _unknown_part(adapter: Adapter) -> str | None:
     """Return what of the adapter vLLM does not apply, and would not say; the rest it refuses by itself."""
     if adapter.config.get("bias", "none") != "none":
         return f"trains biases (bias={adapter.config['bias']})"
-    if adapter.replaced:
-        return f"brings whole weights along ({min(adapter.replaced)})"
-    embedded = [name for name in adapter.tensors if ".lora_embedding_" in name]
-    return f"changes embeddings ({min(embedded)})" if embedded else None
+    if embedded := [name for name in adapter.tensors if ".lora_embedding_" in name]:
+        return f"changes embeddings ({min(embedded)})"
+    return f"brings whole weights along ({min(adapter.replaced)})" if adapter.replaced else None
 
 
 def _message(request: Request) -> Message:

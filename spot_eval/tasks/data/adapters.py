@@ -22,7 +22,7 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 
-Doc = dict[str, Any]
+DocFields = dict[str, Any]
 LETTERS = "ABCD"
 _ORDERS = tuple(permutations(range(4)))
 
@@ -82,7 +82,7 @@ class RawRow:
         return value
 
 
-def integer_answer(row: RawRow) -> Doc:
+def integer_answer(row: RawRow) -> DocFields:
     """AIME and AMC: the answer is a whole number, written 25 where a source has 025 or 25.0."""
     answer = row.number_or_text("answer")
     if re.fullmatch(r"[+-]?\d{1,99}(\.0*)?", answer):
@@ -90,7 +90,7 @@ def integer_answer(row: RawRow) -> Doc:
     return _maths(row, row.text("problem"), answer)
 
 
-def boxed_answer(row: RawRow) -> Doc:
+def boxed_answer(row: RawRow) -> DocFields:
     """MATH-500 and Minerva: the gold is the last box of the solution; `answer` where no solution has one."""
     solution = row.text("solution") if row.given("solution") else ""
     answer = _last_box(solution)
@@ -100,14 +100,14 @@ def boxed_answer(row: RawRow) -> Doc:
     return _maths(row, row.text("problem"), answer or row.number_or_text("answer"))
 
 
-def training_problem(row: RawRow) -> Doc:
+def training_problem(row: RawRow) -> DocFields:
     """Problems to train on: a text and its right answer; of a worked solution, the content of its last box."""
     problem = row.text("problem", "question", "prompt")
     answer = row.number_or_text("answer", "ground_truth", "solution", "gold")
     return _maths(row, problem, _last_box(answer) or answer)
 
 
-def olympiad(row: RawRow) -> Doc:
+def olympiad(row: RawRow) -> DocFields:
     """OlympiadBench: the first final answer without outer dollars; unit and tolerance where there are any."""
     name, value = row.get("answer_raw", "answer", "final_answer")
     listed = _literal(value) if isinstance(value, str) and value.lstrip().startswith("[") else value
@@ -126,7 +126,7 @@ def olympiad(row: RawRow) -> Doc:
     return doc
 
 
-def gpqa(row: RawRow) -> Doc:
+def gpqa(row: RawRow) -> DocFields:
     """GPQA: four options in an order drawn from the question's hash; `answer` is the right one's letter."""
     question = row.text("Question")
     options = [row.text("Correct Answer"), *(row.text(f"Incorrect Answer {i}") for i in (1, 2, 3))]
@@ -138,7 +138,7 @@ def gpqa(row: RawRow) -> Doc:
     return {"id": _id(question), "question": question, "choices": choices, "answer": LETTERS[order.index(0)]}
 
 
-def ifeval(row: RawRow) -> Doc:
+def ifeval(row: RawRow) -> DocFields:
     """IFEval: the prompt as it stands; the hub's rows carry every checker's keywords, None where not used."""
     _, key = row.get("key")
     row.text("prompt")
@@ -157,7 +157,7 @@ def ifeval(row: RawRow) -> Doc:
     }
 
 
-def program(row: RawRow) -> Doc:
+def program(row: RawRow) -> DocFields:
     """HumanEval: code to complete, its entry point, its tests; indentation is kept as it stands."""
     task, entry_point = row.text("task_id"), row.text("entry_point")
     for field in ("prompt", "test"):
@@ -172,7 +172,7 @@ def program(row: RawRow) -> Doc:
     }
 
 
-def connect4(level: int) -> Callable[[RawRow], Doc]:
+def connect4(level: int) -> Callable[[RawRow], DocFields]:
     """Connect4 at one level: a board that must be legal, with the right answer; a wrong label is an error.
 
     Level 3's label takes a search and is believed here; `spot-eval connect4 check` works it out again.
@@ -180,7 +180,7 @@ def connect4(level: int) -> Callable[[RawRow], Doc]:
     return partial(_board, level)
 
 
-def _board(level: int, row: RawRow) -> Doc:
+def _board(level: int, row: RawRow) -> DocFields:
     from connect4 import STANDARD, read_row, truth
     from connect4.task.answers import to_answer
 
@@ -210,7 +210,7 @@ def _from_csv(name: str, value: Any) -> bool:
     return isinstance(value, str) and name in {"level", "rows", "columns", "connect", "answer"}
 
 
-def _maths(row: RawRow, problem: str, answer: str) -> Doc:
+def _maths(row: RawRow, problem: str, answer: str) -> DocFields:
     return {"id": _id(problem), "problem": problem, "answer": answer}
 
 

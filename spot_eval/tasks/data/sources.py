@@ -22,7 +22,7 @@ from pathlib import Path
 
 from spot_eval.core.errors import UserError
 from spot_eval.tasks.data import adapters
-from spot_eval.tasks.data.adapters import Doc, RawRow
+from spot_eval.tasks.data.adapters import DocFields, RawRow
 from spot_eval.tasks.data.connect4_boards import Drawn
 from spot_eval.tasks.data.hub import NoRowsError, in_cache, rows_of
 
@@ -42,7 +42,7 @@ class Source:
 
     task: str
     hub: str | None  # None: drawn, or a file of the user's own
-    adapter: Callable[[RawRow], Doc]
+    adapter: Callable[[RawRow], DocFields]
     mirror: tuple[str, ...]
     docs: int | None  # as published; another number is no error (a file may hold a selection)
     name: str | None = None  # the hub data set's configuration
@@ -59,14 +59,14 @@ class Rows:
     from which seed, by which version of the generator, where they were.
     """
 
-    rows: list[Doc]
+    rows: list[DocFields]
     origin: str
     revision: str | None
     sha256: str
     drawn: Mapping[str, int] | None = None
 
 
-def _maths(task: str, hub: str, adapter: Callable[[RawRow], Doc], docs: int, split: str = "train") -> Source:
+def _maths(task: str, hub: str, adapter: Callable[[RawRow], DocFields], docs: int, split: str = "train") -> Source:
     return Source(task, hub, adapter, (f"{task}/{task}.jsonl", f"{task}.jsonl"), docs, split=split)
 
 
@@ -160,7 +160,7 @@ def load_rows(
     if path:
         raw, origin, revision = list(_read(path)), str(path), None
     elif source.drawn:
-        like: list[Doc] = []
+        like: list[DocFields] = []
         if model := source.drawn.like:
             like = load_rows(SOURCES[model], data_dirs, (files or {}).get(model)).rows
         made, facts = source.drawn.rows(source.docs or 0, seed or 0, like)

@@ -59,7 +59,7 @@ def test_a_changed_manifest_is_found_out(path):
         ({"answer": None}, "line 3: field 'answer' is missing"),
         ({"player": "Z"}, "turn, not Z's"),
         ({"moves": "44"}, "line 3: field 'moves' leads to another board"),
-        ({"moves": "4x"}, "line 3: field 'moves', move 2: 'x' is no column"),
+        ({"moves": "4x"}, "line 3: field 'moves', move 2: 'x' is not a column"),
         ({"moves": 44}, "line 3: field 'moves' is int, not text"),
     ],
 )

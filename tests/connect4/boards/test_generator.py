@@ -99,7 +99,7 @@ def test_more_boards_than_a_game_has_are_refused_with_their_number():
         generate_boards(3000, seed=1, game=Game(3, 3, 3))
 
 
-@pytest.mark.parametrize(("n", "level", "message"), [(0, 1, "0 boards are none"), (5, 4, "there is no level 4")])
+@pytest.mark.parametrize(("n", "level", "message"), [(0, 1, "0 boards were asked for"), (5, 4, "there is no level 4")])
 def test_nonsense_is_refused(n, level, message):
     with pytest.raises(ValueError, match=message):
         generate_boards(n, 1, level=level)

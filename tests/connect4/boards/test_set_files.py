@@ -67,8 +67,8 @@ FLOATING = "\n".join(" ".join(f"({r},{c}):{'X' if (r, c) == (2, 4) else '_'}" fo
         ('{"state": ', r"line 4: broken JSON"),
         ("[1, 2]", r"line 4: expected a JSON object, found list"),
         (without("state"), r"line 4: field 'state' is missing"),
-        (changed(state=FLOATING), r"line 4: field 'state' is no board: cell \(2,4\): the stone floats"),
-        (changed(state=STATE.replace("(5,6):_", "(5,6):Z")), r"line 4: field 'state' is no board: cell \(5,6\)"),
+        (changed(state=FLOATING), r"line 4: field 'state' is not a board: cell \(2,4\): the stone floats"),
+        (changed(state=STATE.replace("(5,6):_", "(5,6):Z")), r"line 4: field 'state' is not a board: cell \(5,6\)"),
         (changed(answer=[[]]), r"line 4: field 'answer' is \[\[\]\]; level 1 expects two lists"),
         (
             changed(level=3, answer={"result": "win", "in": 2, "best": [[5, 9]]}),
@@ -77,7 +77,7 @@ FLOATING = "\n".join(" ".join(f"({r},{c}):{'X' if (r, c) == (2, 4) else '_'}" fo
         (changed(level=9), r"line 4: level 9 is none of 1, 2, 3"),
         (changed(level=True), r"line 4: level True is none of"),
         (changed(rows="6"), r"line 4: field 'rows' is '6', not a whole number"),
-        (changed(columns=8), r"line 4: field 'state' is no board: cell \(0,7\) is missing"),
+        (changed(columns=8), r"line 4: field 'state' is not a board: cell \(0,7\) is missing"),
         (changed(rows=20), r"line 4: 20 rows and 7 columns are too many"),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connect4 import STANDARD, Game, Position, Solver, distance, solve_all
 from connect4.search import solver
-from connect4.search.kernels import least_table_bits
+from connect4.search.table import least_table_bits
 from tests.connect4.search.plain_oracle import oracle_score
 
 SMALL = Game(4, 4, 3)

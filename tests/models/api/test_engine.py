@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from spot_eval.core.errors import EngineDiedError, UserError
 from spot_eval.core.options import RunOptions
-from spot_eval.models.api import client, engine, model
+from spot_eval.models.api import client, engine, handshake
 from spot_eval.models.api.client import retry_after
 from spot_eval.models.api.engine import ApiEngine
 from spot_eval.models.api.model import ServedModel
@@ -389,7 +389,7 @@ def test_what_is_wrong_is_said_before_any_generation(endpoint: Endpoint, monkeyp
 def test_a_server_that_takes_requests_and_never_answers_is_not_waited_for_like_an_answer(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "FIRST_ANSWER_S", 0.1)
+    monkeypatch.setattr(handshake, "FIRST_ANSWER_S", 0.1)
     endpoint.behave = lambda asked, before: Say(200, good(asked), after_s=3)
     said = refused(endpoint, engine_args={"timeout": "1800"})
     assert "does not answer: no answer within 0.1 s (tried 3 times); check that the server runs" in said

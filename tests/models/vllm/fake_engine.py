@@ -1,6 +1,6 @@
 """An engine process that needs no vLLM: speaks `shards`' protocol, and misbehaves as $FAKE_ENGINE (JSON) says.
 
-A text depends on its seed alone. Its child stands for vLLM's own processes.
+A text depends on its seed and on the length of the adapter's path. Its child stands for vLLM's own processes.
 """
 
 import json
@@ -58,9 +58,17 @@ def listen() -> None:
 
 threading.Thread(target=listen, daemon=True).start()
 most = answered = 0
+adapter = None
 while True:
     most = max(most, inbox.qsize())
     request = inbox.get()
+    if "adapter" in request:
+        adapter = request["adapter"]
+        if adapter and adapter.endswith(faults.get("refuse_adapter", "/")):
+            send(refused=f"vLLM cannot load the adapter {adapter}: no")
+        else:
+            send(ready=True)
+        continue
     if answered == faults.get("die_after") and os.environ.get("FAKE_VISIBLE") in {None, *faults.get("where", ["0"])}:
         print("(EngineCore pid=1) ERROR 11-24 14:10:15 [core.py:1] torch.OutOfMemoryError: CUDA out of memory.")
         print("EngineDeadError: EngineCore encountered an issue.", flush=True)
@@ -74,7 +82,7 @@ while True:
     if request["seed"] == faults.get("refuse_seed"):
         send(key=request["key"], refused="no such token")
     else:
-        tokens = [5 + request["seed"] % 200] * min(request["max_tokens"], 3)
+        tokens = [5 + (request["seed"] + len(adapter or "")) % 200] * min(request["max_tokens"], 3)
         visible = os.environ.get("FAKE_VISIBLE", "")
         send(key=request["key"], tokens=tokens, reason="length", text=None, most=most, visible=visible)
     answered += 1

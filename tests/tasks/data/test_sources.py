@@ -107,7 +107,7 @@ def test_lines_end_at_newline_only(tmp_path):
             '{"key": 1, "prompt": "x", "instruction_id_list": ["a"], "kwargs": [{}, {}]}\n',
             r"2 entries for 1 instructions",
         ),
-        ("connect4", '{"state": "(0,0):X"}\n', r"field 'state' is no board: cell \(0,1\) is missing"),
+        ("connect4", '{"state": "(0,0):X"}\n', r"field 'state' is not a board: cell \(0,1\) is missing"),
     ],
 )
 def test_a_bad_row_is_named(tmp_path, task, text, message):

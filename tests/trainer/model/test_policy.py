@@ -18,7 +18,7 @@ from trainer.batches.packing import CHOSEN, REJECTED, Kind, Unit, lay_out
 from trainer.batches.tokenize import Example
 from trainer.errors import TrainError
 from trainer.model.attention import Trees, attend
-from trainer.model.policy import Policy, probe, to_batch
+from trainer.model.policy import PolicyModel, probe, to_batch
 from trainer.objectives import answer_sums
 
 CPU = torch.device("cpu")
@@ -39,15 +39,15 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def policy(name: str) -> Policy:
+def policy(name: str) -> PolicyModel:
     kind, extra = MODELS[name]
     torch.manual_seed(0)
     config = getattr(transformers, kind)(**{**SIZES, **extra})
     plain = {"attn_implementation": "eager"} if "attn_logit_softcapping" in extra else {}
-    return Policy(AutoModelForCausalLM.from_config(config, dtype=torch.float32, **plain)).train()
+    return PolicyModel(AutoModelForCausalLM.from_config(config, dtype=torch.float32, **plain)).train()
 
 
-def by_separate_forwards(model: Policy, examples: list[Example]) -> tuple[Tensor, dict[str, Tensor]]:
+def by_separate_forwards(model: PolicyModel, examples: list[Example]) -> tuple[Tensor, dict[str, Tensor]]:
     """Token log-probs of each y+, then each y-, from the model's own logits, and the gradient of a weighted sum."""
     model.use(Kind.SEPARATE)
     model.zero_grad()
@@ -61,7 +61,7 @@ def by_separate_forwards(model: Policy, examples: list[Example]) -> tuple[Tensor
     return torch.cat(found).detach(), gradient
 
 
-def by_layout(model: Policy, examples: list[Example], kind: Kind) -> tuple[Tensor, dict[str, Tensor]]:
+def by_layout(model: PolicyModel, examples: list[Example], kind: Kind) -> tuple[Tensor, dict[str, Tensor]]:
     model.use(kind)
     model.zero_grad()
     batch = to_batch(lay_out(examples, range(len(examples)), kind), CPU)
@@ -118,7 +118,7 @@ def test_dropout_is_off() -> None:
     config = transformers.GPT2Config(
         vocab_size=97, n_embd=32, n_layer=2, n_head=2, resid_pdrop=0.5, attn_pdrop=0.5, bos_token_id=1, eos_token_id=2
     )
-    model = Policy(AutoModelForCausalLM.from_config(config)).train()
+    model = PolicyModel(AutoModelForCausalLM.from_config(config)).train()
     batch = to_batch(lay_out([Example("x", (5,), (6, 7), (8,))], [0], Kind.PACKED), CPU)
     model.use(Kind.PACKED)
     assert torch.equal(model(batch), model(batch))
@@ -129,7 +129,7 @@ def test_a_model_with_recurrent_layers_falls_back_and_says_so(examples: Callable
     config = transformers.MambaConfig(
         vocab_size=97, hidden_size=16, num_hidden_layers=1, bos_token_id=1, eos_token_id=2
     )
-    model = Policy(AutoModelForCausalLM.from_config(config, dtype=torch.float32)).train()
+    model = PolicyModel(AutoModelForCausalLM.from_config(config, dtype=torch.float32)).train()
     kind, why = probe(model, CPU, Kind.SHARED, torch.float32)
     assert kind is Kind.SEPARATE
     assert "linear_attention" in why
@@ -145,7 +145,9 @@ def test_attention_sinks_are_not_ignored() -> None:
         **SIZES, head_dim=8, num_local_experts=4, sliding_window=7, layer_types=["full_attention"] * 2,
         rope_parameters={"rope_type": "default", "rope_theta": 1000.0},
     )  # fmt: skip
-    model = Policy(AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="eager")).train()
+    model = PolicyModel(
+        AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="eager")
+    ).train()
     kind, why = probe(model, CPU, Kind.SHARED, torch.float32)
     assert kind is Kind.SEPARATE
     assert "s_aux" in why
@@ -157,7 +159,7 @@ def test_a_model_that_loses_its_window_is_found_out(monkeypatch: pytest.MonkeyPa
     config = transformers.Qwen3Config(
         **SIZES, head_dim=8, use_sliding_window=True, sliding_window=64, layer_types=["sliding_attention"] * 2
     )
-    model = Policy(AutoModelForCausalLM.from_config(config, dtype=torch.float32))
+    model = PolicyModel(AutoModelForCausalLM.from_config(config, dtype=torch.float32))
     assert probe(model, CPU, Kind.SHARED, torch.float32)[0] is Kind.SHARED
     for layer in model.causal.model.layers:
         monkeypatch.setattr(layer.self_attn, "sliding_window", None)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config
 
 from trainer.errors import TrainError
 from trainer.settings import Lora, Settings
@@ -129,6 +129,50 @@ def test_lora_starts_at_the_reference_and_is_merged(make: Make, tiny: Path) -> N
         assert torch.linalg.matrix_rank(after[name] - before[name], rtol=1e-3) <= 4
 
 
+def logits(model: Any) -> torch.Tensor:
+    with torch.no_grad():
+        return model.eval()(torch.arange(5, 45).reshape(2, 20)).logits.float()
+
+
+@pytest.mark.parametrize("kind", ["qwen3", "gpt2"])
+def test_lora_comes_out_merged_and_alone(kind: str, make: Make, tiny: Path, tmp_path: Path) -> None:
+    from peft import PeftModel
+
+    base = tiny
+    if kind == "gpt2":  # its layers keep (in, out), and one of them is square
+        base = tmp_path / "gpt2"
+        config = GPT2Config(vocab_size=512, n_positions=256, n_embd=32, n_layer=1, n_head=2)
+        AutoModelForCausalLM.from_config(config).save_pretrained(base)
+        AutoTokenizer.from_pretrained(tiny).save_pretrained(base)
+    settings = replace(QUICK, lora=Lora(rank=4, alpha=8.0), learning_rate=1e-2, steps=3)
+    job = make(settings=settings, model=base, model_name="org/base")
+    run_training(job)
+    before = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    at_first = logits(before)
+    alone = logits(PeftModel.from_pretrained(before, job.out / "adapter"))
+    merged = logits(AutoModelForCausalLM.from_pretrained(job.out))
+    torch.testing.assert_close(alone, merged, rtol=1e-4, atol=1e-4)
+    assert float((merged - at_first).abs().max()) > 1e-2
+    config = json.loads((job.out / "adapter" / "adapter_config.json").read_text())
+    assert (config["base_model_name_or_path"], config["r"], config["lora_alpha"]) == ("org/base", 4, 8.0)
+
+
+def test_a_rank_above_all_layers_is_refused_before_anything_is_written(make: Make) -> None:
+    for rank in (65, 100_000, 10**30):
+        job = make(settings=replace(QUICK, lora=Lora(rank=rank, alpha=8.0)))
+        with pytest.raises(TrainError, match=f"LoRA rank {rank} is above the rank of every layer"):
+            run_training(job)
+        assert not job.out.exists()
+
+
+def test_weights_that_are_no_numbers_are_not_written(make: Make) -> None:
+    job = make(settings=replace(QUICK, learning_rate=1e38, weight_decay=0.0, clip=1e30, steps=1))
+    with pytest.raises(TrainError, match=r"training diverged: \d+ of \d+ weights hold infinity or NaN"):
+        run_training(job)
+    assert not (job.out / "model.safetensors").exists()
+    assert not (job.folder / "result.json").exists()
+
+
 def test_a_killed_run_ends_with_the_same_weights(make: Make, tmp_path: Path) -> None:
     whole, cut = make("whole"), make("cut")
     run_training(whole)
@@ -177,7 +221,9 @@ def test_a_checkpoint_of_others_is_not_overwritten(make: Make, tiny: Path) -> No
     assert sorted(tiny.rglob("*")) == before
 
 
-def test_a_loss_that_is_no_number_stops_and_names_the_pair(make: Make, tiny: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_stops_and_names_the_pair(
+    make: Make, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = tmp_path / "broken"
     AutoTokenizer.from_pretrained(tiny).save_pretrained(broken)
     model = AutoModelForCausalLM.from_pretrained(tiny)
@@ -193,6 +239,10 @@ def test_a_loss_that_is_no_number_stops_and_names_the_pair(make: Make, tiny: Pat
     rows[20]["prompt"] += " @"
     (tmp_path / "marked.jsonl").write_text("\n".join(map(json.dumps, rows)))
     job = make(model=broken, pairs=tmp_path / "marked.jsonl", settings=replace(QUICK, objective="sft+"))
+    with pytest.raises(TrainError, match=r"weight \S+ holds infinity or NaN"):
+        run_training(job)
+    # weights that only become so on the way stand for those that were never looked at
+    monkeypatch.setattr("trainer.training.loop.load_model", AutoModelForCausalLM.from_pretrained)
     with pytest.raises(TrainError, match="the loss of pair sum-20 is no number; no weight was changed"):
         run_training(job)
 

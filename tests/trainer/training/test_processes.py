@@ -22,6 +22,7 @@ SETTINGS: dict[str, Any] = {
     "objective": "spot-bco", "beta": 0.3, "learning_rate": 3e-4, "warmup": 0.0, "steps": 4, "batch_size": 7,
     "token_budget": 100, "dtype": "float32",
 }  # fmt: skip
+LORA = {**SETTINGS, "lora": {"rank": 4, "alpha": 8.0}, "learning_rate": 1e-2}
 # one pair a process and step, so that a micro-batch's mean is easily told from the metrics
 SMALL = {**SETTINGS, "shift": "trl020", "batch_size": 2, "token_budget": 1}
 
@@ -37,13 +38,15 @@ def apart(a: Path, b: Path) -> float:
 
 @pytest.fixture(scope="module")
 def runs(tiny: Path, pairs_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders paper-1, paper-2, trl020-2, trained by as many processes as they say, and cut-2, stopped half-way."""
+    """Folders trained by as many processes as their names say; cut-2 and lora-cut-2 are stopped half-way."""
     folder = tmp_path_factory.mktemp("processes")
     common = {"model": str(tiny), "pairs": str(pairs_file), "cache": str(folder / "cache")}
     jobs = [
         {**common, "settings": SETTINGS, "out": str(folder / "paper-2"), "save_every": 2, "copy_after": 3,
          "copy_to": str(folder / "cut-2")},
         {**common, "settings": SMALL, "out": str(folder / "trl020-2")},
+        {**common, "settings": LORA, "out": str(folder / "lora-2"), "save_every": 2, "copy_after": 3,
+         "copy_to": str(folder / "lora-cut-2")},
     ]  # fmt: skip
     (folder / "jobs.json").write_text(json.dumps(jobs))
     done = subprocess.run(
@@ -54,6 +57,9 @@ def runs(tiny: Path, pairs_file: Path, tmp_path_factory: pytest.TempPathFactory)
     assert done.returncode == 0, done.stderr[-3000:]
     one = Job(tiny, pairs_file, folder / "paper-1", settings_from(None, **SETTINGS), cache=folder / "cache")
     run_training(one)
+    run_training(
+        Job(tiny, pairs_file, folder / "lora-1", settings_from(None, **LORA), cache=folder / "cache", device="cpu")
+    )
     return folder
 
 
@@ -94,3 +100,15 @@ def test_trl_020_s_shift_takes_in_both_processes_at_once(runs: Path) -> None:
     means = list(accumulate((m["reward_chosen"] + m["reward_rejected"]) / 2 for m in found))
     expected = [total / number for number, total in enumerate(means, 1)]
     assert [m["shift"] for m in found] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_lora_on_two_processes_ends_with_the_adapter_of_one(runs: Path, tiny: Path, pairs_file: Path) -> None:
+    assert apart(runs / "lora-1", tiny) > 1e-3
+    assert apart(runs / "lora-1", runs / "lora-2") <= 1e-5
+    one, two = (load_file(runs / name / "adapter" / "adapter_model.safetensors") for name in ("lora-1", "lora-2"))
+    assert one.keys() == two.keys()
+    assert max(float((one[name] - two[name]).abs().max()) for name in one) <= 1e-5
+    settings = settings_from(None, **LORA)
+    run_training(Job(tiny, pairs_file, runs / "lora-cut-2", settings, cache=runs / "cache", device="cpu"))
+    assert apart(runs / "lora-cut-2", runs / "lora-1") <= 1e-5
