@@ -24,7 +24,7 @@ from scipy import stats
 
 from spot_eval.comparison.pairing import DocPair, as_pairs, paired_docs
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import read_lines
+from spot_eval.core.records import Doc, checked_rows
 from spot_eval.metrics.lost import Counts, lost_share
 from spot_eval.metrics.paired import Effect, effect
 from spot_eval.runs.judged import JudgedDoc, JudgedRun
@@ -149,7 +149,7 @@ def _values(
         raise UserError(f"--by {column}: neither run holds its docs.jsonl (a saved baseline keeps no rows)")
     found: dict[str, dict[str, list[Any]]] = defaultdict(dict)
     seen = {LENGTH}
-    for line in read_lines(place):
+    for line in checked_rows(place, Doc):
         row = _row_of(line)
         seen |= {str(name) for name in row}
         if values := _column(row, column):
@@ -164,7 +164,7 @@ def _rows_file(candidate: JudgedRun, base: JudgedRun) -> Path | None:
 def _columns_of(place: Path) -> set[str]:
     """Return those of USUAL that some doc has."""
     missing, found = set(USUAL), set()
-    for line in read_lines(place):
+    for line in checked_rows(place, Doc):
         row = _row_of(line)
         found |= {column for column in missing if _column(row, column)}
         missing -= found

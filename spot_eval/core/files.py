@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.records import to_line
+from spot_eval.core.schemas import DOCUMENTS, MOST_NESTED, too_deep
 
 FSYNC_EVERY_S = 1.0
 
@@ -84,20 +85,49 @@ def _write_all(file: IO[bytes], content: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, whole or not at all."""
-    write_atomically(path, [json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"])
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        content = text.encode()
+    except UnicodeEncodeError:  # a lone surrogate, which only an escape can carry
+        content = json.dumps(value, indent=2).encode()
+    write_atomically(path, [content + b"\n"])
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file. Raises UserError naming the file if there is none."""
+    """Return the object in a JSON file. Raises UserError if there is none, or it is nested too deeply."""
     try:
-        value = json.loads(path.read_bytes())
+        text = path.read_bytes()
+        value = json.loads(text)
+        deep = too_deep(text, value)
     except FileNotFoundError as problem:
         raise UserError(f"{path} does not exist") from problem
+    except OSError as problem:
+        raise UserError(f"{path} cannot be read: {problem.strerror or problem}") from problem
+    except RecursionError:
+        deep = True
     except ValueError as problem:
         raise UserError(f"{path}: not JSON ({problem})") from problem
+    if deep:
+        raise UserError(f"{path}: nested deeper than {MOST_NESTED} levels")
     if not isinstance(value, dict):
         raise UserError(f"{path}: expected an object, found {type(value).__name__}")
     return value
+
+
+def read_document(path: Path, kind: str) -> dict[str, Any]:
+    """Return the object in a JSON file of a run, checked by the schema `kind` of core.schemas.
+
+    Raises UserError naming the file and the place in it.
+    """
+    value = read_json(path)
+    check_document(value, path, kind)
+    return value
+
+
+def check_document(value: Any, path: Path, kind: str) -> None:
+    """Raise UserError if `value`, which was read from `path`, does not fit the schema `kind`."""
+    if (fault := DOCUMENTS[kind].fault(value)) is not None:
+        raise UserError(f"{path}: not as this version writes it; {fault.lstrip('.: ')}")
 
 
 class JsonLog:

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
 from spot_eval.core.errors import UserError
+from spot_eval.core.schemas import MOST_NESTED, RECORDS, too_deep
 
 T = TypeVar("T")
 
@@ -137,7 +140,12 @@ class Likelihood(Generation):
     @property
     def content(self) -> str:
         """Return the choices as JSON."""
-        return json.dumps(self.choices, separators=(",", ":"), sort_keys=True)
+        return self.content_of(self.choices)
+
+    @staticmethod
+    def content_of(choices: list[dict[str, Any]]) -> str:
+        """Return `choices` as JSON."""
+        return json.dumps(choices, separators=(",", ":"), sort_keys=True)
 
 
 def readable_scores(record: Mapping[str, Any], doc: Mapping[str, Any]) -> str | None:
@@ -217,7 +225,7 @@ def generation_class(row: Mapping[str, Any]) -> type[Generation]:
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a JSON Lines file, split on newlines only.
 
-    Raises UserError naming file and line if a line is not an object.
+    Raises UserError naming file and line if a line is not an object, or is nested too deeply.
     """
     try:
         content = path.open("rb")
@@ -227,31 +235,95 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         ) from problem
     with content as lines:
         for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-            except ValueError as problem:
-                raise UserError(
-                    f"{path}, line {number}: not JSON ({problem}); take the line out, and the same command "
-                    "makes it again"
-                ) from problem
-            if not isinstance(row, dict):
-                raise UserError(f"{path}, line {number}: expected an object, found {type(row).__name__}")
-            yield row
+            yield _row(line, path, number)
+
+
+def _row(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(str(line.removeprefix(BOM_UTF8), "utf-8", "surrogatepass"))
+        deep = too_deep(line, row)
+    except RecursionError:
+        deep = True
+    except ValueError as problem:
+        raise UserError(
+            f"{path}, line {number}: not JSON ({problem}); take the line out, and the same command makes it again"
+        ) from problem
+    if deep:
+        raise UserError(f"{path}, line {number}: nested deeper than {MOST_NESTED} levels; take the line out")
+    if not isinstance(row, dict):
+        raise UserError(f"{path}, line {number}: expected an object, found {type(row).__name__}")
+    return row
 
 
 def read_records(path: Path, kind: type[T]) -> Iterator[T]:
     """Yield the records of one kind in a JSON Lines file; fields of later versions are ignored.
 
     A line of log-likelihoods is read as `Likelihood` if `kind` is `Generation`. Raises UserError naming file and line
-    if a field is missing.
+    if a field is missing or has a value it cannot have (core.schemas), or if a record is there twice.
     """
-    classes: tuple[type[Any], ...] = (kind, Likelihood)
-    names_of = {one: set(one.__dataclass_fields__) for one in classes}
+    for row in checked_rows(path, kind):
+        yield _record(generation_class(row) if kind is Generation else kind, row)
+
+
+def _record(of: type[Any], row: Mapping[str, Any]) -> Any:
+    """Return a record of the fields in `row`, which are checked: the rest have their defaults.
+
+    A frozen dataclass sets each field by a call, which takes as long as the JSON; and the names of the class's own
+    fields are shared by all records, those of a row are not.
+    """
+    names = of.__dataclass_fields__
+    if not row.keys() >= names.keys():
+        return of(**{name: row[name] for name in names if name in row})
+    record = object.__new__(of)
+    values = record.__dict__
+    for name in names:
+        values[name] = row[name]
+    return record
+
+
+def checked_rows(path: Path, kind: type[Any]) -> Iterator[dict[str, Any]]:
+    """Yield the records of one kind as plain objects, checked as by `read_records`."""
+    identity = IDENTITIES.get(kind.__name__)
+    lines: dict[Any, int] = {}
     for number, row in enumerate(read_lines(path), start=1):
-        of: type[Any] = generation_class(row) if kind is Generation else kind
-        names = names_of[of]
-        try:
-            yield of(**{name: value for name, value in row.items() if name in names})
-        except TypeError as problem:
-            missing = str(problem).rpartition(": ")[2]
-            raise UserError(f"{path}, line {number}: a {kind.__name__} record lacks {missing}") from problem
+        _check(row, kind, path, number)
+        if identity is not None:
+            name = identity(row)
+            if lines.setdefault(name, number) != number:
+                raise UserError(
+                    f"{path}, line {number}: the record of line {lines[name]} is there a second time; take one of "
+                    "them out"
+                )
+        yield row
+
+
+def checked_row(line: bytes, kind: type[Any], path: Path, number: int) -> dict[str, Any]:
+    """Return the record on one line of a file, checked as by `read_records`.
+
+    Args:
+        line: the line.
+        kind: the class of the record.
+        path: the file, for the message.
+        number: the line's number, for the message.
+    """
+    row = _row(line, path, number)
+    _check(row, kind, path, number)
+    return row
+
+
+def _check(row: dict[str, Any], kind: type[Any], path: Path, number: int) -> None:
+    of = generation_class(row) if kind is Generation else kind
+    if (fault := RECORDS[of.__name__].fault(row)) is not None:
+        raise UserError(
+            f"{path}, line {number}: not a record as this version writes it; {fault.lstrip('.: ')}. "
+            "Restore the file, or make it again"
+        )
+
+
+IDENTITIES: Mapping[str, Callable[[Any], Any]] = {
+    "Doc": itemgetter("task", "doc_hash"),
+    "Generation": itemgetter("key"),
+    "Sample": itemgetter("task", "doc_id", "repeat"),
+    "JudgedDoc": itemgetter("task", "doc_hash"),
+}
+"""By the name of a record's class, the fields that no two lines of a file have in common."""

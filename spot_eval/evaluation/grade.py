@@ -23,6 +23,7 @@ from spot_eval.graders.answer_groups import group_answers
 from spot_eval.graders.base import Verdict
 from spot_eval.graders.pool import Job, Pool
 from spot_eval.runs.directory import RunDirectory
+from spot_eval.runs.integrity import refuse_lost_docs
 
 Asked = Mapping[str, Mapping[str, int]]
 """Task to doc_hash to how many repeats were asked."""
@@ -40,7 +41,9 @@ def grade(
         asked: what a run that stopped at a look has asked; None for all of the protocol.
     """
     config = store.manifest["config"]
-    docs = {(doc.task, doc.doc_id): doc for doc in read_records(store.path / "docs.jsonl", Doc)}
+    docs_file = store.path / "docs.jsonl"
+    docs = {(doc.task, doc.doc_id): doc for doc in read_records(docs_file, Doc)}
+    refuse_lost_docs(docs_file, ((doc.task, doc.doc_hash) for doc in docs.values()), store.manifest)
     generations = {_place(one): one for one in store.read_generations().values()}
     reasons = {_place(one): one.reason for one in store.read_failures().values()}
     names = {task: data["grader"] for task, data in config["data"].items()}

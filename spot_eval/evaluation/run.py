@@ -10,7 +10,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.files import write_atomically
 from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
-from spot_eval.core.records import to_line
+from spot_eval.core.records import Doc, read_records, to_line
 from spot_eval.evaluation.checks import check_baseline, preflight
 from spot_eval.evaluation.generate import generate_missing
 from spot_eval.evaluation.grade import grade
@@ -48,7 +48,7 @@ def run(
     manifest = build_manifest(prepared.options, model, prepared.docs, left_out=prepared.tasks.left_out, config=config)
     store = RunDirectory.create(out, manifest)
     try:
-        _write_docs(store, prepared.docs)
+        _write_docs(store, prepared.docs, say)
         if is_new:
             for task in prepared.docs:
                 if stem := shared_stem(task.docs):
@@ -90,6 +90,16 @@ def grade_again(path: Path, baseline_name: str | None, workers: int | None, say:
         store.close()
 
 
-def _write_docs(store: RunDirectory, tasks: Sequence[LoadedTask]) -> None:
-    if not (store.path / "docs.jsonl").exists():
-        write_atomically(store.path / "docs.jsonl", (to_line(doc) for task in tasks for doc in task.docs))
+def _write_docs(store: RunDirectory, tasks: Sequence[LoadedTask], say: Say) -> None:
+    """Write docs.jsonl, and write it again if it is not as the manifest's data gives it (lines lost or changed)."""
+    path = store.path / "docs.jsonl"
+    wanted = [to_line(doc) for task in tasks for doc in task.docs]
+    if path.exists():
+        try:
+            if [to_line(doc) for doc in read_records(path, Doc)] == wanted:
+                return
+            reason = "it was not as its data sets give it"
+        except UserError as problem:
+            reason = str(problem)
+        say(f"{path} is written again: {reason}")
+    write_atomically(path, wanted)

@@ -19,7 +19,7 @@ from typing import Any
 from xml.etree import ElementTree as Xml
 
 from spot_eval.core.files import write_atomically, write_json, writing
-from spot_eval.core.records import Sample, read_lines, read_records, to_line
+from spot_eval.core.records import Doc, Sample, checked_rows, read_records, to_line
 from spot_eval.display.format import inert, percent, plain, signed
 from spot_eval.display.verdict import GateRecord, drift_lines, imputed_lines, look_lines
 from spot_eval.runs.judged import JudgedRun
@@ -137,7 +137,7 @@ def regressions(lost: Sequence[Mapping[str, Any]], candidate: JudgedRun, base: J
 
 
 def _docs(run: Path, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
-    lines = read_lines(run / "docs.jsonl") if (run / "docs.jsonl").is_file() else ()
+    lines = checked_rows(run / "docs.jsonl", Doc) if (run / "docs.jsonl").is_file() else ()
     return {
         (line["task"], line["doc_hash"]): {"messages": line["messages"], "gold": line["gold"]}
         for line in lines

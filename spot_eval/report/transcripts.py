@@ -21,7 +21,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from spot_eval.core.records import readable_scores
+from spot_eval.core.records import Doc, Generation, readable_scores
 from spot_eval.report.doc_table import DocRow, most_telling_first
 from spot_eval.runs.finished import FinishedRun
 from spot_eval.runs.record_index import RecordFile, RecordPlace
@@ -148,8 +148,10 @@ class _Reader:
 
     def __init__(self, sides: Sequence[FinishedRun], files: ExitStack) -> None:
         self.sides = sides
-        self._docs = [files.enter_context(closing(RecordFile(side.path / "docs.jsonl"))) for side in sides]
-        self._texts = [files.enter_context(closing(RecordFile(side.path / "generations.jsonl"))) for side in sides]
+        self._docs = [files.enter_context(closing(RecordFile(side.path / "docs.jsonl", Doc))) for side in sides]
+        self._texts = [
+            files.enter_context(closing(RecordFile(side.path / "generations.jsonl", Generation))) for side in sides
+        ]
 
     def entry(self, row: DocRow, ends: tuple[int, int] | None) -> dict[str, Any]:
         """Return the browser's entry of a doc. Texts are whole if `ends` is None and they are not too long."""
@@ -187,7 +189,7 @@ class _Reader:
         side, file = self.sides[run], self._texts[run]
         texts: list[Text] = []
         for sample in row.samples[run] or ():
-            record = file.read(side.generation_index.get((sample.key,)))
+            record = side.judged_record(sample, file)
             text = (readable_scores(record, doc) or record.get("text")) if record else None
             if not isinstance(text, str):
                 texts.append(None)

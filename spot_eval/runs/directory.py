@@ -20,8 +20,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.files import JsonLog, read_json, write_json, writing
-from spot_eval.core.records import Failure, Generation, generation_class, read_lines, read_records
+from spot_eval.core.files import JsonLog, check_document, read_document, read_json, write_json, writing
+from spot_eval.core.records import Failure, Generation, read_records
 
 SCHEMA = 1  # of the manifest; goes up when an older one could be misread
 
@@ -97,7 +97,7 @@ class RunDirectory:
 
     def read_sessions(self) -> list[dict[str, Any]]:
         """Return the record of each time the command ran, oldest first."""
-        return [read_json(self._session_file(number)) for number in self._sessions()]
+        return [read_document(self._session_file(number), "session") for number in self._sessions()]
 
     def new_session_file(self) -> Path:
         """Return the path of the next session's file, whose folder exists."""
@@ -130,10 +130,10 @@ def reusable_generations(folder: Path, fingerprint: str, wanted: set[str]) -> It
         try:
             if read_manifest(manifest.parent)["config"]["model"]["fingerprint"] != fingerprint:
                 continue
-            for row in read_lines(manifest.parent / "generations.jsonl"):
-                if row.get("key") in wanted:
-                    yield generation_class(row)(**row)
-        except (UserError, KeyError, TypeError, OSError):
+            for one in read_records(manifest.parent / "generations.jsonl", Generation):
+                if one.key in wanted:
+                    yield one
+        except (UserError, OSError):
             continue
 
 
@@ -179,6 +179,7 @@ def read_manifest(run: Path) -> dict[str, Any]:
     schema = config.get("schema") if isinstance(config, dict) else None
     if schema != SCHEMA:
         raise UserError(f"{path}: this version reads manifests of schema {SCHEMA}, not {schema}; run it again")
+    check_document(manifest, path, "manifest")
     return manifest
 
 

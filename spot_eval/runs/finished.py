@@ -15,22 +15,25 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.files import read_json
-from spot_eval.core.records import Sample, cluster_of, read_lines, read_records
+from spot_eval.core.files import check_document, read_document
+from spot_eval.core.records import Doc, Generation, Sample, checked_rows, cluster_of, read_records
 from spot_eval.metrics.scoreboard import docs_of, scoreboard
 from spot_eval.runs.directory import SCHEMA, RunDirectory
+from spot_eval.runs.integrity import refuse_lost_samples, refuse_other_text
 from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs
 from spot_eval.runs.looks import looks_of, read_looks
 from spot_eval.runs.record_index import RecordFile, RecordPlace, index_docs, index_generations
 
 SamplesByDoc = Mapping[str, Mapping[str, Sequence[Sample]]]
 """Task to doc_hash to samples, repeats in order."""
+
+JUDGED_FIELDS = {field.name for field in fields(JudgedDoc)}
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class FinishedRun(JudgedRun):
                 for doc in docs.values()
                 for sample in _samples_of_saved(task, doc, self.graders.get(task, ""))
             ]
-        return list(read_records(self.path / "samples.jsonl", Sample))
+        return read_samples(self.path, self.manifest, looked_at=self.looks is not None and not self.looks.whole)
 
     @cached_property
     def samples_by_doc(self) -> SamplesByDoc:
@@ -93,17 +96,23 @@ class FinishedRun(JudgedRun):
         """
         if not self.docs:
             raise UserError(f"{self.path} has no judged sample, so there is nothing to show; run it again")
-        if strangers := sorted(self.docs.keys() - self.config["suite"]["tasks"].keys()):
-            raise UserError(f"{self.path}: task {strangers[0]!r} is not in the run's manifest; grade it again")
+        if strangers := sorted(self.docs.keys() - self.config["suite"]["tasks"].keys()):  # of a saved baseline
+            raise UserError(f"{self.path}: task {strangers[0]!r} is not in the run's manifest; save it again")
         file = self.path / "scoreboard.json"
         if file.is_file():
-            board = read_json(file)
+            board = read_document(file, "scoreboard")
         elif self.saved:
             board = self._board_of_saved()
         else:
             raise UserError(f"{self.path} has no scoreboard.json; grade it again: spot-eval grade {self.path}")
-        if not isinstance(board.get("tasks"), dict) or board["tasks"].keys() != self.docs.keys():
+        if board["tasks"].keys() != self.docs.keys():
             raise UserError(f"{file} and the run's samples do not name the same tasks; grade the run again")
+        for task, entry in board["tasks"].items():
+            counted = len(self.docs[task]), sum(len(doc.scores) for doc in self.docs[task].values())
+            if counted != (entry["docs"], entry["samples"]):
+                raise UserError(
+                    f"{file} counts {entry['samples']} samples of {task}, the run has {counted[1]}; grade the run again"
+                )
         return {"model": self.name, "changes": self.config["changes"], **board}
 
     def _board_of_saved(self) -> dict[str, Any]:
@@ -134,14 +143,14 @@ class FinishedRun(JudgedRun):
         """Yield the docs of `task` with their samples and texts. Raises UserError if docs.jsonl lacks one."""
         self.refuse_saved()
         with (
-            closing(RecordFile(self.path / "docs.jsonl")) as docs,
-            closing(RecordFile(self.path / "generations.jsonl")) as generations,
+            closing(RecordFile(self.path / "docs.jsonl", Doc)) as docs,
+            closing(RecordFile(self.path / "generations.jsonl", Generation)) as generations,
         ):
             for doc_hash, samples in self.samples_by_doc[task].items():
                 doc = docs.read(self.doc_index.get((task, doc_hash)))
                 if doc is None:
                     raise UserError(f"{self.path / 'docs.jsonl'} lacks doc {samples[0].doc_id} of {task}; run it again")
-                records = [generations.read(self.generation_index.get((sample.key,))) for sample in samples]
+                records = [self.judged_record(sample, generations) for sample in samples]
                 yield AnsweredDoc(
                     doc_id=samples[0].doc_id,
                     doc_hash=doc_hash,
@@ -153,6 +162,16 @@ class FinishedRun(JudgedRun):
                     pairs=_scored_pairs(doc.get("likelihood") or {}),
                     choices=next((one["choices"] for one in records if one and one.get("choices")), []),
                 )
+
+    def judged_record(self, sample: Sample, generations: RecordFile) -> dict[str, Any] | None:
+        """Return the record of generations.jsonl that `sample` judged; None if it has none.
+
+        Raises UserError if the text there is not the one that was judged.
+        """
+        record = generations.read(self.generation_index.get((sample.key,)))
+        if record is not None:
+            refuse_other_text(self.path, sample, record)
+        return record
 
     def refuse_saved(self) -> None:
         """Raise UserError for a saved baseline, which keeps neither docs nor texts."""
@@ -170,16 +189,32 @@ def read_run(path: Path) -> FinishedRun:
     store = RunDirectory.at(path)
     if not (path / "samples.jsonl").is_file():
         raise UserError(f"{path} has no samples.jsonl; finish it first: run or grade it again")
-    samples = list(read_records(path / "samples.jsonl", Sample))
-    board = read_json(path / "scoreboard.json") if (path / "scoreboard.json").is_file() else {}
+    manifest, looks = store.manifest, read_looks(path)
+    samples = read_samples(path, manifest, looked_at=looks is not None and not looks.whole)
+    board = read_document(path / "scoreboard.json", "scoreboard") if (path / "scoreboard.json").is_file() else {}
     return FinishedRun(
         path,
-        store.manifest,
+        manifest,
         judged_docs(samples, read_clusters(path / "docs.jsonl")),
         {sample.task: sample.grader for sample in samples},
         board.get("cost", {}),
-        looks=read_looks(path),
+        looks=looks,
     )
+
+
+def read_samples(path: Path, manifest: Mapping[str, Any], *, looked_at: bool) -> list[Sample]:
+    """Return the samples of the run at `path`.
+
+    Args:
+        path: the run directory.
+        manifest: its manifest, which counts docs and repeats.
+        looked_at: True if the run may have stopped before the whole protocol was asked.
+
+    Raises UserError if a record is broken, doubled or lost.
+    """
+    samples = list(read_records(path / "samples.jsonl", Sample))
+    refuse_lost_samples(path, samples, manifest, looked_at=looked_at)
+    return samples
 
 
 def read_scored_run(path: Path) -> FinishedRun:
@@ -195,40 +230,40 @@ def read_clusters(docs: Path) -> dict[str, dict[str, str]]:
     A user's own task keeps its row one level down, in `row`.
     """
     clusters: dict[str, dict[str, str]] = defaultdict(dict)
-    for line in read_lines(docs) if docs.is_file() else ():
-        if (cluster := cluster_of(line.get("row") or {})) is not None:
-            clusters[str(line["task"])][str(line["doc_hash"])] = cluster
+    for line in checked_rows(docs, Doc) if docs.is_file() else ():
+        if (cluster := cluster_of(line["row"])) is not None:
+            clusters[line["task"]][line["doc_hash"]] = cluster
     return dict(clusters)
 
 
 def _read_saved(path: Path) -> FinishedRun:
-    head = read_json(path / SAVED_FILE)
-    manifest = head.get("manifest")
-    schema = manifest["config"].get("schema") if isinstance(manifest, dict) and "config" in manifest else None
-    if schema != SCHEMA:
-        raise UserError(
-            f"{path / SAVED_FILE} is not a baseline this version reads (schema {schema}, here {SCHEMA}); save it again"
-        )
-    assert isinstance(manifest, dict)
+    head = read_saved_head(path)
     docs: dict[str, dict[str, JudgedDoc]] = defaultdict(dict)
-    for number, row in enumerate(read_lines(path / SCORES_FILE), start=1):
-        try:
-            task = row.pop("task")
-            fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in row.items()}
-            docs[task][row["doc_hash"]] = JudgedDoc(**fields)
-        except (KeyError, TypeError) as problem:
-            raise UserError(
-                f"{path / SCORES_FILE}, line {number}: not a doc's scores ({problem}); save it again"
-            ) from problem
+    for row in checked_rows(path / SCORES_FILE, JudgedDoc):
+        task = row.pop("task")
+        values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in row.items()}
+        docs[task][row["doc_hash"]] = JudgedDoc(**{name: values[name] for name in JUDGED_FIELDS & values.keys()})
     return FinishedRun(
         path,
-        manifest,
+        head["manifest"],
         dict(docs),
         head.get("graders", {}),
         head.get("cost", {}),
         saved=True,
         looks=looks_of(head.get("looks") or [], path / SAVED_FILE),
     )
+
+
+def read_saved_head(path: Path) -> dict[str, Any]:
+    """Return the content of the baseline.json in `path`. Raises UserError if it is not as this version writes it."""
+    file = path / SAVED_FILE
+    head = read_document(file, "baseline")
+    config = head["manifest"].get("config")
+    schema = config.get("schema") if isinstance(config, dict) else None
+    if schema != SCHEMA:
+        raise UserError(f"{file} is not a baseline this version reads (schema {schema}, here {SCHEMA}); save it again")
+    check_document(head["manifest"], file, "manifest")
+    return head
 
 
 def _samples_of_saved(task: str, doc: JudgedDoc, grader: str) -> list[Sample]:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.files import read_json
-from spot_eval.core.records import read_lines
-from spot_eval.runs.directory import SCHEMA, read_manifest
+from spot_eval.core.files import read_document, read_json
+from spot_eval.core.records import Doc, checked_rows
+from spot_eval.runs.directory import read_manifest
+from spot_eval.runs.finished import read_saved_head
 from spot_eval.runs.judged import SAVED_FILE
 from spot_eval.tasks.suite import nearest
 
@@ -138,13 +139,13 @@ def _is_run(place: Path) -> bool:
 def read_entry(path: Path) -> Entry:
     """Return the entry of the run or saved baseline at `path`. Raises UserError if one of its files is malformed."""
     saved = (path / SAVED_FILE).is_file()
-    manifest = _saved_manifest(path) if saved else read_manifest(path)
+    manifest = read_saved_head(path)["manifest"] if saved else read_manifest(path)
     board_file, gate_file = path / "scoreboard.json", path / "gate.json"
     try:
         config = manifest["config"]
         suite = config["suite"]
         scored = board_file.is_file()
-        board = read_json(board_file) if scored else {}
+        board = read_document(board_file, "scoreboard") if scored else {}
         state = "saved" if saved else "finished" if scored else "unfinished"
         done, requests = _progress(path, suite) if state == "unfinished" else (None, None)
         return Entry(
@@ -165,15 +166,6 @@ def read_entry(path: Path) -> Entry:
         raise UserError(f"{path}: a file of the run is malformed ({type(problem).__name__}: {problem})") from problem
 
 
-def _saved_manifest(path: Path) -> dict[str, Any]:
-    manifest = read_json(path / SAVED_FILE).get("manifest")
-    if not isinstance(manifest, dict) or not isinstance(config := manifest.get("config"), dict):
-        raise UserError(f"{path / SAVED_FILE}: it has no manifest; save the baseline again")
-    if config.get("schema") != SCHEMA:
-        raise UserError(f"{path / SAVED_FILE}: schema {config.get('schema')}, this version reads {SCHEMA}")
-    return manifest
-
-
 def _score(entry: Mapping[str, Any]) -> Score:
     mean, stderr = (None if entry[name] is None else float(entry[name]) for name in ("mean", "stderr"))
     bounds = entry.get("bounds")
@@ -191,7 +183,7 @@ def _progress(path: Path, suite: Mapping[str, Any]) -> tuple[int, int | None]:
     done = _count_lines(path / "generations.jsonl")
     if not (path / "docs.jsonl").is_file():
         return done, None
-    return done, sum(suite["tasks"][doc["task"]]["repeats"] for doc in read_lines(path / "docs.jsonl"))
+    return done, sum(suite["tasks"][doc["task"]]["repeats"] for doc in checked_rows(path / "docs.jsonl", Doc))
 
 
 def _count_lines(path: Path) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.files import JsonLog
+from spot_eval.core.files import JsonLog, check_document
 from spot_eval.core.records import digest, read_lines
 
 LOOKS_FILE = "looks.jsonl"
@@ -137,7 +137,13 @@ def looks_of(lines: Sequence[Mapping[str, Any]], path: Path) -> Looks | None:
     head = lines[0]
     if head.get("kind") != "plan" or head.get("schema") != SCHEMA:
         raise UserError(f"{path} does not begin with a plan of schema {SCHEMA}, which this version reads")
+    check_document(head, path, "plan")
     taken = tuple(line for line in lines[1:] if line.get("kind") == "look")
+    for line in taken:
+        check_document(line, path, "look")
+        known = {*line["asked"], *line["go_on"]} <= head["tasks"].keys()
+        if not known or not 1 <= line["look"] <= head["looks"]:
+            raise UserError(f"{path}: look {line['look']} is not one of its plan")
     return Looks(head, taken, any(line.get("kind") == "whole" for line in lines))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from spot_eval.core.records import Doc, to_line
 from spot_eval.runs.judged import JudgedDoc, JudgedRun
 
 MANIFEST = {"config": {"suite": {"name": "s", "version": 1, "families": {"f": ["t"]}, "tasks": {"t": {"family": "f"}}}}}
@@ -23,9 +24,9 @@ def judged(folder: Path, docs: list[JudgedDoc]) -> JudgedRun:
     return JudgedRun(folder, MANIFEST, {"t": {one.doc_hash: one for one in docs}}, {})
 
 
-def write_docs(folder: Path, rows: list[dict[str, object]]) -> None:
-    lines = ({"task": "t", "doc_id": at, "doc_hash": f"h{at}", "row": row} for at, row in enumerate(rows))
-    (folder / "docs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+def write_docs(folder: Path, rows: list[dict[str, Any]]) -> None:
+    docs = (Doc("t", at, f"h{at}", [], None, row) for at, row in enumerate(rows))
+    (folder / "docs.jsonl").write_bytes(b"".join(map(to_line, docs)))
 
 
 def sliced(

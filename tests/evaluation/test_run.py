@@ -106,6 +106,19 @@ def test_the_same_command_again_does_nothing_twice(whole: Path, command: list[st
 
 
 @pytest.mark.slow
+def test_docs_that_were_lost_are_written_again_and_no_sample_goes_with_them(
+    whole: Path, command: list[str], tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(whole, tmp_path / "run"))
+    kept = (copy / "docs.jsonl").read_bytes().splitlines(keepends=True)
+    (copy / "docs.jsonl").write_bytes(b"".join(kept[3:]))
+    done = spot_eval(*command, "--out", copy)
+    assert done.returncode == 0, done.stderr
+    assert "docs.jsonl is written again: it was not as its data sets give it" in done.stderr.replace("\n", " ")
+    for name in ("docs.jsonl", "generations.jsonl", "samples.jsonl"):
+        assert (copy / name).read_bytes() == (whole / name).read_bytes(), name
+
+
 def test_killed_at_ten_random_moments_nothing_is_lost_and_nothing_done_twice(
     whole: Path, command: list[str], tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ CONFIG: dict[str, Any] = {
     "data": {name: {"grader": "maths", "task_version": "1", "until": []} for name in "abc"},
     "engine": {"name": "hf"},
     "model": {"chat_template": "checkpoint"},
+    "changes": {},
 }
 
 
@@ -118,7 +119,7 @@ def test_what_is_no_baseline_says_what_there_is(tmp_path: Path) -> None:
 
 
 def test_a_run_is_read_from_its_directory(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text(json.dumps({"config": CONFIG}))
+    (tmp_path / "manifest.json").write_text(json.dumps({"config": CONFIG, "model": {"name": "tiny"}, "left_out": {}}))
     (tmp_path / "samples.jsonl").write_bytes(to_line(sample("a", 0, 0, 1.0)))
     found = load_baseline(str(tmp_path))
     assert isinstance(found, JudgedRun)

@@ -18,8 +18,17 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.files import JsonLog, write_atomically
 from spot_eval.core.records import Generation, read_lines, to_line
 from spot_eval.runs.directory import RunDirectory, differing, reusable_generations
+from tests.made_runs import config
 
-MANIFEST: dict[str, Any] = {"config": {"schema": 1, "seed": 0, "model": {"fingerprint": "f"}}}
+
+def manifest(seed: int = 0, fingerprint: str = "f") -> dict[str, Any]:
+    """A whole manifest of task "a", with this seed and checkpoint."""
+    settings = {**config({"a": [[1.0]]}, {"in_domain": ["a"]}), "seed": seed}
+    return {"model": {"name": "tiny"}, "left_out": {},
+            "config": {**settings, "model": {"fingerprint": fingerprint}}}  # fmt: skip
+
+
+MANIFEST = manifest()
 
 
 def generation(key: str) -> Generation:
@@ -99,9 +108,8 @@ def test_an_atomic_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_another_configuration_is_refused_with_the_setting_that_differs(tmp_path: Path) -> None:
     RunDirectory.create(tmp_path / "run", MANIFEST).close()
-    other = {"config": {"schema": 1, "seed": 1, "model": {"fingerprint": "f"}}}
     with pytest.raises(UserError, match=r"another configuration \(seed: there 0, here 1\).*--out"):
-        RunDirectory.create(tmp_path / "run", other)
+        RunDirectory.create(tmp_path / "run", manifest(seed=1))
 
 
 def test_a_folder_of_other_things_is_not_touched(tmp_path: Path) -> None:
@@ -147,7 +155,7 @@ def test_a_second_process_is_kept_out_until_the_first_dies(tmp_path: Path) -> No
 
 def test_neighbours_share_records_of_the_same_checkpoint_only(tmp_path: Path) -> None:
     for name, fingerprint in (("a", "f"), ("b", "other")):
-        run = RunDirectory.create(tmp_path / name, {"config": {"schema": 1, "model": {"fingerprint": fingerprint}}})
+        run = RunDirectory.create(tmp_path / name, manifest(fingerprint=fingerprint))
         run.generations.append(generation(f"{name}1"))
         run.generations.append(generation(f"{name}2"))
         run.close()

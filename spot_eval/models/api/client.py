@@ -20,13 +20,16 @@ from typing import Any, TypeVar
 import httpx
 
 from spot_eval.core.errors import UserError
+from spot_eval.core.progress import Say
+from spot_eval.display.messages import say
 from spot_eval.models.api.settings import ApiSettings
+from spot_eval.models.api.throttle import Throttle
 from spot_eval.models.api.wire import MalformedReplyError, error_text
 
 T = TypeVar("T")
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
-RATE_LIMIT_PATIENCE_S = 900.0  # for so long "too many requests" is no failure
+MOST_TIMEOUTS = 2  # a server that was silent for the whole timeout twice is not asked a third time
 CONNECT_S = 10.0
 LOOK_UP_S = 30.0  # for what a server need not generate
 KEEPALIVE_S = 4.0  # servers hang up after five seconds, and a request sent meanwhile is lost
@@ -54,9 +57,11 @@ class ExhaustedError(Exception):
 class _TransientError(Exception):
     """May go better next time, after `wait` seconds where the server said so."""
 
-    def __init__(self, reason: str, *, status: int | None = None, wait: float | None = None) -> None:
+    def __init__(
+        self, reason: str, *, status: int | None = None, wait: float | None = None, silent: bool = False
+    ) -> None:
         super().__init__(reason)
-        self.status, self.wait = status, wait
+        self.status, self.wait, self.silent = status, wait, silent
 
 
 class Client:
@@ -65,8 +70,9 @@ class Client:
     Raises UserError where the environment names certificates or a proxy that cannot be used.
     """
 
-    def __init__(self, settings: ApiSettings) -> None:
+    def __init__(self, settings: ApiSettings, tell: Say = say) -> None:
         self._settings = settings
+        self._throttle = Throttle(settings.patience, tell)
         key = settings.key()
         self._secret = key if key and len(key) >= SHORTEST_SECRET else None
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -110,24 +116,34 @@ class Client:
     ) -> T:
         """What `read` makes of the JSON that comes back, within the timeout or `longest` seconds.
 
-        Raises RefusedError for a no, ExhaustedError where `retries` tries after the first have failed too.
+        Raises RefusedError for a no, ExhaustedError where `retries` tries after the first have failed too, the
+        server was silent for two whole timeouts, or it throttles for longer than the patience.
         """
         allowed = self._settings.retries if retries is None else retries
         limit = min(longest, self._settings.timeout)
-        began, failed, tried = time.monotonic(), 0, 0
+        failed = tried = silent = 0
         while True:
             await self._my_turn()
             try:
                 tried += 1
                 self.tries += 1
-                return read(await self._try(method, url, body, limit))
+                found = read(await self._try(method, url, body, limit))
             except MalformedReplyError as problem:
                 last = _TransientError(f"its answer cannot be used: {problem}")
             except _TransientError as problem:
                 last = problem
-            failed += not (last.status == 429 and time.monotonic() - began < RATE_LIMIT_PATIENCE_S)
-            if failed > allowed or (last.wait or 0) > RATE_LIMIT_PATIENCE_S:
-                times = "once" if tried == 1 else f"{tried} times"
+            else:
+                self._throttle.served()
+                return found
+            times = "once" if tried == 1 else f"{tried} times"
+            if last.status == 429:
+                self._throttle.met()
+                if self._throttle.gives_up(last.wait or 0):
+                    raise ExhaustedError(f"{last}; {self._throttle.reason()} (tried {times})", last.status) from last
+            else:
+                failed += 1
+                silent += last.silent
+            if failed > allowed or silent >= MOST_TIMEOUTS:
                 raise ExhaustedError(f"{last} (tried {times})", last.status) from last
             self.retried += 1
             await self._pause(last, tried)
@@ -138,6 +154,8 @@ class Client:
         if last.wait is not None:
             pause = last.wait + random.uniform(0, longest / 2)  # noqa: S311
             self._quiet_until = max(self._quiet_until, time.monotonic() + last.wait)
+        if last.status == 429:
+            self._throttle.waits(pause)
         await asyncio.sleep(pause)
 
     async def _my_turn(self) -> None:
@@ -162,7 +180,7 @@ class Client:
                 f"no connection ({self._harmless(str(problem)) or type(problem).__name__})"
             ) from problem
         except (TimeoutError, httpx.TimeoutException) as problem:
-            raise _TransientError(f"no answer within {limit:g} s") from problem
+            raise _TransientError(f"no answer within {limit:g} s", silent=True) from problem
         except httpx.RequestError as problem:
             said = self._harmless(str(problem)) or type(problem).__name__
             raise _TransientError(f"the connection broke ({said})") from problem

@@ -6,12 +6,14 @@ A request that fails for good is refused and the rest go on; a server that is go
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from spot_eval.core.errors import EngineDiedError
+from spot_eval.display.messages import say
 from spot_eval.models.api.background import Background
 from spot_eval.models.api.client import Client, ExhaustedError, RefusedError
 from spot_eval.models.api.settings import ApiSettings
@@ -21,6 +23,7 @@ from spot_eval.models.prompts import Prompt
 from spot_eval.tasks.suite import Sampling
 
 MANY_IN_A_ROW = 16  # failures without one success between: then it is the server, not the requests
+SILENCE_S = 120.0  # between words to the user while nothing is answered
 STOPPED_SERVING = {401, 402, 404}
 PERHAPS_STOPPED = 403  # of a key that is gone, and of a filter that minds one prompt
 SEED_PROBE = Sampling(temperature=1.0, max_new_tokens=16)
@@ -75,11 +78,23 @@ class ApiEngine:
         work = self._background.start(self._all(requests, results.put))
         work.add_done_callback(results.put)
         try:
-            while not isinstance(result := results.get(), Future):
+            while not isinstance(result := self._next(results), Future):
                 emit(result)
             result.result()
         finally:
             work.cancel()
+
+    def _next(self, results: SimpleQueue[Any]) -> Any:
+        """Return the next result; while none comes, say now and then how long the server has been silent."""
+        began = time.monotonic()
+        while True:
+            try:
+                return results.get(timeout=SILENCE_S)
+            except Empty:
+                say(
+                    f"no answer from {self._url} for {time.monotonic() - began:.0f} s; a request is given up after "
+                    f"two tries of {self._settings.timeout:g} s (--engine-arg timeout={self._settings.timeout:g})"
+                )
 
     def close(self) -> None:
         """Cuts the connections."""

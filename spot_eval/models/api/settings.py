@@ -27,6 +27,8 @@ class ApiSettings(EngineSettings):
     in_flight: int = Field(default=64, ge=1, le=4096)
     requests_per_minute: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     timeout: float = Field(default=1800.0, gt=0, allow_inf_nan=False)
+    patience: float = Field(default=900.0, gt=0, allow_inf_nan=False)
+    """For how long a server may answer nothing but "too many requests"."""
     retries: int = Field(default=5, ge=3, le=100)
     key_env: str = Field(default="SPOT_EVAL_API_KEY", min_length=1)
     max_model_len: int | None = Field(default=None, ge=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import itertools
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from spot_eval.core.errors import EngineDiedError, UserError
 from spot_eval.core.options import RunOptions
-from spot_eval.models.api import client, engine, handshake
+from spot_eval.models.api import client, engine, handshake, throttle
 from spot_eval.models.api.client import retry_after
 from spot_eval.models.api.engine import ApiEngine
 from spot_eval.models.api.model import ServedModel
@@ -176,6 +177,41 @@ def test_many_429_are_patience_and_not_failure(endpoint: Endpoint) -> None:
     asked = requests(2)
     found, _ = ask(endpoint, asked, retries=3)
     assert found == {request.key: expected(request) for request in asked}
+
+
+def test_a_server_that_throttles_for_ever_is_said_and_given_up(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(throttle, "SAY_EVERY_S", 0.2)
+    endpoint.behave = lambda asked, before: Say(429, {"error": "rate"})
+    began = time.monotonic()
+    with pytest.raises(EngineDiedError, match=r"it throttles since .* longer than --engine-arg patience=1 seconds"):
+        ask(endpoint, requests(40), patience=1)
+    assert 0.9 < time.monotonic() - began < 5
+    said = capsys.readouterr().err
+    assert re.search(r"throttles \(429, too many requests\) since [\d:]{8}; the next try is at [\d:]{8}, and the run "
+                     r"gives up at [\d:]{8} \(--engine-arg patience=1\)", said)  # fmt: skip
+
+
+def test_a_server_that_serves_again_is_said_and_patience_starts_anew(
+    endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endpoint.behave = lambda asked, before: Say(429, "", {"Retry-After": "0.1"}) if before % 5 else None
+    asked = requests(4)
+    found, _ = ask(endpoint, asked, patience=2, in_flight=1)
+    assert found == {request.key: expected(request) for request in asked}
+
+
+def test_a_server_that_hangs_midway_is_asked_twice(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(engine, "SILENCE_S", 0.2)
+    endpoint.behave = lambda asked, before: Say(200, good(asked), after_s=30)
+    began = time.monotonic()
+    with pytest.raises(EngineDiedError, match=r"no answer within 0.5 s \(tried twice|2 times\)"):
+        ask(endpoint, requests(20), timeout=0.5)
+    assert time.monotonic() - began < 8
+    assert "no answer from" in capsys.readouterr().err
 
 
 def test_a_dead_server_ends_the_run_with_one_sentence_and_refuses_nothing(endpoint: Endpoint) -> None:
