@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "examples"))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests never ask the network
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, and before torch is loaded
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a shell's background job; what tests start inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("spot-eval", deadline=None)  # these machines share their cores
 settings.load_profile("spot-eval")
 MIRROR = os.environ.get("SPOT_EVAL_DATA")
