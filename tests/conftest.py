@@ -22,9 +22,18 @@ settings.load_profile("spot-eval")
 MIRROR = os.environ.get("SPOT_EVAL_DATA")
 
 
+def _has_cuda() -> bool:
+    if not Path("/dev/nvidiactl").exists():  # torch takes a second to say so
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     absent = {
         "real": not MIRROR and "SPOT_EVAL_DATA is not set: no mirror of the real benchmarks",
+        "cuda": not _has_cuda() and "torch sees no CUDA device here",
         "vllm": not find_spec("vllm") and "vllm is not installed here: `make test-vllm` has an environment for it",
     }
     for item in items:
