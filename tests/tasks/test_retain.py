@@ -130,6 +130,39 @@ def test_examples_are_no_text_that_ties_docs(rows: Path) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "stock"),
+    [
+        ("mmlu", "mmlu/default/mmlu_abstract_algebra.yaml"),
+        ("winogrande", "winogrande/default.yaml"),
+        ("arc_challenge", "arc/arc_challenge.yaml"),
+        ("truthfulqa_mc1", "truthfulqa/truthfulqa_mc1.yaml"),
+    ],
+)
+def test_requests_are_those_of_lm_evals_own_task(mirror: Path, name: str, stock: str) -> None:
+    import lm_eval
+    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    files = {split: str(mirror / name / f"{name}.jsonl") for split in ("train", "validation", "test")}
+    files["dev"] = str(mirror / "mmlu_dev" / "mmlu_dev.jsonl")  # its first five rows are the subject's
+    config = load_yaml(Path(str(lm_eval.__file__)).parent / "tasks" / stock, resolve_func=True)
+    config.pop("tag", None)
+    rows = {"dataset_path": "json", "dataset_name": None, "dataset_kwargs": {"data_files": files}}
+    if name != "mmlu":
+        del files["dev"]
+    task = ConfigurableTask(config={**config, **rows})
+    shots = 5 if name == "mmlu" else 0
+    loaded = TaskLoader(load_suite("retain").narrowed(tasks=[name]), data_dirs=[mirror]).load(name, 8)
+    for row, doc in zip(task.eval_docs, loaded.docs, strict=False):
+        context = task.fewshot_context(row, shots)
+        asked_of = [one.args for one in task.construct_requests(row, context, metadata=("", 0, 1))]
+        ours = doc.likelihood or {}
+        contexts = ours["contexts"] * (1 if len(ours["contexts"]) > 1 else len(ours["continuations"]))
+        assert list(zip(contexts, ours["continuations"], strict=True)) == asked_of
+
+
+@pytest.mark.real
 def test_golds_of_the_real_rows_are_right(mirror: Path) -> None:
     found = {one.task: one for one in check_tasks("retain", data_dirs=[mirror])}
     for name in set(ROWS) - {"truthfulqa_mc2"}:
