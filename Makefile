@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 VLLM_VENV ?= .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
+GPU_VENV ?= .venv-gpu
+GPU_READY := $(GPU_VENV)/.ready
 
-.PHONY: setup demo test test-vllm lint bench bench-vllm calibrate notebook clean
+.PHONY: setup demo test test-vllm lint gpu bench bench-vllm calibrate notebook clean
 
 setup: $(READY)
 
@@ -41,6 +43,16 @@ bench-vllm: $(VLLM_READY)  ## the vllm and api engines beside vLLM's own LLM.gen
 	$(VLLM_VENV)/bin/python -m tests.benchmarks.bench_vllm
 	$(VLLM_VENV)/bin/python -m tests.benchmarks.bench_api
 
+# a GPU needs torch's CUDA build, which the package index gives by itself
+$(GPU_READY): pyproject.toml
+	$(PYTHON) -m venv $(GPU_VENV)
+	$(GPU_VENV)/bin/pip install -q -e '.[hf,train]' trl pytest hypothesis psutil
+	touch $@
+
+gpu: $(GPU_READY)  ## what needs one card, in at most eight minutes; writes tests/benchmarks/gpu.json
+	$(GPU_VENV)/bin/python -m tests.gpu
+	$(GPU_VENV)/bin/python -m pytest -q -m cuda tests/models/test_cuda.py tests/trainer/test_cuda.py
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -66,4 +78,4 @@ notebook: $(READY)  ## run the notebook again and keep its outputs
 	$(BIN)/jupyter execute --inplace examples/compare_checkpoints.ipynb
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) $(GPU_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

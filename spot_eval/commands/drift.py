@@ -28,11 +28,16 @@ def drift_command(
     tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Tasks to read. [default: all]")] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Docs per task. [default: all]")] = None,
     repeats: Annotated[int, typer.Option(min=1, metavar="N", help="Stored answers per doc.")] = 1,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="hf|vllm", help="hf: exact KL. vllm: fast, a lower bound of KL.")
+    ] = "hf",
     engine_arg: Annotated[
         list[str] | None,
-        typer.Option("--engine-arg", metavar="K=V", help="Setting of the hf engine: dtype, device. Repeatable."),
+        typer.Option(
+            "--engine-arg", metavar="K=V", help="Setting of the engine: dtype, device; vllm: max_logprobs. Repeatable."
+        ),
     ] = None,
-    token_budget: Annotated[int, typer.Option(min=1, metavar="N", help="Tokens per forward pass.")] = 4096,
+    token_budget: Annotated[int, typer.Option(min=1, metavar="N", help="Tokens per forward pass of hf.")] = 4096,
     chat_template: Annotated[
         str | None, typer.Option(metavar="FILE|none", help="Chat template, if the base run had one from a file.")
     ] = None,
@@ -60,6 +65,7 @@ def drift_command(
         tasks=names(tasks),
         limit=limit,
         repeats=repeats,
+        engine=engine,
         engine_args=assignments("--engine-arg", engine_arg),
         token_budget=token_budget,
         chat_template=chat_template,

@@ -19,7 +19,7 @@ def print_drift(found: Mapping[str, Any], console: Console) -> None:
     title = f"drift of {found['candidate']} from {found['base']} (on the base's own answers)"
     table = Table(title=safe(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("", no_wrap=True)
-    for name in ("KL", "z", "log-prob", "gold", "docs"):
+    for name in ("KL ≥" if found.get("top") else "KL", "z", "log-prob", "gold", "docs"):
         table.add_column(name, justify="right", no_wrap=True)
     families = dict.fromkeys(task["family"] for task in found["tasks"].values())
     for family in families:
@@ -41,6 +41,8 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
         "KL: KL(base || candidate), log-prob: change for the base's tokens, thousandths of a nat per token; gold: "
         "change for a reply of the bare gold, nats. z says that the model moved, never that it was harmed."
     )
+    if top := found.get("top"):
+        yield f"KL is a lower bound: the engine names the {top} likeliest tokens at each place, the others are one lump"
     floor = found["floor"]
     yield (
         f"floor in {found['dtype']}: {1000 * floor:.2g} thousandths; less is rounding"

@@ -70,9 +70,10 @@ def drift_lines(verdict: GateRecord) -> Iterator[str]:
     if not (found := verdict.get("drift")) or found["overall"]["mean"] is None:
         return
     parts = [f"{family_title(name)} {kl(one)}" for name, one in found["families"].items() if one["mean"] is not None]
+    at_least = "≥ " if found.get("top") else ""
     yield (
-        f"drift (information, no part of the verdict): KL {kl(found['overall'])} thousandths of a nat per token"
-        + (f"; {', '.join(parts)}" if parts else "")
+        f"drift (information, no part of the verdict): KL {at_least}{kl(found['overall'])} thousandths of a nat "
+        "per token" + (f"; {', '.join(parts)}" if parts else "")
     )
 
 

@@ -51,7 +51,7 @@ def run(
         _write_docs(store, prepared.docs, say)
         if is_new:
             for task in prepared.docs:
-                if stem := shared_stem(task.docs):
+                if not task.has_examples and (stem := shared_stem(task.docs)):
                     say(f"{task.name}: {stem.sentence}")
         if monitor is not None and base is not None:
             samples = run_in_waves(store, plan, model, base, monitor, workers=options.workers, say=say)

@@ -39,4 +39,9 @@ def _drift(candidate: JudgedRun, base: JudgedRun) -> dict[str, Any] | None:
         return None
     families = {name: {**one["kl"], "z": one["z"]} for name, one in found.summary["families"].items()}
     overall = found.summary["overall"]
-    return {"overall": {**overall["kl"], "z": overall["z"]}, "families": families, "floor": found.summary["floor"]}
+    return {
+        "overall": {**overall["kl"], "z": overall["z"]},
+        "families": families,
+        "floor": found.summary["floor"],
+        **({"top": found.summary["top"]} if found.summary.get("top") else {}),
+    }

@@ -18,9 +18,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from spot_eval.graders.base import Grader, Verdict, undecided
-from spot_eval.graders.lm_eval import _task as load_task
 
 LN2 = math.log(2)
+_loaded: dict[tuple[tuple[str, ...], str], Any] = {}
+
+
+def load_task(include_path: tuple[str, ...], name: str, row: Mapping[str, Any]) -> Any:
+    """Return lm-eval's task, loaded once per process; a task of ours gets `row` in place of its data set."""
+    key = (include_path, name)
+    if key not in _loaded:
+        from lm_eval.tasks import TaskManager
+
+        manager = TaskManager(include_defaults=False, include_path=list(include_path), metadata={"judged_row": row})
+        _loaded[key] = manager.load([name])["tasks"][name]
+    return _loaded[key]
 
 
 def judge(doc: Mapping[str, Any], text: str) -> Verdict:
@@ -33,7 +44,7 @@ def judge(doc: Mapping[str, Any], text: str) -> Verdict:
     if any(math.isnan(logprob) for logprob, _ in pairs):
         return undecided("the model gave NaN as a log-likelihood")
     try:
-        task = load_task(tuple(doc["_task"]["include_path"]), doc["_task"]["name"])
+        task = load_task(tuple(doc["_task"]["include_path"]), doc["_task"]["name"], doc["row"])
         rolling = task.OUTPUT_TYPE == "loglikelihood_rolling"
         found = task.process_results(doc["row"], [logprob for logprob, _ in pairs] if rolling else pairs)
         order = list(task.aggregation())

@@ -11,28 +11,13 @@ runs and tasks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
+from spot_eval.models.forced import Difference, Forced
+
 SEGMENT = 512  # tokens of a row in a forward pass, at most
-
-
-class Forced(NamedTuple):
-    """An answer that both models are made to read: token ids of its prompt and of itself, neither empty."""
-
-    key: str
-    prompt: Sequence[int]
-    answer: Sequence[int]
-
-
-class Difference(NamedTuple):
-    """Two models at each token of one answer; three lists of the answer's length, in nats."""
-
-    key: str
-    kl: list[float]
-    logprob: list[float]
-    base_logprob: list[float]
 
 
 def differences(

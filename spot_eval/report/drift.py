@@ -25,9 +25,11 @@ def drift(found: DriftFiles) -> dict[str, Any]:
     groups = [*summary["families"].values(), *summary["tasks"].values(), summary["overall"]]
     most = max((one["kl"]["mean"] + (one["kl"]["stderr"] or 0) for one in groups if one["kl"]["mean"] is not None),
                default=0.0)  # fmt: skip
+    whole = "" if summary.get("top") else " over the whole vocabulary"
     return {
+        "kl": "KL ≥" if summary.get("top") else "KL",
         "hint": f"{summary['candidate']} and {summary['base']} read the base's own answers; KL(base || candidate) per "
-        "token over the whole vocabulary, thousandths of a nat, ± one standard error over docs. z says that the model "
+        f"token{whole}, thousandths of a nat, ± one standard error over docs. z says that the model "
         "moved, never that it was harmed.",
         "rows": list(_rows(summary, most)),
         "notes": list(lines({**summary, "most_changed": []}))[1:],  # they stand below, token by token

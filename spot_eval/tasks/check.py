@@ -110,7 +110,7 @@ def _checked(task: str, files: Sequence[TaskFile], ours: set[str], loader: TaskL
     if one.ok:
         try:
             loaded = loader.load(task, STEM_DOCS)
-            if stem := shared_stem(loaded.docs):
+            if not loaded.has_examples and (stem := shared_stem(loaded.docs)):
                 one.notes.append(stem.sentence)
             _check_docs(one, replace(loaded, docs=loaded.docs[:DOCS]), pool)
         except MissingData as problem:

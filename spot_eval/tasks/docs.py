@@ -37,6 +37,11 @@ class LoadedTask:
     drawn: dict[str, Any] | None = None  # seed and generator, where the rows were made and not read
     scored: tuple[str, int] | None = None  # lm-eval's output type and number of examples, if log-likelihoods are asked
 
+    @property
+    def has_examples(self) -> bool:
+        """Return True if log-likelihoods are asked after examples, a shared text that ties no docs together."""
+        return bool(self.scored and self.scored[1])
+
     def manifest(self) -> dict[str, Any]:
         """What decides scores: goes into the run's configuration."""
         return {

@@ -21,18 +21,23 @@ def dataset(
     data_files: Mapping[str, str] | None = None,
     seed: int | None = None,
     connect4_seed: int | None = None,
+    *,
+    judged_row: Mapping[str, Any] | None = None,
     **metadata: Any,
 ) -> Any:
     """lm-eval's `custom_dataset`: called with the task's metadata, joined with the TaskManager's.
 
     `source` names an entry of ALL_SOURCES; `seed` is the task file's own for boards that are drawn, `connect4_seed`
-    another instead. Returns a `datasets.DatasetDict` with the one split "test"; its `info.description` is JSON: origin,
+    another instead. `judged_row` is the only row if a grading worker loads the task: it judges without the data.
+    Returns a `datasets.DatasetDict` with the one split "test"; its `info.description` is JSON: origin,
     revision, sha256, rows, and how the rows were drawn. Raises what `load_rows` raises.
     """
     del metadata
     import datasets
     from pyarrow import ArrowException
 
+    if judged_row is not None:
+        return datasets.DatasetDict({"test": datasets.Dataset.from_list([dict(judged_row)])})
     files = data_files or {}
     drawn_from = seed if connect4_seed is None else connect4_seed
     found = load_rows(ALL_SOURCES[source], data_dirs, files.get(source), seed=drawn_from, files=files)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from spot_eval.core.errors import UserError
+from spot_eval.evaluation.scored import score_all
 from tests.command_line import records, spot_eval
 from tests.likelihood_tasks import TASKS, write_suite, write_tasks
 
@@ -102,3 +104,8 @@ def test_check_says_that_each_gold_is_right(suite: Path) -> None:
     done = spot_eval("tasks", "check", suite)
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("3 of 3") + done.stdout.count("5 of 5") + done.stdout.count("6 of 6") >= 4
+
+
+def test_an_engine_that_scores_nothing_is_one_sentence() -> None:
+    with pytest.raises(UserError, match="this engine gives no log-probabilities of a prompt, which likelihood tasks"):
+        score_all(object(), [], lambda one: None)  # type: ignore[arg-type]

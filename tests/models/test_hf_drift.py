@@ -7,7 +7,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from spot_eval.models import hf_drift
-from spot_eval.models.hf_drift import Forced, differences
+from spot_eval.models.forced import Forced
+from spot_eval.models.hf_drift import differences
 
 
 @pytest.fixture(scope="module")

@@ -53,14 +53,31 @@ class Likelihood(_Recorded, SFTTrainer):
 
 def dpo_trainer(model: Path, examples: list[Example], out: Path, *, loss_type: str, **options: Any) -> Preferences:
     """TRL's DPOTrainer with its reference log-probs computed beforehand."""
+    causal = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    return preferences(causal, tokenizer, examples, out, loss_type=loss_type, options=options)
+
+
+def preferences(
+    causal: Any,
+    tokenizer: Any,
+    examples: list[Example],
+    out: Path,
+    *,
+    loss_type: str,
+    options: dict[str, Any],
+    peft_config: Any = None,
+) -> Preferences:
+    """TRL's DPOTrainer around a model that is loaded already; `options` go into its configuration."""
     rows = [
         {"prompt_ids": list(e.prompt), "chosen_ids": list(e.chosen), "rejected_ids": list(e.rejected)} for e in examples
     ]
     return Preferences(
-        model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
+        model=causal,
         args=DPOConfig(**_common(out, options), loss_type=[loss_type], precompute_ref_log_probs=True),
         train_dataset=Dataset.from_list(rows),
-        processing_class=AutoTokenizer.from_pretrained(model),
+        processing_class=tokenizer,
+        peft_config=peft_config,
     )
 
 

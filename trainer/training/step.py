@@ -84,7 +84,7 @@ def _scores(batch: Batch, tokens: Tensor, reference: Tensor | None, beta: float)
 def _add_micro_batch(shift: Shift, scores: Scores, processes: Processes, counts_for: bool) -> None:
     assert scores.chosen_reward is not None
     assert scores.rejected_reward is not None
-    mean = float(torch.cat([scores.chosen_reward, scores.rejected_reward]).mean()) if counts_for else 0.0
+    mean = float(torch.cat([scores.chosen_reward, scores.rejected_reward]).detach().mean()) if counts_for else 0.0
     shift.add(*processes.sums([mean, float(counts_for)]))
 
 

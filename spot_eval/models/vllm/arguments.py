@@ -23,7 +23,14 @@ class RefusedArgumentError(Exception):
     """An `--engine-arg` that vLLM does not take; the message is a sentence for the user."""
 
 
-def engine_config(model: str, arguments: Mapping[str, str], *, trust_remote_code: bool, lora_rank: int = 0) -> Any:
+def engine_config(
+    model: str,
+    arguments: Mapping[str, str],
+    *,
+    trust_remote_code: bool,
+    lora_rank: int = 0,
+    memory_share: float | None = None,
+) -> Any:
     """Return vLLM's configuration.
 
     Args:
@@ -31,6 +38,7 @@ def engine_config(model: str, arguments: Mapping[str, str], *, trust_remote_code
         arguments: `--engine-arg K=V`, already without ours.
         trust_remote_code: allow Python code that comes with the checkpoint.
         lora_rank: largest rank of the LoRA adapters that will be used; 0 if there are none.
+        memory_share: share of a GPU's memory that may be used, unless the arguments say it; None leaves it to vLLM.
 
     Raises RefusedArgumentError if vLLM refuses it.
     """
@@ -52,6 +60,8 @@ def engine_config(model: str, arguments: Mapping[str, str], *, trust_remote_code
         ours["enable_chunked_prefill"] = False
         if "VLLM_CPU_KVCACHE_SPACE" not in os.environ and "gpu_memory_utilization" not in given:
             ours["kv_cache_memory_bytes"] = min(CPU_CACHE_BYTES, _free_memory() // 4)
+    elif memory_share:
+        ours["gpu_memory_utilization"] = memory_share
     try:
         return EngineArgs(**{**ours, **given}).create_engine_config(UsageContext.LLM_CLASS)
     except ValueError as problem:  # pydantic's among them

@@ -22,6 +22,7 @@ from spot_eval.core.progress import progress
 from spot_eval.models.adapter import Adapter
 from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
 from spot_eval.models.checkpoint import read_config
+from spot_eval.models.forced import Forced, Places
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.models.stop_strings import ended_text
 from spot_eval.models.thinking_count import ThinkingCount
@@ -59,6 +60,8 @@ class VllmSettings:
     arguments: Mapping[str, str] = field(default_factory=dict)
     processes: int | None = None
     step_timeout_s: float = STEP_TIMEOUT_S
+    memory_share: float | None = None
+    """Share of a GPU's memory where another engine sits beside this one; None leaves it to vLLM."""
 
     @classmethod
     def parse(cls, arguments: Mapping[str, str]) -> VllmSettings:
@@ -139,6 +142,7 @@ def _order(path: Path, settings: VllmSettings, trust_remote_code: bool, lora_ran
         "lora_rank": lora_rank,
         "model": str(path),
         "arguments": dict(settings.arguments),
+        "memory_share": settings.memory_share,
         "trust_remote_code": trust_remote_code,
         "parent": os.getpid(),
     }
@@ -263,6 +267,33 @@ class VllmEngine:
             text, cut = answer["text"], True
         reason = "stop" if stopped or cut else "length"
         return Completion(request.key, text, reason, len(request.prompt.token_ids), len(tokens))
+
+    def read(self, sequences: Sequence[Forced], top: int) -> tuple[dict[str, Places], dict[str, str]]:
+        """Read sequences without generating; return places by key, and reasons by key for those that vLLM refused.
+
+        A place is one token of an answer: token id to log-prob (nats) of the `top` likeliest tokens there and of the
+        token itself. Raises EngineDiedError if vLLM dies or hangs.
+        """
+        found: dict[str, Places] = {}
+        refused: dict[str, str] = {}
+
+        def take(answer: Message) -> None:
+            if "refused" in answer:
+                refused[answer["key"]] = answer["refused"]
+            else:
+                found[answer["key"]] = [dict(place) for place in answer["read"]]
+
+        stream(
+            self.shards,
+            (
+                {"key": one.key, "prompt": [*one.prompt, *one.answer], "read_from": len(one.prompt), "top": top}
+                for one in sequences
+            ),
+            window=2 * self.told["max_num_seqs"],
+            patience_s=self.settings.step_timeout_s,
+            take=take,
+        )
+        return found, refused
 
     def close(self) -> None:
         """Ends the engine processes and all they started."""

@@ -1,12 +1,14 @@
 """What runs in an engine process of vLLM: `python -m spot_eval.models.vllm.process FD`, started by `shards.Shard`.
 
-    first it is told {"model", "arguments", "trust_remote_code", "lora_rank", "parent"}, and answers what vLLM would
-    make of them;
+    first it is told {"model", "arguments", "trust_remote_code", "lora_rank", "memory_share", "parent"}, and answers
+    what vLLM would make of them;
     then {"stop_ids"}: it loads the weights, and answers once it is ready;
     then {"adapter": folder or null}, while it has nothing to do: it answers {"ready"}, or {"refused"}, and all later
     requests are answered with that LoRA adapter;
     then requests {"key", "prompt", "temperature", "top_p", "top_k", "max_tokens", "seed", "until"}, each answered by
-    {"key", "tokens", "reason", "text"} as it finishes, or by {"key", "refused"}.
+    {"key", "tokens", "reason", "text"} as it finishes, or by {"key", "refused"};
+    or {"key", "prompt", "read_from", "top"}: nothing is generated, and {"key", "read"} answers with the log-probs at
+    each token of the prompt from there on.
 
 It ends when its socket does. The only module that imports vLLM; it knows token ids and no prompts, files or tasks.
 """
@@ -73,6 +75,7 @@ def main() -> None:
             order["arguments"],
             trust_remote_code=order["trust_remote_code"],
             lora_rank=order["lora_rank"],
+            memory_share=order["memory_share"],
         )
     except RefusedArgumentError as problem:
         channel.send({"refused": str(problem)})
@@ -101,6 +104,7 @@ def serve(engine: Any, channel: Channel, stop_ids: list[int]) -> None:
     inbox = SimpleQueue[dict[str, Any] | None]()
     threading.Thread(target=_read, args=[channel, inbox, engine], daemon=True).start()
     adapters = Adapters(engine)
+    read_from: dict[str, int] = {}
     said = 0.0
     try:
         while True:
@@ -111,8 +115,10 @@ def serve(engine: Any, channel: Channel, stop_ids: list[int]) -> None:
                 if "adapter" in request:
                     channel.send(adapters.use(request["adapter"]))
                 else:
+                    if "read_from" in request:
+                        read_from[request["key"]] = request["read_from"]
                     _add(engine, request, stop_ids, channel, adapters.in_use)
-            answers = [_answer(output) for output in engine.step() if output.finished]
+            answers = [_answer(output, read_from) for output in engine.step() if output.finished]
             now = time.monotonic()
             if answers or now - said > ALIVE_EVERY_S:
                 said = now
@@ -160,30 +166,53 @@ def _read(channel: Channel, inbox: SimpleQueue[dict[str, Any] | None], engine: A
 
 
 def _add(engine: Any, request: Mapping[str, Any], stop_ids: list[int], channel: Channel, adapter: Any) -> None:
-    from vllm import SamplingParams
     from vllm.exceptions import VLLMClientError
-    from vllm.sampling_params import RequestOutputKind
 
     try:
-        parameters = SamplingParams(
-            temperature=request["temperature"],
-            top_p=request["top_p"],
-            top_k=request["top_k"],
-            max_tokens=request["max_tokens"],
-            seed=request["seed"] if request["temperature"] else None,
-            stop=request["until"] or None,
-            stop_token_ids=stop_ids,
-            ignore_eos=True,  # `stop_ids` hold all that end an answer
-            detokenize=bool(request["until"]),  # only to find them: texts are made from the tokens, on the other side
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
+        parameters = _reading(request) if "read_from" in request else _sampling(request, stop_ids)
         (prompt,) = engine.renderer.render_cmpl([{"prompt_token_ids": request["prompt"]}])
         engine.add_request(request["key"], prompt, parameters, lora_request=adapter)
     except (VLLMClientError, ValueError) as problem:
         channel.send({"key": request["key"], "refused": str(problem)})
 
 
-def _answer(output: Any) -> dict[str, Any]:
+def _sampling(request: Mapping[str, Any], stop_ids: list[int]) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        temperature=request["temperature"],
+        top_p=request["top_p"],
+        top_k=request["top_k"],
+        max_tokens=request["max_tokens"],
+        seed=request["seed"] if request["temperature"] else None,
+        stop=request["until"] or None,
+        stop_token_ids=stop_ids,
+        ignore_eos=True,  # `stop_ids` hold all that end an answer
+        detokenize=bool(request["until"]),  # only to find them: texts are made from the tokens, on the other side
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def _reading(request: Mapping[str, Any]) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        temperature=0.0,
+        max_tokens=1,  # vLLM generates at least one; nobody looks at it
+        prompt_logprobs=request["top"],
+        detokenize=False,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def _answer(output: Any, read_from: dict[str, int]) -> dict[str, Any]:
+    if (start := read_from.pop(output.request_id, None)) is not None:
+        places = [
+            [[token, round(one.logprob, 7)] for token, one in place.items()] for place in output.prompt_logprobs[start:]
+        ]
+        return {"key": output.request_id, "read": places}
     (completion,) = output.outputs
     return {
         "key": output.request_id,

@@ -74,7 +74,7 @@ class RawRow:
     def items(self, name: str, of: type) -> list[Any]:
         """A list of `of` that is not empty; a CSV cell holds it as JSON or as Python writes it."""
         _, value = self.get(name)
-        value = _literal(value) if isinstance(value, str) else value
+        value = literal(value) if isinstance(value, str) else value
         if not isinstance(value, list) or not all(isinstance(item, of) for item in value):
             raise self.wrong(name, f"is not a list of {of.__name__}")
         if not value:
@@ -110,7 +110,7 @@ def training_problem(row: RawRow) -> DocFields:
 def olympiad(row: RawRow) -> DocFields:
     """OlympiadBench: the first final answer without outer dollars; unit and tolerance where there are any."""
     name, value = row.get("answer_raw", "answer", "final_answer")
-    listed = _literal(value) if isinstance(value, str) and value.lstrip().startswith("[") else value
+    listed = literal(value) if isinstance(value, str) and value.lstrip().startswith("[") else value
     if isinstance(listed, list):
         if listed and all(isinstance(item, str) for item in listed):  # else an interval, such as [1, 2]
             value = listed[0]
@@ -185,7 +185,7 @@ def _board(level: int, row: RawRow) -> DocFields:
     from connect4.task.answers import to_answer
 
     row.text("state")
-    values = {name: _literal(value) if _from_csv(name, value) else value for name, value in row.values.items()}
+    values = {name: literal(value) if _from_csv(name, value) else value for name, value in row.values.items()}
     try:
         item = read_row(values)
     except ValueError as problem:
@@ -223,7 +223,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _literal(text: str) -> Any:
+def literal(text: str) -> Any:
     """What a cell says as JSON or as a Python literal; the text itself where it is neither."""
     try:
         return json.loads(text)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spot_eval.core.errors import UserError
-from spot_eval.tasks.data import adapters
+from spot_eval.tasks.data import adapters, choice_rows
 from spot_eval.tasks.data.adapters import DocFields, RawRow
 from spot_eval.tasks.data.connect4_boards import Drawn
 from spot_eval.tasks.data.hub import NoRowsError, in_cache, rows_of
@@ -68,6 +68,12 @@ class Rows:
 
 def _maths(task: str, hub: str, adapter: Callable[[RawRow], DocFields], docs: int, split: str = "train") -> Source:
     return Source(task, hub, adapter, (f"{task}/{task}.jsonl", f"{task}.jsonl"), docs, split=split)
+
+
+def _choice(
+    task: str, hub: str, adapter: Callable[[RawRow], DocFields], docs: int, *, name: str | None = None, split: str
+) -> Source:
+    return Source(task, hub, adapter, (f"{task}/{task}.jsonl", f"{task}.jsonl"), docs, name=name, split=split)
 
 
 SOURCES: dict[str, Source] = {
@@ -125,6 +131,28 @@ SOURCES: dict[str, Source] = {
 }
 
 
+CHOICES: dict[str, Source] = {
+    source.task: source
+    for source in (
+        _choice("mmlu", "cais/mmlu", choice_rows.mmlu, 14042, name="all", split="test"),
+        _choice("mmlu_dev", "cais/mmlu", choice_rows.mmlu, 285, name="all", split="dev"),  # examples, no task
+        _choice("hellaswag", "Rowan/hellaswag", choice_rows.hellaswag, 10042, split="validation"),
+        _choice(
+            "winogrande", "allenai/winogrande", choice_rows.winogrande, 1267, name="winogrande_xl", split="validation"
+        ),
+        _choice("arc_challenge", "allenai/ai2_arc", choice_rows.arc, 1172, name="ARC-Challenge", split="test"),
+        *(
+            _choice(task, "truthfulqa/truthful_qa", adapter, 817, name="multiple_choice", split="validation")
+            for task, adapter in (
+                ("truthfulqa_mc1", choice_rows.truthfulqa_mc1),
+                ("truthfulqa_mc2", choice_rows.truthfulqa_mc2),
+            )
+        ),
+    )
+}
+"""Benchmarks of choices, scored by log-likelihoods."""
+
+
 TRAINING: dict[str, Source] = {
     "problems": Source("problems", None, adapters.training_problem, ("problems.jsonl",), None, split="train"),
     "programs": Source("programs", None, adapters.program, ("programs.jsonl",), None, split="train"),
@@ -140,7 +168,7 @@ TRAINING: dict[str, Source] = {
 }
 """Problems to train on, no benchmarks."""
 
-ALL_SOURCES = {**SOURCES, **TRAINING}
+ALL_SOURCES = {**SOURCES, **CHOICES, **TRAINING}
 
 
 def load_rows(

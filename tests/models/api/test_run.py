@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.likelihood_tasks import write_suite, write_tasks
 from tests.models.api.endpoint import ID, Endpoint, Move, Say, good
 
 KEY = "sk-never-to-be-written-anywhere"
@@ -94,6 +95,16 @@ def test_the_key_is_in_no_file_of_the_run(whole: Path) -> None:
     files = [path for path in whole.rglob("*") if path.is_file()]
     assert len(files) > 5
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
+
+
+def test_a_likelihood_task_on_a_server_is_one_sentence(endpoint: Endpoint, tmp_path: Path) -> None:
+    made = write_suite(write_tasks(tmp_path / "tasks"), tmp_path / "made.yaml", ["made_letters"])
+    out = tmp_path / "run"
+    done = run(command(endpoint, made, out))
+    assert done.returncode == 2
+    assert f"{endpoint.url} gives no log-probabilities of a prompt, which likelihood tasks need" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (out / "generations.jsonl").exists()
 
 
 def slowly(asked: dict[str, Any], before: int) -> Move:
