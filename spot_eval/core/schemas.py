@@ -267,7 +267,7 @@ DOCUMENTS: Mapping[str, Kind] = {
         "data": _optional(_map(_object({"origin": _optional(_or_null(TEXT)), "revision": _optional(_or_null(TEXT))}))),
     }, _tasks_fit),
     "scoreboard": _object({
-        "tasks": _map(_TASK), "families": _map(_GROUP), "overall": _GROUP, "left_out": _optional(_map(TEXT)),
+        "tasks": _map(_TASK), "families": _map(_GROUP), "overall": _GROUP, "left_out": _map(TEXT),
         "suite": _object({"name": NAME, "version": WHOLE}), "cost": _COST,
         "guessing": _optional(_map(_map(_map(FRACTION)))),
         "difference": _optional(_or_null(_object({
