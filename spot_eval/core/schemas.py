@@ -274,6 +274,10 @@ DOCUMENTS: Mapping[str, Kind] = {
             "baseline": TEXT, "kind": TEXT, "tasks": _map(_METRIC), "families": _map(_METRIC), "overall": _METRIC,
         }))),
     }),
+    "seal": _object({
+        "sealed": _or_null(TEXT), "changed": _map(TEXT),
+        "files": _map(_object({"bytes": COUNT, "sha256": _optional(TEXT)})),
+    }),
     "baseline": _object({"manifest": OBJECT, "graders": _optional(_map(TEXT)), "cost": _optional(_COST),
                          "looks": _optional(_or_null(_list(OBJECT)))}),
     "plan": _object({

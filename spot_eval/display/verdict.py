@@ -38,7 +38,8 @@ def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> Non
                 table.add_row(f"  {safe(task)}", *_cells(guard, guard["drop"])[shown])
     console.print(table)
     for note in [
-        *look_lines(verdict), *imputed_lines(verdict), *verdict["notes"], *verdict["warnings"], *drift_lines(verdict)
+        *look_lines(verdict), *imputed_lines(verdict), *verdict["notes"], *verdict["warnings"], *drift_lines(verdict),
+        seal_line(verdict),
     ]:  # fmt: skip
         console.print(f"note: {plain(note)}", markup=False, highlight=False, soft_wrap=True)
     console.print(
@@ -83,7 +84,14 @@ def imputed_lines(verdict: GateRecord) -> Iterator[str]:
         if one["imputed"]:
             cases = [one["imputed"][case] for case in ("worst", "best")]
             worst, best = (f"{signed(case['mean'])} ({case['verdict']})" for case in cases)
-            yield f"{name}: {worst} if all that was not judged goes against the candidate, {best} if for it"
+            yield (
+                f"{family_title(name)}: {worst} if all that was not judged goes against the candidate, {best} if for it"
+            )
+
+
+def seal_line(verdict: GateRecord) -> str:
+    """Return whether the files of both runs are as they were when the runs ended."""
+    return f"files: candidate {verdict['seals']['candidate']}; base {verdict['seals']['base']}"
 
 
 def level_words(verdict: GateRecord) -> str:
@@ -101,7 +109,8 @@ def look_lines(verdict: GateRecord) -> Iterator[str]:
         stop = one["sequential"]
         if not stop["look"]:
             continue
-        bound = f"{name}: look {stop['look']} of {verdict['looks']['planned']}, one-sided level {stop['level']:.2g}"
+        at_look = f"look {stop['look']} of {verdict['looks']['planned']}"
+        bound = f"{family_title(name)}: {at_look}, one-sided level {stop['level']:.2g}"
         if stop["interval"] is None:
             yield f"{bound}; the difference shown is the naive one"
             continue

@@ -21,6 +21,7 @@ from spot_eval.models.held import Held
 from spot_eval.runs.baseline import load_baseline
 from spot_eval.runs.directory import RunDirectory
 from spot_eval.runs.manifest import build_manifest
+from spot_eval.runs.seal import open_seal
 from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.shared_stems import shared_stem
 
@@ -48,6 +49,8 @@ def run(
     manifest = build_manifest(prepared.options, model, prepared.docs, left_out=prepared.tasks.left_out, config=config)
     store = RunDirectory.create(out, manifest)
     try:
+        if not _break_seal(store, say):
+            (out / "samples.jsonl").unlink(missing_ok=True)  # made again from the texts
         _write_docs(store, prepared.docs, say)
         if is_new:
             for task in prepared.docs:
@@ -84,10 +87,20 @@ def grade_again(path: Path, baseline_name: str | None, workers: int | None, say:
     preflight((), {data["grader"] for data in config["data"].values()})
     store.lock()
     try:
+        _break_seal(store, say)
         store.generations.repair()
         return score(store, grade(store, workers=workers, again=True, asked=asked_so_far(store)), baseline)
     finally:
         store.close()
+
+
+def _break_seal(store: RunDirectory, say: Say) -> bool:
+    """Open the seal of a run that goes on; return False if its files are not those that were sealed."""
+    seal = open_seal(store.path)
+    if seal is None or not (seal.changed or seal.missing or seal.added):
+        return True
+    say(f"{store.path} was {seal.sentence}; its texts are judged again")
+    return False
 
 
 def _write_docs(store: RunDirectory, tasks: Sequence[LoadedTask], say: Say) -> None:

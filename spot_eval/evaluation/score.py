@@ -15,10 +15,11 @@ from spot_eval.runs.directory import RunDirectory
 from spot_eval.runs.finished import read_clusters
 from spot_eval.runs.judged import judged_docs
 from spot_eval.runs.looks import read_looks
+from spot_eval.runs.seal import write_seal
 
 
 def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | None) -> dict[str, Any]:
-    """Write scoreboard.json and scoreboard.md from judged samples; return the scoreboard."""
+    """Write scoreboard.json and scoreboard.md from judged samples, and seal the run; return the scoreboard."""
     manifest = store.manifest
     suite = manifest["config"]["suite"]
     clusters = read_clusters(store.path / "docs.jsonl")
@@ -45,6 +46,7 @@ def score(store: RunDirectory, samples: Sequence[Sample], baseline: Baseline | N
         board["difference"] = difference(board, judged_docs(samples, clusters), suite, baseline)
     write_json(store.path / "scoreboard.json", board)
     write_atomically(store.path / "scoreboard.md", [markdown(board).encode()])
+    write_seal(store.path)
     return board
 
 

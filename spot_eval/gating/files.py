@@ -20,8 +20,8 @@ from xml.etree import ElementTree as Xml
 
 from spot_eval.core.files import write_atomically, write_json, writing
 from spot_eval.core.records import Doc, Sample, checked_rows, read_records, to_line
-from spot_eval.display.format import inert, percent, plain, signed
-from spot_eval.display.verdict import GateRecord, drift_lines, imputed_lines, look_lines
+from spot_eval.display.format import family_title, inert, percent, plain, signed
+from spot_eval.display.verdict import GateRecord, drift_lines, imputed_lines, look_lines, seal_line
 from spot_eval.runs.judged import JudgedRun
 
 SAMPLE_FIELDS = ("repeat", "score", "extracted", "why", "truncated", "unparsed", "key")
@@ -59,7 +59,7 @@ def markdown(verdict: GateRecord) -> str:
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     for name, one in verdict["families"].items():
-        lines.append(_row(f"**{inert(name)}**", one, one["margin"]))
+        lines.append(_row(f"**{inert(family_title(name))}**", one, one["margin"]))
         for task in one["tasks"]:
             if task in verdict["guards"]:
                 guard = verdict["guards"][task]
@@ -68,12 +68,13 @@ def markdown(verdict: GateRecord) -> str:
     if shown:
         lines += ["", "| more than in the base | verdict | base | now | limit |", "|---|---|---:|---:|---:|"]
         lines += [
-            f"| {inert(one['family'])}: {one['flag'].replace('_', ' ')} | {SIGNS[one['verdict']]} "
+            f"| {inert(family_title(one['family']))}: {one['flag'].replace('_', ' ')} | {SIGNS[one['verdict']]} "
             f"| {percent(one['base'])} | {percent(one['candidate'])} | +{100 * one['limit']:g} |"
             for one in shown
         ]
     imputed = [f"- {inert(line)}" for line in (*look_lines(verdict), *imputed_lines(verdict))]
-    notes = [f"- {inert(note)}" for note in [*verdict["notes"], *verdict["warnings"], *drift_lines(verdict)]]
+    said = [*verdict["notes"], *verdict["warnings"], *drift_lines(verdict), seal_line(verdict)]
+    notes = [f"- {inert(note)}" for note in said]
     lines += ["", *imputed, *notes] if imputed or notes else []
     lines += ["", f"{verdict['lost']} docs lost, {verdict['gained']} gained. Percent, ± one standard error.", ""]
     return "\n".join(lines)

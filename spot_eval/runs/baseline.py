@@ -21,6 +21,7 @@ from spot_eval.metrics.scoreboard import combined
 from spot_eval.runs.comparability import refuse_other_settings
 from spot_eval.runs.finished import read_run
 from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun
+from spot_eval.runs.seal import write_seal
 from spot_eval.tasks.suite import nearest
 
 
@@ -162,6 +163,7 @@ def save_baseline(run: JudgedRun, folder: Path) -> None:
 
         baseline.json     manifest (without this machine's paths), graders, cost
         scoreboard.json   as the run's
+        seal.json         the hashes of the others
         scores.jsonl      by doc: task doc_id doc_hash scores truncated unparsed output_tokens text_hashes cluster
 
     Raises UserError if `folder` holds something else.
@@ -179,6 +181,7 @@ def save_baseline(run: JudgedRun, folder: Path) -> None:
     if run.looks:
         head["looks"] = run.looks.as_lines()
     write_json(folder / SAVED_FILE, head)
+    write_seal(folder)
 
 
 def _without_cache(doc: JudgedDoc) -> dict[str, Any]:

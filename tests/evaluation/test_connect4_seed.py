@@ -15,6 +15,7 @@ from spot_eval.evaluation.connect4_seed import with_boards
 from spot_eval.runs.baseline import PublishedBaseline
 from spot_eval.runs.judged import JudgedRun
 from spot_eval.tasks.suite import Suite
+from tests.made_runs import config
 from tests.runs.test_baseline import CONFIG
 
 SUITE = Suite(name="s", version=1, families={"ood": {"connect4": {}, "connect4_safe": {}, "aime24": {}}})
@@ -24,6 +25,14 @@ DRAWN = {"generator": 1, "level": 1, "seed": 99, "boards": 500, "fresh": True}
 
 def base(path: Path = Path("runs/base"), **data: Any) -> JudgedRun:
     return JudgedRun(path, {"config": {**CONFIG, "data": data}}, {}, {})
+
+
+def write_manifest(run: Path, *, origin: str | None = None, **connect4: Any) -> None:
+    """Write the manifest of a run of Connect4 alone."""
+    settings = config({"connect4": [[1.0]]}, {"ood": ["connect4"]})
+    settings["data"]["connect4"] |= connect4
+    manifest = {"config": settings, "left_out": {}, "model": {"name": "m"}, "data": {"connect4": {"origin": origin}}}
+    (run / "manifest.json").write_text(json.dumps(manifest))
 
 
 def settled(options: RunOptions, baseline: Any = None, suite: Suite = SUITE) -> tuple[RunOptions, list[str]]:
@@ -42,8 +51,7 @@ def test_fresh_draws_a_seed_and_says_how_to_go_on() -> None:
 
 
 def test_the_same_command_on_a_begun_run_goes_on_with_its_boards(tmp_path: Path) -> None:
-    config = {**CONFIG, "data": {"connect4": {"drawn": DRAWN}}}
-    (tmp_path / "manifest.json").write_text(json.dumps({"config": config}))
+    write_manifest(tmp_path, drawn=DRAWN)
     options, said = settled(replace(OPTIONS, fresh=True, out=tmp_path))
     assert (options.connect4_seed, said) == (99, [])
 
@@ -58,8 +66,7 @@ def test_a_baseline_hands_its_boards_on() -> None:
 
 def test_a_file_the_baseline_was_asked_is_asked_again(tmp_path: Path) -> None:
     file = tmp_path / "boards.jsonl"
-    manifest = {"config": {**CONFIG}, "data": {"connect4": {"origin": str(file)}}}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(tmp_path, origin=str(file))
     with pytest.raises(NotComparableError, match="which is no file here; give it with --data connect4=FILE"):
         settled(OPTIONS, base(tmp_path, connect4={"docs": 3}))
     file.write_text("")
