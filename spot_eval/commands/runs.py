@@ -1,18 +1,41 @@
-"""`spot-eval runs`: the runs of a folder as a leaderboard."""
+"""`spot-eval runs`: the runs of a folder as a leaderboard, and whether a run's files are as they were sealed."""
 
 from __future__ import annotations
 
 import csv
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from spot_eval.commands.common import Json, print_json, say
+from spot_eval.commands.common import Json, examples, print_json, say, verb
 from spot_eval.core.errors import UserError
 
 EXAMPLES = ("spot-eval runs", "spot-eval runs runs/ --sort when --csv > runs.csv")
+VERIFY_EXAMPLE = "spot-eval runs verify runs/base"
+
+
+class _ListsByDefault(TyperGroup):
+    """A group whose verb is `list` where none is named, so that `spot-eval runs DIR` lists a folder."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse `args` with the verb put in front."""
+        named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named or ctx.resilient_parsing else ["list", *args])
+
+
+app = typer.Typer(
+    cls=_ListsByDefault,
+    help="List runs, or verify the files of one.",
+    epilog=examples(*EXAMPLES, VERIFY_EXAMPLE),
+)
+
+
+@app.callback()
+def _root() -> None:
+    """List runs, or verify the files of one. Without a verb: list."""
 
 
 def sort_completions(incomplete: str) -> list[str]:
@@ -22,6 +45,7 @@ def sort_completions(incomplete: str) -> list[str]:
     return [name for name in (*OWN_KEYS, "in_domain", "ood", "general") if name.startswith(incomplete)]
 
 
+@verb(app, "list", *EXAMPLES)
 def runs_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of runs.")] = Path("runs"),
     *,
@@ -64,3 +88,29 @@ def runs_command(
         print_leaderboard([entry.as_json() for entry in entries], Terminal(), [LEGEND])
     else:
         say(f"no runs in {folder}; `spot-eval run` makes one")
+
+
+@verb(app, "verify", VERIFY_EXAMPLE)
+def verify_command(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Finished runs or saved baselines.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Say which files of a run were changed since it ended.
+
+    A finished run holds a hash of each of its files (seal.json). Exit code 2 if a file was changed, is missing or was
+    added, or if a run is not sealed."""
+    from spot_eval.runs.seal import read_seal
+
+    seals = {}
+    for run in runs:
+        if not run.is_dir():
+            raise UserError(f"{run} is no folder; name a run directory or a saved baseline")
+        seals[run] = read_seal(run)
+    if as_json:
+        print_json({str(run): seal and seal.as_json() for run, seal in seals.items()})
+    else:
+        for run, seal in seals.items():
+            typer.echo(f"{run}: {seal.sentence if seal else 'not sealed; grade it to seal it as it is'}")
+    if not all(seal and seal.whole for seal in seals.values()):
+        raise typer.Exit(2)

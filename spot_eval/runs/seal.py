@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,10 @@ class Seal:
     def whole(self) -> bool:
         """True if nothing was changed since, and nothing had been before."""
         return not (self.changed or self.missing or self.added or self.earlier)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields for a script."""
+        return {**asdict(self), "whole": self.whole}
 
     @property
     def sentence(self) -> str:

@@ -129,11 +129,11 @@ def test_a_missing_task_is_inconclusive_and_named() -> None:
     candidate, base = made({"a": still()[0], "c": still()[0]}, "n"), made(dict.fromkeys("abc", still()[1]), "b")
     verdict, _ = gate(candidate, base, Policy())
     assert verdict["verdict"] == "inconclusive"
-    assert verdict["reasons"] == ["family in_domain lacks b in one of the runs"]
+    assert verdict["reasons"] == ["family in-domain lacks b in one of the runs"]
     assert verdict["families"]["in_domain"]["missing"] == ["b"]
     only, _ = gate(candidate, base, Policy(families={"general": 0.03}))
     assert only["verdict"] == "pass"
-    assert only["notes"] == ["family in_domain is not gated by this policy"]
+    assert only["notes"] == ["family in-domain is not gated by this policy"]
 
 
 def test_not_judged_that_decides_is_inconclusive() -> None:
@@ -158,7 +158,7 @@ def test_a_task_nobody_judged_is_missing_and_never_a_pass() -> None:
     verdict = judged(a=([[None]] * 50, task(50)[1]), b=still(), c=still())
     assert verdict["verdict"] == "inconclusive"
     assert verdict["reasons"][:2] == [
-        "family in_domain lacks a in one of the runs", "task a has no doc that was judged in both runs",
+        "family in-domain lacks a in one of the runs", "task a has no doc that was judged in both runs",
     ]  # fmt: skip
 
 
@@ -211,7 +211,7 @@ def test_more_not_judged_than_allowed_says_nothing_of_the_checkpoint() -> None:
 def test_fail_comes_before_inconclusive_which_is_noted() -> None:
     verdict = judged(a=task(30, lost=2, wrong=5), b=task(30, wrong=5), c=task(400, lost=60, gained=20, wrong=100))
     assert verdict["verdict"] == "fail"
-    assert any("in_domain" in note for note in verdict["notes"])
+    assert any("in-domain" in note for note in verdict["notes"])
 
 
 @pytest.mark.parametrize(
