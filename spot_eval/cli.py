@@ -5,6 +5,7 @@ Exit codes: 0 ok, 1 crash, 2 bad input, 3 gate failed, 4 gate inconclusive, 5 no
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -89,6 +90,11 @@ def main() -> None:
     except UserError as problem:
         say(f"error: {problem}")
         sys.exit(problem.exit_code)
+    except OSError as problem:
+        if problem.errno != errno.ENAMETOOLONG:
+            raise
+        say(f"error: {str(problem.filename)[:60]!r}… is longer than a file's name can be; give a shorter one")
+        sys.exit(UserError.exit_code)
     except Interrupted as stop:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the process at once
         say("stopped; finished work is kept, and the same command resumes it")

@@ -138,6 +138,8 @@ def read_recipe(name: str) -> Recipe:
         raise TrainError(
             f"no recipe {name!r}; there are {known}, each also as NAME/miniature, or give a TOML file"
         ) from problem
+    except RecursionError as problem:
+        raise TrainError(f"{path}: nested too deeply to be a recipe") from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise TrainError(f"{path}: not TOML ({problem})") from problem
     about = str(content.pop("about", ""))

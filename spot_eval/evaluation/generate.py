@@ -26,6 +26,7 @@ from spot_eval.runs.manifest import versions
 from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.suite import Suite
 
+MOST_REQUESTS = 20_000_000  # their plan would no longer fit the memory of one machine
 SESSION_EVERY_S = 5.0  # how much of a killed session's clock may be lost
 
 
@@ -91,7 +92,15 @@ def make_plan(
         engine: identity of the engine, for the records' keys.
         context: tokens that prompt and answer share; None if it is not known.
         run_seed: seed of the run.
+
+    Raises UserError for more requests than a run can hold.
     """
+    asked = sum(len(task.docs) * suite.repeats(task.name) for task in tasks)
+    if asked > MOST_REQUESTS:
+        raise UserError(
+            f"docs times repeats are {asked:,} requests; a run has at most {MOST_REQUESTS:,}: lower --repeats, or the "
+            "suite's, or take fewer docs (--limit)"
+        )
     requests: list[Planned] = []
     too_long: list[Planned] = []
     capped = 0

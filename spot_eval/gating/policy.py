@@ -94,6 +94,8 @@ def load_policy(path: Path | None) -> tuple[Policy, str]:
         return checked_policy(tomllib.loads(file.read_text(encoding="utf-8")), file), source
     except tomllib.TOMLDecodeError as problem:
         raise UserError(f"{file}: broken TOML ({problem})") from problem
+    except RecursionError as problem:
+        raise UserError(f"{file}: nested too deeply to be a policy") from problem
     except OSError as problem:
         raise UserError(f"--policy {file}: cannot be read ({problem.strerror})") from problem
     except UnicodeDecodeError as problem:

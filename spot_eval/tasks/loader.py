@@ -172,6 +172,8 @@ def _own_tasks(suite: Suite) -> str:
             except yaml.MarkedYAMLError as problem:
                 line = f", line {problem.problem_mark.line + 1}" if problem.problem_mark else ""
                 raise UserError(f"{path}{line}: broken YAML ({problem.problem})") from problem
+            except RecursionError as problem:
+                raise UserError(f"{path}: nested too deeply to be a task file") from problem
             except (ValueError, OSError, yaml.YAMLError) as problem:
                 raise UserError(f"{path}: no task file ({problem})") from problem
     theirs = set(TaskManager(include_path=suite.tasks_dir, include_defaults=False).all_subtasks)

@@ -218,6 +218,8 @@ def load_suite(name: str) -> Suite:
     except yaml.MarkedYAMLError as problem:
         line = f", line {problem.problem_mark.line + 1}" if problem.problem_mark else ""
         raise UserError(f"{path}{line}: broken YAML ({problem.problem})") from problem
+    except RecursionError as problem:
+        raise UserError(f"{path}: nested too deeply to be a suite") from problem
     except (UnicodeDecodeError, yaml.YAMLError) as problem:
         raise UserError(f"{path}: not YAML in UTF-8 ({str(problem).splitlines()[0]})") from problem
     except ValidationError as problem:

@@ -255,8 +255,8 @@ def test_the_gate_passes_no_limit_on_ends_that_nobody_knows(grade: Grade, rows: 
     verdict, _ = gate(silent, base, policy)
     assert verdict["verdict"] == "inconclusive"
     assert verdict["reasons"] == [
-        "family ood: it is not known which answers were truncated, so the limit of 2 points more cannot be judged; the "
-        "column finish_reason of the file they came from tells"
+        "family out-of-domain: it is not known which answers were truncated, so the limit of 2 points more cannot be "
+        "judged; the column finish_reason of the file they came from tells"
     ]
     assert "truncated" in markdown(verdict)
 
