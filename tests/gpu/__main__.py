@@ -1,9 +1,10 @@
 """Run the GPU line: `python -m tests.gpu [--out FILE] [--parts A,B] [--device cpu --tiny]`.
 
 Each part runs in a process of its own, under a limit of its own. The file is written after each, so that what is done
-stays when the machine goes; a part that is done replaces its result of an earlier run, the others keep theirs, each with
-its machine. Exits with 1 where a part failed, or came out otherwise than it should. `python -m tests.gpu.table` prints
-the table of docs/gpu.md.
+stays when the machine goes. A part that ran replaces its result of an earlier run; the others keep theirs. Each result
+names its machine. Exits with 1 where a part failed, or came out otherwise than it should.
+
+`python -m tests.gpu.table` prints the table of docs/gpu.md.
 """
 
 from __future__ import annotations

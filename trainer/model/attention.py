@@ -166,7 +166,7 @@ def _flex(
 
     from torch._dynamo.exc import BackendCompilerFailed
 
-    # a row of fewer than 128 tokens would be sent to the kernel for decoding, which has no choice of tiles for some heads
+    # a row below 128 tokens would go to the kernel for decoding, which has no tiles for some models' heads
     options = {"FORCE_USE_FLEX_ATTENTION": True} if query.is_cuda else None
     try:
         return _flex_function(query.is_cuda)(
