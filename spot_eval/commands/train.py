@@ -50,7 +50,14 @@ def train_command(
     learning_rate: Annotated[
         float | None, typer.Option("--learning-rate", "--lr", metavar="X", help="Peak learning rate.")
     ] = None,
-    beta: Annotated[float | None, typer.Option(metavar="X", help="Reward per nat of log-ratio.")] = None,
+    beta: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Reward per nat of log-ratio, summed over an answer's tokens: the shorter the answers, the larger. "
+            "Recipes have 0.1 for thousands of tokens.",
+        ),
+    ] = None,
     shift: Annotated[
         str | None, typer.Option(metavar="paper|trl020", help="How the shift of spot-bco is computed.")
     ] = None,

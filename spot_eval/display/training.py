@@ -49,6 +49,7 @@ def result_rows(found: Mapping[str, Any], out: Path) -> list[tuple[str, str]]:
                 f"{100 * rounding['weights_moved']:.0f} % of the changed weights",
             )
         )
+    rows += [("warning", sentence) for sentence in found.get("warnings", [])]
     rows.append(("checkpoint", str(out)))
     if (out / "adapter").is_dir():
         rows.append(("adapter", f"{out / 'adapter'}, the same training unmerged"))

@@ -57,6 +57,15 @@ def test_a_checkpoint_comes_out(tiny: Path, pairs: Path, tmp_path: Path) -> None
     assert AutoTokenizer.from_pretrained(out).chat_template
 
 
+def test_a_tether_that_never_acted_is_warned_of(tiny: Path, pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    said = train("--objective", "spot-bce", "--model", tiny, "--pairs", pairs, "--out", out, "--max-tokens", 60,
+                 "--steps", 20, "--dtype", "float32", "--lr", "1e-9")  # fmt: skip
+    (warning,) = json.loads((out / "training" / "result.json").read_text())["warnings"]
+    assert warning.startswith("the tether hardly acted: 0.50 of its pull on y+ was left")
+    assert f"warning     {warning}" in said
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

@@ -1,7 +1,10 @@
 """Run the GPU line: `python -m tests.gpu [--out FILE] [--parts A,B] [--device cpu --tiny]`.
 
 Each part runs in a process of its own, under a limit of its own. The file is written after each, so that what is done
-stays when the machine goes. Exits with 1 where a part failed, or came out otherwise than it should.
+stays when the machine goes. A part that ran replaces its result of an earlier run; the others keep theirs. Each result
+names its machine. Exits with 1 where a part failed, or came out otherwise than it should.
+
+`python -m tests.gpu.table` prints the table of docs/gpu.md.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from spot_eval.core.files import write_json
+from spot_eval.core.files import read_json, write_json
 
 ROOT = Path(__file__).parent.parent.parent
 KEPT = ROOT / "tests" / "benchmarks" / "gpu.json"
@@ -24,12 +27,12 @@ WHOLE_S = 470.0
 PARTS = {
     "attention": (["attention"], 90),
     "precision": (["precision"], 120),
-    "train 1.7B": (["speed", "1.7B", "ours"], 100),
-    "train 1.7B, TRL": (["speed", "1.7B", "trl"], 120),
-    "train 8B LoRA": (["speed", "8B", "ours", "lora"], 120),
-    "train 8B LoRA, TRL": (["speed", "8B", "trl", "lora"], 150),
-    "evaluation": (["evaluation"], 150),
     "processes": (["processes"], 60),
+    "train 1.7B": (["speed", "1.7B", "ours"], 80),
+    "train 1.7B, TRL": (["speed", "1.7B", "trl"], 80),
+    "evaluation": (["evaluation"], 150),
+    "train 8B LoRA": (["speed", "8B", "ours", "lora"], 100),
+    "train 8B LoRA, TRL": (["speed", "8B", "trl", "lora"], 100),
 }
 """Name to the module with its words, and seconds at most."""
 
@@ -91,17 +94,18 @@ def main() -> int:
     if unknown := [name for name in wanted if name not in PARTS]:
         parser.error(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
     started = time.monotonic()
-    kept: dict[str, Any] = {"machine": card(told.device), "tiny": told.tiny, "parts": {}}
+    machine = card(told.device)
+    kept = read_json(told.out) if told.out.is_file() else {"parts": {}}
+    if kept.setdefault("tiny", told.tiny) != told.tiny:
+        parser.error(f"{told.out} is of {'tiny' if kept['tiny'] else 'whole'} shapes; give another --out FILE")
+    ran: dict[str, Any] = {}
     for name in wanted:
-        found = run(name, told, WHOLE_S - (time.monotonic() - started))
-        kept["parts"][name] = found
-        write_json(told.out, kept)
+        found = ran[name] = run(name, told, WHOLE_S - (time.monotonic() - started))
+        if found["status"] != "skipped" or name not in kept["parts"]:
+            kept["parts"][name] = {**found, "machine": machine}
+            write_json(told.out, kept)
         print(f"{name}: {found['status']}, {found['verdict']} ({found.get('seconds', 0):.0f} s)", flush=True)
-    wrong = [
-        name
-        for name, one in kept["parts"].items()
-        if one["status"] in ("failed", "timed out") or one.get("fine") is False
-    ]
+    wrong = [name for name, one in ran.items() if one["status"] in ("failed", "timed out") or one.get("fine") is False]
     return 1 if wrong else 0
 
 

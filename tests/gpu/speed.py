@@ -30,7 +30,7 @@ from trainer.training.processes import joined
 from trainer.training.reference import reference_sums
 from trainer.training.step import take_step
 
-PAIRS, WARM, TIMED, RANK = 16, 2, 4, 32
+PAIRS, WARM, TIMED, RANK = 16, 2, 3, 32
 PEAK_FLOPS = 989e12
 ROOT = Path(__file__).parent.parent.parent
 

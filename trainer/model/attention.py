@@ -164,16 +164,24 @@ def _flex(
     def capped(score: Tensor, *_: Tensor) -> Tensor:
         return score if softcap is None else softcap * torch.tanh(score / softcap)
 
-    function = _flex_function(query.is_cuda)
-    return function(
-        query,
-        key,
-        value,
-        score_mod=None if softcap is None else capped,
-        block_mask=trees.block_mask(window),
-        scale=scale,
-        enable_gqa=query.shape[1] != key.shape[1],
-    )
+    from torch._dynamo.exc import BackendCompilerFailed
+
+    # a row below 128 tokens would go to the kernel for decoding, which has no tiles for some models' heads
+    options = {"FORCE_USE_FLEX_ATTENTION": True} if query.is_cuda else None
+    try:
+        return _flex_function(query.is_cuda)(
+            query,
+            key,
+            value,
+            score_mod=None if softcap is None else capped,
+            block_mask=trees.block_mask(window),
+            scale=scale,
+            enable_gqa=query.shape[1] != key.shape[1],
+            kernel_options=options,
+        )
+    except BackendCompilerFailed as problem:
+        reason = (str(problem).strip().splitlines() or [""])[0]
+        raise Unsupported(f"FlexAttention cannot be compiled on this device ({reason[:200]})") from problem
 
 
 def register() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import math
 import shutil
 import time
@@ -34,6 +35,7 @@ from trainer.training.export import export
 from trainer.training.processes import Processes, joined
 from trainer.training.reference import default_cache, reference_sums
 from trainer.training.step import take_step
+from trainer.training.tether import tether_warnings
 from trainer.training.trackers import open_trackers
 
 Progress = Callable[..., AbstractContextManager[Callable[..., None]]]
@@ -120,6 +122,8 @@ def run_training(job: Job) -> dict[str, Any]:
             **measured,
         }
         if processes.first:
+            lines = (job.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+            result["warnings"] = tether_warnings([json.loads(line) for line in lines], objective, job.settings.beta)
             write_json(job.folder / "result.json", result)
             for save in job.folder.glob("*step-*"):
                 shutil.rmtree(save, ignore_errors=True)

@@ -6,12 +6,14 @@ What a model cannot share it does not share, and says why.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 import transformers
 from torch import Tensor
+from torch._inductor.exc import InductorError
 from transformers import AutoModelForCausalLM
 
 from trainer.batches.packing import CHOSEN, REJECTED, Kind, Unit, lay_out
@@ -174,6 +176,17 @@ def test_logits_that_cannot_be_explained_are_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(model.causal.lm_head, "forward", lambda hidden: forward(hidden) * 1.7)
     with pytest.raises(TrainError, match="logits of LlamaForCausalLM"):
         probe(model, CPU, Kind.SHARED, torch.float32)
+
+
+def test_a_device_without_flex_attention_falls_back_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise InductorError(RuntimeError("no choices to select\nand much more"), None)
+
+    monkeypatch.setattr("trainer.model.attention._flex_function", lambda _: fails)
+    monkeypatch.setattr("trainer.model.policy.Trees", partial(Trees, flex=True))
+    kind, why = probe(policy("qwen3"), CPU, Kind.SHARED, torch.float32)
+    assert kind is Kind.SEPARATE
+    assert why == "FlexAttention cannot be compiled on this device (RuntimeError: no choices to select)"
 
 
 UNITS = (Unit(0, 11), Unit(11, 16, 0, 6), Unit(16, 30), Unit(30, 33), Unit(33, 40, 30, 2))

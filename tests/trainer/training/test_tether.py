@@ -1,0 +1,43 @@
+"""Warnings about beta: each appears for the run it describes, and for no other."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from trainer.objectives import Objective
+from trainer.training.tether import FEWEST_STEPS, tether_warnings
+
+RISING = [0.05 * step for step in range(100)]
+
+
+def warnings(objective: str, rewards: list[float], shift: float = 0.0) -> list[str]:
+    rows = [{"reward_chosen": r, "tether": 1 / (1 + math.exp(r)), "shift": shift} for r in rewards]
+    return tether_warnings(rows, Objective.parse(objective), 0.3)
+
+
+@pytest.mark.parametrize("objective", ["reward-sft", "spot-bce"])
+def test_a_tether_that_acts_is_no_fault_and_one_that_does_not_is(objective: str) -> None:
+    assert warnings(objective, RISING) == []
+    (said,) = warnings(objective, [r / 10 for r in RISING])
+    assert said.startswith("the tether hardly acted: 0.38 of its pull")
+    assert "take more than 0.3" in said
+    assert warnings(objective, [-r for r in RISING]) == []
+    assert warnings(objective, [10 * r for r in RISING]) == []
+
+
+def test_a_shift_that_falls_is_a_fault_only_where_the_chosen_answers_rise_no_further() -> None:
+    falling = [8 - 0.04 * step for step in range(100)]
+    (said,) = warnings("spot-bco", falling, shift=-9.1)
+    assert "ended at -9.1, while r+ rose no further (7.8 in the first half, 4.2 at the end)" in said
+    assert warnings("spot-bco", RISING, shift=-9.1) == []
+    assert warnings("spot-bco", falling, shift=-1.7) == []
+
+
+def test_what_has_no_tether_or_another_pull_or_few_steps_is_not_judged() -> None:
+    still = [0.0] * 100
+    for objective in ("dpo", "sft+", "spot-bce + 0.1*sft+"):
+        assert warnings(objective, still, shift=-9) == []
+    assert warnings("spot-bce", still[: FEWEST_STEPS - 1]) == []
+    assert warnings("spot-bce", still[:FEWEST_STEPS])
