@@ -39,7 +39,7 @@ def print_gate(verdict: Mapping[str, Any], console: Console, place: Path) -> Non
     console.print(table)
     for note in [
         *look_lines(verdict), *imputed_lines(verdict), *verdict["notes"], *verdict["warnings"], *drift_lines(verdict),
-        seal_line(verdict),
+        *seal_lines(verdict),
     ]:  # fmt: skip
         console.print(f"note: {plain(note)}", markup=False, highlight=False, soft_wrap=True)
     console.print(
@@ -89,9 +89,10 @@ def imputed_lines(verdict: GateRecord) -> Iterator[str]:
             )
 
 
-def seal_line(verdict: GateRecord) -> str:
-    """Return whether the files of both runs are as they were when the runs ended."""
-    return f"files: candidate {verdict['seals']['candidate']}; base {verdict['seals']['base']}"
+def seal_lines(verdict: GateRecord) -> Iterator[str]:
+    """Yield whether the files of both runs are as they were when the runs ended."""
+    if seals := verdict.get("seals"):
+        yield f"files: candidate {seals['candidate']}; base {seals['base']}"
 
 
 def level_words(verdict: GateRecord) -> str:

@@ -21,7 +21,7 @@ from xml.etree import ElementTree as Xml
 from spot_eval.core.files import write_atomically, write_json, writing
 from spot_eval.core.records import Doc, Sample, checked_rows, read_records, to_line
 from spot_eval.display.format import family_title, inert, percent, plain, signed
-from spot_eval.display.verdict import GateRecord, drift_lines, imputed_lines, look_lines, seal_line
+from spot_eval.display.verdict import GateRecord, drift_lines, imputed_lines, look_lines, seal_lines
 from spot_eval.runs.judged import JudgedRun
 
 SAMPLE_FIELDS = ("repeat", "score", "extracted", "why", "truncated", "unparsed", "key")
@@ -73,7 +73,7 @@ def markdown(verdict: GateRecord) -> str:
             for one in shown
         ]
     imputed = [f"- {inert(line)}" for line in (*look_lines(verdict), *imputed_lines(verdict))]
-    said = [*verdict["notes"], *verdict["warnings"], *drift_lines(verdict), seal_line(verdict)]
+    said = [*verdict["notes"], *verdict["warnings"], *drift_lines(verdict), *seal_lines(verdict)]
     notes = [f"- {inert(note)}" for note in said]
     lines += ["", *imputed, *notes] if imputed or notes else []
     lines += ["", f"{verdict['lost']} docs lost, {verdict['gained']} gained. Percent, ± one standard error.", ""]
