@@ -78,9 +78,11 @@ def runs_command(
     elif as_csv:
         rows = as_rows(entries)
         if rows:
-            writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+            from spot_eval.display.format import csv_cell
+
+            writer = csv.DictWriter(sys.stdout, list(map(csv_cell, rows[0])), lineterminator="\n")
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({csv_cell(name): csv_cell(value) for name, value in row.items()} for row in rows)
     elif entries:
         from spot_eval.display.leaderboard import LEGEND, print_leaderboard
         from spot_eval.display.terminal import Terminal

@@ -178,6 +178,11 @@ _STEERING = re.compile(
 )
 
 
+def csv_cell(value: Any) -> Any:
+    """Return `value` so that a spreadsheet takes text for text: a quote goes before what would begin a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+
+
 def plain(text: str) -> str:
     """Return `text` with a question mark for each character that could steer a terminal, turn the direction of what
     stands beside it, hide, or break an XML file."""

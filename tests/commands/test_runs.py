@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -58,3 +60,10 @@ def test_verify_of_no_folder_is_one_sentence(tmp_path: Path) -> None:
     done = called("verify", tmp_path / "nowhere")
     assert isinstance(done.exception, UserError)
     assert "is no folder; name a run directory or a saved baseline" in str(done.exception)
+
+
+def test_a_name_is_no_formula_in_a_spreadsheet(tmp_path: Path) -> None:
+    write_run(tmp_path / "runs" / "tiny", SCORES, name='=HYPERLINK("http://evil.example")')
+    done = called(tmp_path / "runs", "--csv")
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert row["model"] == '\'=HYPERLINK("http://evil.example")'
