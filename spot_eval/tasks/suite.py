@@ -63,6 +63,9 @@ class Fresh(BaseModel):
     config: dict[str, Any] = {}
 
 
+EXAMPLES = {"mmlu_dev": "mmlu"}
+"""Sources of examples, which `--data` may name too, with their task."""
+
 NOT_SAMPLING = ("repeats", "num_fewshot", "chat_template", "fresh")
 
 
@@ -125,11 +128,11 @@ class Suite(BaseModel):
         return self.sampling.model_copy(update=own)
 
     def refuse_strangers(self, data_files: Iterable[str]) -> None:
-        """Raises UserError where `--data` names a task the suite does not have."""
+        """Raises UserError where `--data` names neither a task of the suite nor the examples of one."""
         for task in data_files:
-            if task not in self.tasks:
+            if EXAMPLES.get(task, task) not in self.tasks:
                 raise UserError(f"--data {task}=…: suite {self.name} has no task {task!r}{nearest(task, self.tasks)}")
-            if self.settings(task).fresh:
+            if task not in EXAMPLES and self.settings(task).fresh:
                 raise UserError(f"--data {task}=…: this task is drawn from a seed and reads no file")
 
     def narrowed(

@@ -95,3 +95,9 @@ def test_a_tasks_dir_lies_beside_its_suite(tmp_path: Path) -> None:
         load_suite(str(path))
     (tmp_path / "own").mkdir()
     assert load_suite(str(path)).tasks_dir == str((tmp_path / "own").resolve())
+
+
+def test_the_examples_of_a_task_have_a_file_of_their_own() -> None:
+    load_suite("retain").refuse_strangers(["mmlu", "mmlu_dev"])
+    with pytest.raises(UserError, match="suite spot-quick has no task 'mmlu_dev'"):
+        load_suite("spot-quick").refuse_strangers(["mmlu_dev"])
