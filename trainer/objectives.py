@@ -1,4 +1,4 @@
-"""What is minimized: eight objectives and their mixtures, as pure functions of log-probs.
+"""Eight objectives and their mixtures, as pure functions of log-probs.
 
 With l the sum of an answer's token log-probs, r = beta * (l - l_ref) and s the sigmoid (arXiv 2603.01683):
 
@@ -28,7 +28,7 @@ from trainer.errors import TrainError
 
 
 class Scores(NamedTuple):
-    """One micro-batch as an objective sees it. n counted tokens, p pairs; all fp32.
+    """A micro-batch as an objective sees it. n counted tokens, p pairs; all fp32.
 
     tokens: [n] log-probs. chosen, rejected: [p] sums over y+ and y- (rejected of zeros where no y- was read).
     chosen_reward, rejected_reward: [p], beta times the log-ratio to the reference; None without one.
@@ -65,7 +65,7 @@ def answer_sums(tokens: Tensor, pair: Tensor, side: Tensor, pairs: int) -> Tenso
 def score(
     tokens: Tensor, pair: Tensor, side: Tensor, pairs: int, *, reference: Tensor | None = None, beta: float = 0.1
 ) -> Scores:
-    """What an objective needs of token log-probs [n]; `reference`: fp64 [2, pairs], the reference's `answer_sums`."""
+    """Return token log-probs [n] as an objective needs them; `reference`: fp64 [2, pairs], its `answer_sums`."""
     sums = answer_sums(tokens, pair, side, pairs)
     rewards = (None, None) if reference is None else (beta * (sums - reference)).float()
     member = members(pair, side, pairs, REJECTED)
@@ -110,7 +110,7 @@ def _known(reward: Tensor | None) -> Tensor:
 
 @dataclass(frozen=True)
 class Term:
-    """One objective. `per_token`: its mean is over the step's y+ tokens, not over its pairs."""
+    """An objective. `per_token`: its mean is over the step's y+ tokens, not over its pairs."""
 
     name: str
     loss: Loss
@@ -162,17 +162,17 @@ class Objective:
 
     @property
     def needs_rejected(self) -> bool:
-        """Whether y- is read at all."""
+        """True if y- is read at all."""
         return any(term.rejected for _, term in self.terms)
 
     @property
     def needs_reference(self) -> bool:
-        """Whether log-probs of the reference are needed."""
+        """True if log-probs of the reference are needed."""
         return any(term.reference for _, term in self.terms)
 
     @property
     def has_shift(self) -> bool:
-        """Whether the running mean d plays a part."""
+        """True if the running mean d plays a part."""
         return any(term.shift for _, term in self.terms)
 
     def losses(self, scores: Scores, shift: Tensor, *, step_pairs: int, step_tokens: int) -> Tensor:

@@ -33,7 +33,7 @@ class Lora:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train. Defaults are the paper's settings for full fine-tuning of 8B models.
+    """The settings of a training run. Defaults are the paper's settings for full fine-tuning of 8B models.
 
     batch_size: pairs an optimizer step, over all processes. token_budget: tokens a forward pass on one process, at
     most (a longer pair goes alone). max_tokens: prompt and answer of one side together. dtype: what is computed in;
@@ -173,7 +173,7 @@ def settings_from(recipe: Recipe | None, **given: Any) -> Settings:
 
 
 def learning_rate_factor(schedule: str, step: int, steps: int, warmup: float) -> float:
-    """What the learning rate is multiplied by at 0-based `step` of `steps`: a linear rise from 0, then the schedule.
+    """Return the factor of the learning rate at 0-based `step` of `steps`: a linear rise from 0, then the schedule.
 
     The same as transformers' schedules of these names.
     """

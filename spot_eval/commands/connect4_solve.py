@@ -27,7 +27,7 @@ TABLE_BITS = 20
 
 @dataclass(frozen=True)
 class Line:
-    """One position of a file: its line number, how the file names it, the board, and the score the file gives."""
+    """A position of a file: its line number, how the file names it, the board, and the score the file gives."""
 
     number: int
     name: str

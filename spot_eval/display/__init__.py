@@ -1,1 +1,1 @@
-"""What a reader sees on a terminal and in Markdown: numbers, tables, verdicts. No mathematics, no files."""
+"""The output of a reader's terminal and of Markdown: numbers, tables, verdicts. No mathematics, no files."""

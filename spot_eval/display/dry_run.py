@@ -1,4 +1,4 @@
-"""What a dry run found, for a reader. Knows layout only."""
+"""Show the findings of a dry run. Knows layout only."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ HEAD = ["score", "n x k", *VOTES, "trunc", "unpars", "unjudg", "tokens"]
 
 
 class BoardLine(NamedTuple):
-    """One line of the table, as text; `level` is task, family or overall."""
+    """A line of the table, as text; `level` is task, family or overall."""
 
     level: str
     name: str
@@ -91,7 +91,7 @@ def _difference_cell(entry: Mapping[str, Any] | None) -> str:
 
 
 def footer(board: Board) -> list[str]:
-    """What stands under the table: cost, further metrics, what was left out, what the baseline is."""
+    """Return the lines under the table: cost, further metrics, what was left out, what the baseline is."""
     lines = []
     cost = board["cost"]
     if cost["tokens_per_s"]:

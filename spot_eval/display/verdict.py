@@ -79,7 +79,7 @@ def drift_lines(verdict: GateRecord) -> Iterator[str]:
 
 
 def imputed_lines(verdict: GateRecord) -> Iterator[str]:
-    """What each family's verdict would be if all that was not judged were right, or wrong."""
+    """Yield each family's verdict as it would be if all that was not judged were right, or wrong."""
     for name, one in verdict["families"].items():
         if one["imputed"]:
             cases = [one["imputed"][case] for case in ("worst", "best")]

@@ -13,7 +13,7 @@ __all__ = ["Grader", "Verdict", "after_thinking", "no_answer", "undecided"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """One answer, judged.
+    """The judgement of an answer.
 
     `score` is a fraction of 1, or None if the grader could not judge (the answer is then left out of every mean, and
     `why` gives the reason). `extracted` is the answer that was read; `unparsed` is True if none was found, which

@@ -59,7 +59,7 @@ _MAX_LINE = 2_000  # characters; a longer line is a run-away and holds no answer
 
 
 class Statement(NamedTuple):
-    """One statement of an answer: its line, where it ends there, the letter (None: two letters), and its place."""
+    """A statement of an answer: its line, where it ends there, the letter (None: two letters), and its place."""
 
     line: int
     end: int

@@ -30,7 +30,7 @@ MESSAGE = struct.Struct("=cq")  # to the nursery: what to do, and to whom; back:
 
 @dataclass(frozen=True)
 class Job:
-    """One call of a grader: `call` is "judge", with (doc, text), or "same", with two extracted answers."""
+    """A call of a grader: `call` is "judge", with (doc, text), or "same", with two extracted answers."""
 
     grader: str
     call: Literal["judge", "same"]

@@ -36,13 +36,13 @@ class Sum:
 
     @property
     def result(self) -> int:
-        """What it comes to."""
+        """The value of the sum."""
         return self.a + self.b if self.sign == "+" else self.a - self.b
 
 
 @dataclass(frozen=True)
 class Step:
-    """What an author makes of a sum: the numbers of the written step, and what the answer line reports of it."""
+    """A sum as an author writes it: the numbers of the written step, and what the answer line reports of it."""
 
     a: int
     b: int
@@ -90,7 +90,7 @@ def draw_drop(chance: Chance, stones: int, habit: str | None) -> Sum:
 
 
 def _sound(one: Sum) -> bool:
-    """Whether the sum, done wrong, stays from 0 to 99 and invites no other habit once it is misread."""
+    """Return True if the sum, done wrong, stays from 0 to 99 and invites no other habit once it is misread."""
     wrong = done(one, HABITS)
     return 0 <= wrong.result <= 99 and (wrong.a == one.a or not invited(Sum(wrong.a, one.sign, one.b)))
 

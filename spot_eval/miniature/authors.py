@@ -1,4 +1,4 @@
-"""How the authors of the world write: the student's own words, and the steps that can be read back from them.
+"""The writing of the world's authors: the student's own words, and the steps that can be read back from them.
 
     a: well 37 + 8 gives 45. b: so 52 - 6 makes 46, easy. c: well 14 + 29 gives 43. Answer: a 45, b 46, c 43.
     a: well 37 with 8 in gives 45. … Answer: a 45, b 46, c 43, d 64.          (bags)
@@ -26,7 +26,7 @@ REMARKED = 0.3
 
 @dataclass(frozen=True)
 class Said:
-    """One written step: its label, words and numbers. `sign` is + or -, however it was written."""
+    """A written step: its label, words and numbers. `sign` is + or -, however it was written."""
 
     label: str
     opener: str
@@ -88,11 +88,11 @@ def steps(text: str) -> list[Said]:
 
 
 def answer_line(text: str) -> str | None:
-    """What the last answer line says, or None."""
+    """Return what the last answer line says, or None."""
     found = ANSWER.findall(text)
     return found[-1] if found else None
 
 
 def right(one: Sum, step: Said) -> bool:
-    """Whether a written step does this sum, and rightly."""
+    """Return True if a written step does this sum, and rightly."""
     return (step.a, step.sign, step.b, step.result) == (one.a, one.sign, one.b, one.result)

@@ -33,11 +33,11 @@ class Chance:
         return self._next() < probability
 
     def pick(self, options: Sequence[T]) -> T:
-        """One of the options, each as likely."""
+        """Return one of the options, each as likely."""
         return options[self.below(len(options))]
 
     def zipf(self, options: Sequence[T]) -> T:
-        """One of the options, the n-th (from 1) with a probability proportional to 1/n, as words are in a language."""
+        """Return an option, the n-th (from 1) with a probability proportional to 1/n, as words are in a language."""
         return options[bisect.bisect(_zipf_steps(len(options)), self._next())]
 
     def sample(self, options: Sequence[T], count: int) -> list[T]:

@@ -58,7 +58,7 @@ def without_doubles(words: Sequence[str]) -> list[str]:
 
 
 def answer_to(kind: str, prompt: str, words: Sequence[str]) -> str:
-    """What the instruction would have answered, had it been about `words`."""
+    """Return what the instruction would have answered, had it been about `words`."""
     extra = prompt.partition("with ")[2].split(",")[0].split(":")[0] if kind in {"start", "end"} else ""
     return _ASKED[kind][1](extra, words)
 

@@ -46,7 +46,7 @@ STONES = (2, 3, 5)
 
 @dataclass(frozen=True)
 class Item:
-    """One thing asked: `kind` is the task's own name, or the kind of instruction; `answer` what is right.
+    """An item that is asked: `kind` is the task's own name, or the kind of instruction; `answer` what is right.
 
     `answer` is the content of the answer line ("a 45, b 46, c 43"), or the whole reply for most instructions.
     """
@@ -73,7 +73,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Mix:
-    """How big items are and how often they invite a habit; the corpus has other mixes than the tests."""
+    """The sizes of items, and their chance to invite a habit; the corpus has other mixes than the tests."""
 
     sums: Sequence[int]
     bags: Sequence[int]

@@ -1,4 +1,4 @@
-"""What an engine is: token ids in, texts out, each handed over as soon as it is finished.
+"""The interface of engines: token ids in, texts out, each handed over as soon as it is finished.
 
 An engine knows a model and nothing of tasks, files or grading. To add one, write a class with the members of `Engine`
 and name it in `engines/__init__.py`.
@@ -17,7 +17,7 @@ from spot_eval.tasks.suite import Sampling
 
 @dataclass(frozen=True)
 class Request:
-    """One text to generate.
+    """A text to generate.
 
     `seed` (below 2**31) decides its sampling alone: neither batch nor order may. `sampling.max_new_tokens` is the
     budget; `until` are strings that end the text (not part of it).
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """One finished text.
+    """A finished text.
 
     `finish_reason`: "stop" (the model, or a stop string, ended it), "length", or "unknown" where the engine is not
     told. Token counts are None where it is not told them.
@@ -58,7 +58,7 @@ Emit = Callable[[Completion | Refusal], None]
 
 @dataclass(frozen=True)
 class EngineFacts:
-    """What is known of an engine before it loads a single weight, so that a wrong run is refused at once.
+    """The facts about an engine before it loads a single weight, so that a wrong run is refused at once.
 
     `identity` decides texts and is part of every record's key; `dtype` is what the checkpoint would be loaded in (part
     of its fingerprint), None where it is loaded elsewhere; `context` counts tokens of prompt and answer together, None

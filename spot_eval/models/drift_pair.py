@@ -47,7 +47,7 @@ class Pair(Protocol):
 
 @dataclass(frozen=True)
 class Reading:
-    """How a pair reads: by which engine, with which settings."""
+    """The engine of a pair, with its settings."""
 
     engine: str
     settings: Any

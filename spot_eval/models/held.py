@@ -1,4 +1,4 @@
-"""One engine for several runs of the same base: its weights are loaded once, and adapters are put on and taken off.
+"""Keep an engine for several runs of one base: its weights are loaded once, and adapters are put on and taken off.
 
 with Held() as held:
     for options in runs_of_one_base:

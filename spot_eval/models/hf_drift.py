@@ -73,7 +73,7 @@ def _batch(base: Any, candidate: Any, batch: Sequence[Forced]) -> list[Differenc
 
 
 class _Reader:
-    """One model on its way through a batch."""
+    """A model on its way through a batch."""
 
     def __init__(self, model: Any, ids: torch.Tensor, mask: torch.Tensor) -> None:
         self.model, self.ids, self.mask = model, ids, mask

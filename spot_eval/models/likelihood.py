@@ -40,7 +40,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Continuation:
-    """One pair, ready to score.
+    """A pair, ready to score.
 
     `spans` are its tokens: one span, or one per window of a rolling request; empty if the engine tokenises texts
     itself. `cut` tokens were left out at the left of the context to make it fit.

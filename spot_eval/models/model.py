@@ -1,4 +1,4 @@
-"""What a run evaluates: who it is, how it is prompted, and what answers for it.
+"""The model that a run evaluates: its identity, its prompts, and the engine that answers for it.
 
 A run needs no more of a model than `Model` says. A checkpoint is one kind; what answers over the network, where no
 weights can be seen, is another. Knows nothing of tasks, records or grading.
@@ -48,15 +48,15 @@ class Model(Protocol):
 
     @property
     def identity(self) -> str:
-        """What record keys hold for it: the fingerprint, or the name the user vouches for."""
+        """Its entry in record keys: the fingerprint, or the name the user vouches for."""
         ...
 
     def config(self) -> dict[str, Any]:
-        """What of it decides results, for the manifest: `fingerprint` and `chat_template` at least."""
+        """Its settings that decide results, for the manifest: `fingerprint` and `chat_template` at least."""
         ...
 
     def origin(self) -> dict[str, Any]:
-        """Where it was found, for the manifest's reader."""
+        """Its place, for the manifest's reader."""
         ...
 
     def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:

@@ -248,7 +248,7 @@ def read_template(given: str | None) -> str | None:
 
 
 def template_name(template: str | None, default: str = "checkpoint") -> str:
-    """How a manifest names the template in force."""
+    """Return the name of the template in force, for a manifest."""
     if template is None:
         return default
     return NO_TEMPLATE if template == NO_TEMPLATE else digest("template", template)

@@ -32,7 +32,7 @@ __all__ = [
 
 
 class Entry(NamedTuple):
-    """Where an engine is, and the modules of its extra (which has the engine's name)."""
+    """The module of an engine, and the modules of its extra (which has the engine's name)."""
 
     module: str
     needs: tuple[str, ...] = ()

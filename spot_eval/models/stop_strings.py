@@ -1,4 +1,4 @@
-"""Where a generated text ends: before its stop token, and before the first of its stop strings.
+"""Find the end of a generated text: before its stop token, and before the first of its stop strings.
 
 One rule for every engine that sees token ids, so that the same tokens are the same text everywhere.
 """

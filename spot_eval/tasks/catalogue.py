@@ -15,7 +15,7 @@ from spot_eval.tasks.suite import Fresh, Suite, load_suite, suite_names
 
 
 def catalogue(suite_name: str, data_dirs: Sequence[Path], data_files: Mapping[str, Path]) -> list[dict[str, Any]]:
-    """One entry a task: task, family, docs, repeats, source, gated, at_hand (where, or None).
+    """Return one entry a task: task, family, docs, repeats, source, gated, at_hand (where, or None).
 
     `docs` is the published number; tasks of the user's own have None until they are loaded.
     """

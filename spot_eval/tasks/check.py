@@ -30,7 +30,7 @@ STEM_DOCS = 1000
 
 @dataclass
 class Checked:
-    """What was found of one task. `docs` counts those that rendered, `gold_right` those whose gold scored 1.
+    """The findings about a task. `docs` counts those that rendered, `gold_right` those whose gold scored 1.
 
     `gold_asked` is 0 where a gold is no reply; `notes` are worth a look, `problems` are to be mended. `left_out`: its
     data set is gated and not at hand, so a run goes without it.
@@ -47,7 +47,7 @@ class Checked:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is to be mended."""
+        """True if nothing is to be mended."""
         return not self.problems
 
     def as_json(self) -> dict[str, Any]:

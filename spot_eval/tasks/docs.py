@@ -24,7 +24,7 @@ ASKED_FOR = "\n\nGive your final answer, and nothing else, between <answer> and 
 
 @dataclass(frozen=True)
 class LoadedTask:
-    """One task with its docs, in the order of its data set."""
+    """A task with its docs, in the order of its data set."""
 
     name: str
     grader: str
@@ -43,7 +43,7 @@ class LoadedTask:
         return bool(self.scored and self.scored[1])
 
     def manifest(self) -> dict[str, Any]:
-        """What decides scores: goes into the run's configuration."""
+        """Return what decides scores: goes into the run's configuration."""
         return {
             "docs": len(self.docs),
             "content_hash": self.content_hash,
@@ -193,7 +193,7 @@ def _until(task: Any) -> tuple[str, ...]:
 
 
 def _origin(rows: Any) -> dict[str, Any]:
-    """Where the rows came from, as the loader wrote it into the data set's description."""
+    """Return the source of the rows, as the loader wrote it into the data set's description."""
     description = getattr(getattr(rows, "info", None), "description", None) or "{}"
     try:
         found = json.loads(description)

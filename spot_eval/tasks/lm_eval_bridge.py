@@ -1,4 +1,4 @@
-"""What the shims in tasks/ share: rows for `custom_dataset`, and our graders as `process_results`.
+"""Serve the shims in tasks/: rows for `custom_dataset`, and our graders as `process_results`.
 
 With them a task's YAML runs under stock lm-eval as it runs here. Knows nothing of prompts.
 """

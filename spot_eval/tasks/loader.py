@@ -105,7 +105,7 @@ class TaskLoader:
         self._own_code = "" if unchecked else _own_tasks(suite)
 
     def load(self, name: str, limit: int | None = None) -> LoadedTask:
-        """One task with its docs; whatever is wrong with a user's task is one sentence naming file and line.
+        """Return a task with its docs; whatever is wrong with a user's task is one sentence naming file and line.
 
         Raises MissingData where its rows are not at hand, UserError for anything else.
         """
@@ -142,7 +142,7 @@ class TaskLoader:
         return Path(self._manager.task_index[name].yaml_path)
 
     def may_be_left_out(self, name: str) -> bool:
-        """Whether a run can do without the task: its data set is gated, nobody named a file, and there are others."""
+        """True if a run can do without the task: its data set is gated, nobody named a file, and there are others."""
         gated = name in ALL_SOURCES and ALL_SOURCES[name].gated
         return gated and name not in self._data_files and len(self.suite.tasks) > 1
 

@@ -42,7 +42,7 @@ class _NoDoubles(yaml.SafeLoader):
 
 
 class Sampling(BaseModel):
-    """How tokens are drawn. Temperature 0 is greedy; top_p 1 and top_k 0 switch those filters off."""
+    """The sampling of tokens. Temperature 0 is greedy; top_p 1 and top_k 0 switch those filters off."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,7 +70,7 @@ NOT_SAMPLING = ("repeats", "num_fewshot", "chat_template", "fresh")
 
 
 class TaskSettings(BaseModel):
-    """What a suite says of one task; what it leaves out comes from the suite's sampling."""
+    """The settings of a task in a suite; what it leaves out comes from the suite's sampling."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -115,7 +115,7 @@ class Suite(BaseModel):
         return {task: family for family, tasks in self.families.items() for task in tasks}
 
     def settings(self, task: str) -> TaskSettings:
-        """What the suite says of `task`."""
+        """Return the suite's settings of `task`."""
         return self.families[self.tasks[task]][task]
 
     def repeats(self, task: str) -> int:
@@ -236,7 +236,7 @@ def load_suite(name: str) -> Suite:
 
 
 def readable(problem: ValidationError) -> Iterator[str]:
-    """What is wrong with a file a user wrote, a setting at a time."""
+    """Yield what is wrong with a file a user wrote, a setting at a time."""
     for error in problem.errors():
         where = ".".join(str(part) for part in error["loc"]) or "the file"
         match error["type"]:

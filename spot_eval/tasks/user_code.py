@@ -43,7 +43,7 @@ def guarded(cpu_seconds: float | None = None) -> Iterator[None]:
 
 
 def own_place(problem: BaseException, own: str | None) -> tuple[Path, int] | None:
-    """Where in the Python files under the folder `own` an exception came from: (file, line), the innermost."""
+    """Return the innermost place, in the Python files under `own`, of an exception: (file, line)."""
     if own is None:
         return None
     root = Path(own).resolve()

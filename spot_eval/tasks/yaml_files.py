@@ -30,7 +30,7 @@ class Problem(NamedTuple):
 
 
 class TaskFile(NamedTuple):
-    """One YAML file: the task it defines (None for what others include, and for groups), and what is wrong with it.
+    """A YAML file: the task it defines (None for what others include, and for groups), and what is wrong with it.
 
     `line` is where it names its task.
     """

@@ -1,4 +1,4 @@
-"""Where each token stands: a shared prefix is laid once, and pairs are packed into rows without padding.
+"""Lay out tokens: a shared prefix is laid once, and pairs are packed into rows without padding.
 
 A pair in the shared layout is a tree in a row, the second branch's positions going on from the trunk:
 
@@ -23,7 +23,7 @@ from trainer.batches.tokenize import Example
 
 
 class Kind(StrEnum):
-    """How the sequences of a micro-batch lie in memory."""
+    """The layout of a micro-batch's sequences in memory."""
 
     SHARED = "shared"
     PACKED = "packed"
@@ -48,7 +48,7 @@ class Unit(NamedTuple):
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """What one forward pass reads, and which of its tokens count.
+    """The input of one forward pass, and which of its tokens count.
 
     tokens, positions: int64 [rows, length]. units: of the one row of a packed batch; empty in a separate one.
     The other arrays, one entry a counted token: `source`, the flat offset whose output predicts it; `target`, its id;
@@ -69,14 +69,14 @@ class MicroBatch:
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many tokens `a` and `b` begin with in common, leaving each at least one of its own."""
+    """Return how many tokens `a` and `b` begin with in common, leaving each at least one of its own."""
     most = max(min(len(a), len(b)) - 1, 0)
     differ = np.flatnonzero(np.asarray(a[:most]) != np.asarray(b[:most]))
     return int(differ[0]) if len(differ) else most
 
 
 def common_suffix(a: Sequence[int], b: Sequence[int], prefix: int) -> int:
-    """How many tokens `a` and `b` end with in common, none of them among the first `prefix`."""
+    """Return how many tokens `a` and `b` end with in common, none of them among the first `prefix`."""
     most = min(len(a), len(b)) - prefix
     differ = np.flatnonzero(np.asarray(a[len(a) - most :])[::-1] != np.asarray(b[len(b) - most :])[::-1])
     return int(differ[0]) if len(differ) else most

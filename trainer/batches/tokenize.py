@@ -26,7 +26,7 @@ class Example(NamedTuple):
 
 @dataclass
 class Examples:
-    """What is trained on, and what was dropped: reason to ids."""
+    """The examples to train on, and those that were dropped: reason to ids."""
 
     kept: list[Example] = field(default_factory=list)
     dropped: dict[str, list[str]] = field(default_factory=dict)

@@ -27,7 +27,7 @@ class PairStats:
     chosen_tokens: list[int] = field(default_factory=list)
 
     def histogram(self) -> list[int]:
-        """How many change ratios lie in each of BINS equal parts of 0 to 1; the last one includes 1."""
+        """Return how many change ratios lie in each of BINS equal parts of 0 to 1; the last one includes 1."""
         counts = [0] * BINS
         for ratio in self.ratios:
             counts[min(BINS - 1, int(ratio * BINS))] += 1
@@ -97,7 +97,7 @@ def change_ratio(a: Sequence[Hashable], b: Sequence[Hashable]) -> float:
 
 
 def _shared_ends(a: Sequence[Hashable], b: Sequence[Hashable]) -> tuple[int, int]:
-    """How many tokens `a` and `b` share at the beginning and, of what is left, at the end: in every such LCS."""
+    """Return how many tokens `a` and `b` share at the beginning and, of what is left, at the end: in every such LCS."""
     shorter = min(len(a), len(b))
     start = next((at for at in range(shorter) if a[at] != b[at]), shorter)
     left = shorter - start

@@ -39,7 +39,7 @@ class NGramIndex:
         self._docs = Counter[str]()
 
     def add(self, benchmark: str, doc: str, text: str) -> None:
-        """One doc of a benchmark."""
+        """Add a doc of a benchmark."""
         words = words_of(text)
         if len(words) < FEWEST_WORDS:
             self.too_short[benchmark] += 1

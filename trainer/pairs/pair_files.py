@@ -23,7 +23,7 @@ Messages = list[dict[str, str]]
 
 @dataclass(frozen=True)
 class Pair:
-    """One line of a pairs file. `rejected` is empty where there is none."""
+    """A line of a pairs file. `rejected` is empty where there is none."""
 
     id: str
     prompt: Messages

@@ -1,4 +1,4 @@
-"""What an oracle is asked, and what becomes of its reply: a wrong answer, put right where it is wrong (paper, step 2).
+"""Ask an oracle to put a wrong answer right where it is wrong, and read its reply (paper, step 2).
 
     messages = repair_messages(row)              # question, wrong answer, how to mend it
     text = corrected_text(reply)                 # what stands between <corrected> and </corrected>
@@ -67,7 +67,7 @@ def repair_messages(
 
 
 def question_of(prompt: str | Sequence[Mapping[str, str]]) -> str:
-    """What was asked, as text: the turns of a conversation, one after the other."""
+    """Return the question as text: the turns of a conversation, one after the other."""
     return prompt if isinstance(prompt, str) else "\n\n".join(turn["content"] for turn in prompt)
 
 

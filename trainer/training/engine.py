@@ -117,7 +117,7 @@ class Engine:
         return float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
 
     def update(self, learning_rate: float) -> None:
-        """One step of AdamW."""
+        """Take a step of AdamW."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.step()

@@ -1,4 +1,4 @@
-"""What a run will take, before it is begun: parameters, memory, arithmetic, time. Rough, and said to be.
+"""Estimate what a run will take, before it is begun: parameters, memory, arithmetic, time. Rough, and said to be.
 
 Time comes from how fast this machine multiplies matrices now, of which `YIELD` is taken to get through. Memory counts
 weights, gradients and moments exactly, and activations by a rule of thumb.

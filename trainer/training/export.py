@@ -28,7 +28,7 @@ ADAPTER = "adapter"
 
 @torch.no_grad()
 def survival(engine: Engine, dtype: torch.dtype) -> dict[str, float]:
-    """How much of the update is left when weights are rounded to `dtype`; fractions of 1, over all processes.
+    """Return how much of the update is left when weights are rounded to `dtype`; fractions of 1, over all processes.
 
     `norm_kept`: the rounded update's projection on the true one, by its squared length. `weights_moved`: of the weights
     that training changed, the share that also changes as rounded. `relative_update`: the update's length by that of

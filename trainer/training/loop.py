@@ -50,7 +50,7 @@ def no_progress(what: str, total: int, *, done: int = 0) -> Iterator[Callable[..
 
 @dataclass(frozen=True)
 class Job:
-    """Where things are, and how the run is watched; nothing here changes the weights that come out.
+    """The files of a run, and how it is watched; nothing here changes the weights that come out.
 
     model_name: name of the base for an adapter's configuration, such as a hub id; its folder if None.
     save_every: steps between saves, besides one every `save_minutes`. on_step(step, metrics) is called on the first
@@ -76,7 +76,7 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        """Where what is not the checkpoint itself is kept."""
+        """The folder of what is not the checkpoint itself."""
         return self.out / "training"
 
 

@@ -26,7 +26,7 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes and speaks for all."""
+        """True if this is the process that writes and speaks for all."""
         return self.rank == 0
 
     def sums(self, values: Sequence[float]) -> list[float]:

@@ -22,7 +22,7 @@ from trainer.training.engine import Engine
 
 
 def default_cache() -> Path:
-    """Where reference log-probs are kept: under XDG_CACHE_HOME, or ~/.cache."""
+    """Return the folder of reference log-probs: under XDG_CACHE_HOME, or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spot-eval" / "reference"
 
 

@@ -1,4 +1,4 @@
-"""One optimizer step: forward, loss, backward over the step's micro-batches, then AdamW; and what is measured of it."""
+"""Take an optimizer step: forward, loss, backward over the step's micro-batches, then AdamW."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where metrics go: always `metrics.jsonl`, one object a step; on request TensorBoard, Weights & Biases, trackio."""
+"""Write metrics: always `metrics.jsonl`, one object a step; on request TensorBoard, Weights & Biases, trackio."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Lines:
             self.file = path.open("a", encoding="utf-8")
 
     def log(self, step: int, metrics: dict[str, Any]) -> None:
-        """One line, on the disk when the next step begins."""
+        """Write a line; it is on the disk when the next step begins."""
         with writing(self.path):
             self.file.write(json.dumps({"step": step, **metrics}) + "\n")
             self.file.flush()

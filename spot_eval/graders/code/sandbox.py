@@ -60,7 +60,7 @@ CLONE_THREAD = 0x00010000
 
 
 class Outcome(NamedTuple):
-    """How a program ended.
+    """The end of a program.
 
     `passed` is True if every step ran to its end, False if one failed or a limit was hit, and None if nobody can tell
     (the wall clock ran out while the program used little CPU, or the sandbox broke). `step` is the number of the step

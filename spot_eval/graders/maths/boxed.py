@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Box(NamedTuple):
-    r"""One box: `text[start:end]` is the whole command, `text[inner:close]` its content."""
+    r"""A box: `text[start:end]` is the whole command, `text[inner:close]` its content."""
 
     start: int
     inner: int
@@ -63,7 +63,7 @@ def boxes(text: str) -> list[Box]:
 
 
 def joins(gap: str) -> bool:
-    r"""Whether boxes with `gap` between them are one answer: a comma, "and" or "or", perhaps a name.
+    r"""Return True if boxes with `gap` between them are one answer: a comma, "and" or "or", perhaps a name.
 
     >>> joins(r"$ and $y = "), joins(", "), joins(" and then "), joins(" ")
     (True, True, False, False)

@@ -296,7 +296,7 @@ def _inside(node: Node) -> Iterator[Node]:
 
 @dataclass
 class _Comparison:
-    """One reading of both sides, compared."""
+    """The comparison of one reading of both sides."""
 
     reading: Reading
     tolerance: float | None

@@ -56,7 +56,7 @@ def judge(doc: Mapping[str, Any], text: str) -> Verdict:
 
 
 def same(first: str, second: str) -> bool:
-    """Whether two extracted answers are one answer, either way round; raises `UnsafeError` beyond `limits`."""
+    """Return True if two extracted answers are one, either way round; raises `UnsafeError` beyond `limits`."""
     refusal: UnsafeError | None = None
     for gold, answer in ((first, second), (second, first)):
         try:

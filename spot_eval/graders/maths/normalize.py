@@ -1,4 +1,4 @@
-r"""One spelling for answers written in many: ASCII and numpy maths, unicode, separators, clock times.
+r"""Give answers one spelling: ASCII and numpy maths, unicode, separators, clock times.
 
 `to_latex` makes what Math-Verify reads right of what it reads wrong: it takes ``3.83e35`` for 3.83 * E * 35,
 ``2**(1/4)`` for 2 and ``1 000`` for 0. `plain` makes a string whose equality is equality without any

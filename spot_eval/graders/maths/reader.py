@@ -932,7 +932,7 @@ class _Parser:
         raise UnreadableError(f"\\{name}, which is not evaluated")
 
     def power_free_argument(self) -> Node:
-        """What a root sign covers: braces, brackets, or the one number or letter that follows."""
+        """Read what a root sign covers: braces, brackets, or the one number or letter that follows."""
         if self.peek().kind == "{":
             return self.braced()
         if self.peek().kind == "(":

@@ -1,4 +1,4 @@
-r"""What no real answer is: refusals made before sympy evaluates anything, since ``9^{9^{9^9}}`` is short.
+r"""Refuse what no real answer is, before sympy evaluates anything, since ``9^{9^{9^9}}`` is short.
 
 First the text (`of_text`), then the unevaluated expression that Math-Verify's parser builds of it (`digits`).
 What slips through costs a worker its CPU limit (see `pool`); these checks make the usual tricks cost
@@ -66,7 +66,7 @@ def of_text(text: str) -> str:
 
 
 def is_code(text: str) -> bool:
-    """Whether `text` looks like a program, which is never searched for numbers, let alone run."""
+    """Return True if `text` looks like a program, which is never searched for numbers, let alone run."""
     return bool(_CODE.search(text))
 
 
@@ -91,7 +91,7 @@ def digits(expression: Any) -> float:
 
 
 def is_positive_integers(expression: Any) -> bool:
-    """Whether only sums, products, powers and factorials of positive integers: then `digits` is its size."""
+    """True for nothing but sums, products, powers and factorials of positive integers: then `digits` is its size."""
     if getattr(expression, "is_Integer", False):
         return bool(expression > 0)
     if type(expression).__name__ in ("Pow", "Mul", "Add", "factorial"):

@@ -20,7 +20,7 @@ _INFINITY: Node = ("inf",)
 
 
 class Piece(NamedTuple):
-    """One interval: its end points, and if they belong to it."""
+    """An interval: its end points, and if they belong to it."""
 
     low: Node
     closed_low: bool

@@ -164,7 +164,7 @@ def without_denials(text: str) -> str:
 
 
 def stated_answer(text: str) -> str | None:
-    r"""What the last "the answer is ...", "A: ..." or "#### ..." of `text` states, or None.
+    r"""Return what the last "the answer is ...", "A: ..." or "#### ..." of `text` states, or None.
 
     What is no expression comes back as it stands: words, or a sentence for Math-Verify to search.
 

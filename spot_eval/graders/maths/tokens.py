@@ -19,7 +19,7 @@ class UnreadableError(Exception):
 
 
 class Token(NamedTuple):
-    r"""One token. `gap` is true if white space precedes it, `prose` if it stands in ``\text{}`` or the like.
+    r"""A token. `gap` is true if white space precedes it, `prose` if it stands in ``\text{}`` or the like.
 
     `kind` is one of number, name (a variable or a label), letters (several letters in a row), word, command, join
     ("or", "and"), relation, or the character itself. `value` is the exact value of a number and `decimals` its digits

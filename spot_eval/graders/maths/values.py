@@ -39,7 +39,7 @@ class UndefinedError(Exception):
 
 @dataclass
 class Reading:
-    """How to read what is ambiguous: the base of a bare ``\\log``, a percent sign, whether i is a variable."""
+    """The reading of what is ambiguous: the base of a bare ``\\log``, a percent sign, whether i is a variable."""
 
     common_log: bool = False
     percent: bool = False  # 50% is 0.5, else 50

@@ -1,4 +1,4 @@
-"""One endpoint over HTTP: a request is tried until it is answered, refused, or not worth trying again.
+"""Ask an endpoint over HTTP: a request is tried until it is answered, refused, or not worth trying again.
 
 Knows retries, rate limits and keys; nothing of prompts or models. Whatever the server says is made harmless before it
 is shown or kept: one line, no control characters, never the key.
@@ -114,7 +114,7 @@ class Client:
         retries: int | None = None,
         longest: float = math.inf,
     ) -> T:
-        """What `read` makes of the JSON that comes back, within the timeout or `longest` seconds.
+        """Return what `read` makes of the JSON that comes back, within the timeout or `longest` seconds.
 
         Raises RefusedError for a no, ExhaustedError where `retries` tries after the first have failed too, the
         server was silent for two whole timeouts, or it throttles for longer than the patience.

@@ -165,7 +165,7 @@ class ApiEngine:
         )
 
     async def _try_seeds(self, client: Client, prompt: Prompt) -> str:
-        """Whether one seed gives one text, and another seed another, here and now."""
+        """Return whether one seed gives one text, and another seed another, here and now."""
         if "seed" in self._dialect.not_taken:
             return "not taken"
         probes = [Request("seeds", prompt, SEED_PROBE, seed) for seed in (1, 1, 2)]

@@ -1,4 +1,4 @@
-"""What the user may say of an endpoint, and where its key comes from: the environment, and nowhere else."""
+"""The settings of an endpoint, and the source of its key: the environment, and nowhere else."""
 
 from __future__ import annotations
 

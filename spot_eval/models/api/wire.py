@@ -1,4 +1,4 @@
-"""What is sent to an endpoint and what comes back: OpenAI's protocol, and what vLLM and its kin add to it.
+"""The messages to and from an endpoint: OpenAI's protocol, and what vLLM and its kin add to it.
 
 Pure functions over JSON values. Everything that comes back is untrusted: a reply of another shape is a
 `MalformedReplyError`, never a guess.
@@ -32,7 +32,7 @@ MOST_TOKENS = 1 << 40  # more than that no server has counted
 
 
 class Form(StrEnum):
-    """How prompts are sent."""
+    """The form in which prompts are sent."""
 
     CHAT = "chat"
     """Messages; the server applies the chat template."""
@@ -53,7 +53,7 @@ class MalformedReplyError(Exception):
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one server wants to be asked."""
+    """The dialect in which a server wants to be asked."""
 
     model: str
     form: Form
@@ -66,7 +66,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Reply:
-    """One text from a server; token counts are None where it does not tell them."""
+    """A text from a server; token counts are None where it does not tell them."""
 
     text: str
     finish_reason: str
@@ -100,7 +100,7 @@ def asked(prompt: Prompt, dialect: Dialect) -> dict[str, Any]:
 
 
 def drawing(sampling: Sampling, dialect: Dialect) -> dict[str, Any]:
-    """How tokens are drawn, all of it said: what is left out a server fills in as it likes."""
+    """Return all settings of sampling: what is left out a server fills in as it likes."""
     return {
         dialect.budget: sampling.max_new_tokens,
         "temperature": sampling.temperature,
@@ -136,7 +136,7 @@ def read_reply(payload: Any, request: Request, form: Form) -> Reply:
 
 
 def _chat_text(message: Any) -> tuple[Any, bool]:
-    """What the model wrote, its thinking put back where a server has taken it out; and whether there was any."""
+    """Return what the model wrote, its thinking put back where a server has taken it out; and whether there was any."""
     if not isinstance(message, Mapping):
         return None, False
     content = message.get("content")

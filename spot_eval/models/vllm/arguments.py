@@ -114,7 +114,7 @@ def parsed(arguments: Mapping[str, str]) -> dict[str, Any]:
 
 
 def said_by(problem: ValueError) -> str:
-    """What an error says, without pydantic's wrapping, and not at more length than a sentence bears."""
+    """Return an error's message without pydantic's wrapping, and not at more length than a sentence bears."""
     if isinstance(problem, ValidationError):
         first = problem.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -125,7 +125,7 @@ def said_by(problem: ValueError) -> str:
 
 
 def facts(config: Any) -> dict[str, Any]:
-    """What the other side wants to know of a configuration; touches no device."""
+    """Return what the other side wants to know of a configuration; touches no device."""
     import vllm
     from vllm.platforms import current_platform
 

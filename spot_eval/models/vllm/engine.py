@@ -82,7 +82,7 @@ class VllmSettings:
         return cls(theirs, None if processes is None else int(processes), patience or STEP_TIMEOUT_S)
 
     def identity(self) -> dict[str, Any]:
-        """What of them can decide a text."""
+        """Return the settings that can decide a text."""
         deciding = {name: value for name, value in sorted(self.arguments.items()) if name not in UNDECIDING}
         return {"name": "vllm", **({"arguments": deciding} if deciding else {})}
 

@@ -1,4 +1,4 @@
-"""What runs in an engine process of vLLM: `python -m spot_eval.models.vllm.process FD`, started by `shards.Shard`.
+"""Run in an engine process of vLLM: `python -m spot_eval.models.vllm.process FD`, started by `shards.Shard`.
 
     first it is told {"model", "arguments", "trust_remote_code", "lora_rank", "memory_share", "parent"}, and answers
     what vLLM would make of them;

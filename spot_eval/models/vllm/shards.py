@@ -37,7 +37,7 @@ LOOK_EVERY_S = 1.0
 
 
 class Shard:
-    """One engine process. It ends when its socket does: when `close` is called, or when we are gone, however that came.
+    """An engine process. It ends when its socket does: when `close` is called, or when we are gone, however that came.
 
     `command` gets the number of its end of the socket as its last argument. It leads a process group of its own, so
     that a terminal's Ctrl-C reaches us alone and whatever it starts can be found.
@@ -70,7 +70,7 @@ class Shard:
 
     @property
     def sending(self) -> bool:
-        """Whether something waits to be sent."""
+        """True if something waits to be sent."""
         return bool(self._outbox)
 
     def send(self, message: Message) -> None:
@@ -108,7 +108,7 @@ class Shard:
                 yield message
 
     def how_it_ended(self) -> str:
-        """What is known of its death, in a few words; waits for it a moment, and helps where it hesitates."""
+        """Return what is known of its death, in a few words; waits for it a moment, and helps where it hesitates."""
         self._stop(ORDERLY_S)
         status = self.process.returncode or 0
         ended = f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit code {status}"

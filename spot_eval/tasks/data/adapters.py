@@ -1,4 +1,4 @@
-"""One adapter a source: from a raw row, in the hub's columns or the mirror's, to the doc its task uses.
+"""Adapters, one a source: from a raw row, in the hub's columns or the mirror's, to the doc its task uses.
 
     {"problem": "...", "answer": "025", "url": ...}  ->  {"id": "5f0c…", "problem": "...", "answer": "25"}
 
@@ -224,7 +224,7 @@ def _whole(value: Any) -> Any:
 
 
 def literal(text: str) -> Any:
-    """What a cell says as JSON or as a Python literal; the text itself where it is neither."""
+    """Return the value of a cell as JSON or as a Python literal; the text itself where it is neither."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

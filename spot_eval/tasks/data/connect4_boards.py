@@ -15,7 +15,7 @@ from spot_eval.core.progress import progress
 
 
 def say_compiling() -> None:
-    """What a reader who waits should know, on stderr."""
+    """Tell a reader who waits, on stderr."""
     print("spot-eval: compiling for Connect4, on first use only", file=sys.stderr)  # noqa: T201
 
 

@@ -55,7 +55,7 @@ def rows_of(hub: str, name: str | None, split: str) -> tuple[list[RawRow], str]:
 
 
 def in_cache(hub: str) -> str | None:
-    """Where a data set lies on this machine, in words; None where it does not. Opens no file."""
+    """Return the place of a data set on this machine, in words; None if it has none. Opens no file."""
     repo = _repo(hub)
     if (repo / "snapshots").is_dir():
         return f"hub cache {repo}"

@@ -1,4 +1,4 @@
-"""Where a task's rows come from: a file, a local mirror, the hub, or a seed; whichever it was, the same docs.
+"""The sources of a task's rows: a file, a local mirror, the hub, or a seed; whichever it was, the same docs.
 
     load_rows(SOURCES["aime24"], ["/data"])  # /data/aime24/aime24.jsonl, else the hub
     Rows(rows=[{"id": ..., "problem": ..., "answer": "204"}, ...], origin="/data/aime24/aime24.jsonl", ...)
@@ -35,7 +35,7 @@ class MissingData(UserError):  # noqa: N818 - says what is the matter; a gated t
 
 @dataclass(frozen=True)
 class Source:
-    """One task's data set: on the hub, and as files relative to a data directory, the first that exists.
+    """A task's data set: on the hub, and as files relative to a data directory, the first that exists.
 
     Where `drawn` is set there is neither hub nor mirror: rows are made when they are asked for.
     """
@@ -215,7 +215,7 @@ def load_rows(
 
 
 def at_hand(source: Source, data_dirs: Sequence[str | Path] = (), file: str | Path | None = None) -> str | None:
-    """Where the rows would come from without the network, in words; None if from nowhere. Opens no file."""
+    """Return the source of the rows without the network, in words; None if there is none. Opens no file."""
     path = _file(source, data_dirs, file)
     if path:
         return str(path)
