@@ -44,7 +44,14 @@ class Scores(NamedTuple):
 
 
 def members(pair: Tensor, side: Tensor, pairs: int, without: int) -> Tensor:
-    """bool [pairs, n]: whether a token belongs to a pair and not to the side `without` (CHOSEN or REJECTED)."""
+    """bool [pairs, n]: whether a token belongs to a pair and not to the side `without` (CHOSEN or REJECTED).
+
+    Args:
+        pair: [n] number of each token's pair.
+        side: [n] side of each token.
+        pairs: number of pairs p.
+        without: the side to leave out, CHOSEN or REJECTED.
+    """
     mine = pair[None] == torch.arange(pairs, device=pair.device)[:, None]
     return mine & (side != without)[None]
 
@@ -58,14 +65,30 @@ def sums_over(member: Tensor, values: Tensor) -> Tensor:
 
 
 def answer_sums(tokens: Tensor, pair: Tensor, side: Tensor, pairs: int) -> Tensor:
-    """fp64 [2, pairs]: the sums of token log-probs [n] over each y+ and each y-."""
+    """fp64 [2, pairs]: the sums of token log-probs [n] over each y+ and each y-.
+
+    Args:
+        tokens: [n] log-probs of counted tokens.
+        pair: [n] number of each token's pair.
+        side: [n] side of each token: y+, y- or both.
+        pairs: number of pairs p.
+    """
     return torch.stack([sums_over(members(pair, side, pairs, other), tokens) for other in (REJECTED, CHOSEN)])
 
 
 def score(
     tokens: Tensor, pair: Tensor, side: Tensor, pairs: int, *, reference: Tensor | None = None, beta: float = 0.1
 ) -> Scores:
-    """Return token log-probs [n] as an objective needs them; `reference`: fp64 [2, pairs], its `answer_sums`."""
+    """Return token log-probs [n] as an objective needs them; `reference`: fp64 [2, pairs], its `answer_sums`.
+
+    Args:
+        tokens: [n] log-probs of counted tokens.
+        pair: [n] number of each token's pair.
+        side: [n] side of each token: y+, y- or both.
+        pairs: number of pairs p.
+        reference: fp64 [2, p], the reference's `answer_sums`; None if no objective reads it.
+        beta: factor of the implicit reward.
+    """
     sums = answer_sums(tokens, pair, side, pairs)
     rewards = (None, None) if reference is None else (beta * (sums - reference)).float()
     member = members(pair, side, pairs, REJECTED)
@@ -176,7 +199,14 @@ class Objective:
         return any(term.shift for _, term in self.terms)
 
     def losses(self, scores: Scores, shift: Tensor, *, step_pairs: int, step_tokens: int) -> Tensor:
-        """[p]: each pair's part of the step's loss, which is the sum over all micro-batches of all processes."""
+        """[p]: each pair's part of the step's loss, which is the sum over all micro-batches of all processes.
+
+        Args:
+            scores: a micro-batch.
+            shift: the running mean d of SPoT-BCO, a scalar.
+            step_pairs: pairs of the whole step, over all processes.
+            step_tokens: counted y+ tokens of the whole step, over all processes.
+        """
         total = torch.zeros_like(scores.chosen)
         for weight, term in self.terms:
             total = total + weight / (step_tokens if term.per_token else step_pairs) * term.loss(scores, shift)

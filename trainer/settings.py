@@ -176,6 +176,12 @@ def learning_rate_factor(schedule: str, step: int, steps: int, warmup: float) ->
     """Return the factor of the learning rate at 0-based `step` of `steps`: a linear rise from 0, then the schedule.
 
     The same as transformers' schedules of these names.
+
+    Args:
+        schedule: constant, linear or cosine.
+        step: 0-based number of the step.
+        steps: steps of the run.
+        warmup: fraction of the steps in which the rate rises.
     """
     rise = math.ceil(steps * warmup)
     if step < rise:

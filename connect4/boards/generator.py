@@ -86,6 +86,14 @@ def generate_boards(
     Shares are those of `strata`; if a band of plies has no board of a class, another band gives it, and if a class has
     none at all, other classes do. `advance(k)` is called when k more boards are found. Raises ValueError for an unknown
     level or a number below 1, and TooFewBoardsError if the game does not have so many boards.
+
+    Args:
+        n: number of boards.
+        seed: the same seed gives the same boards.
+        level: level of the prompts, 1 to 3.
+        game: size of the board and length of a line.
+        exclude: positions that none may equal.
+        advance: is told of boards as they are found.
     """
     if level not in LEVELS:
         raise ValueError(f"there is no level {level}; levels are {', '.join(map(str, LEVELS))}")
@@ -106,6 +114,12 @@ def generate_like(
 
     None is one of `boards`, of `exclude` or of each other, mirrored or not. Raises TooFewBoardsError if a board has
     no twin left.
+
+    Args:
+        boards: the boards to find twins of.
+        seed: the same seed gives the same twins.
+        exclude: positions that no twin may equal.
+        advance: is told of boards as they are found.
     """
     game = boards[0].game
     kinds = [(wins_class(*map(len, immediate_wins(board))), board.ply) for board in boards]

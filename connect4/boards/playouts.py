@@ -42,6 +42,14 @@ def walks(game: Game, names: tuple[int, ...], which: range, low: int, high: int,
 
     Moves are drawn evenly among those that complete no line; if `careful`, among those of them that do not let the
     opponent win at once, if there are any.
+
+    Args:
+        game: size of the board and length of a line.
+        names: names of the random streams.
+        which: numbers of the walks.
+        low: fewest plies.
+        high: most plies.
+        careful: True to avoid moves that let the opponent win at once.
     """
 
     count = len(which)

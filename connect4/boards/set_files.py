@@ -156,7 +156,16 @@ def manifest(
     drawn: bool,
     excluded: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return the manifest of a set. `drawn`: the seed was random; `excluded`: files kept out, with sha256."""
+    """Return the manifest of a set. `drawn`: the seed was random; `excluded`: files kept out, with sha256.
+
+    Args:
+        boards: the boards of the set.
+        content: bytes of the set's file.
+        file: its name.
+        seed: seed the boards were drawn from.
+        drawn: True if the seed was random.
+        excluded: files whose boards were kept out, with sha256.
+    """
     level, game = boards[0].level, boards[0].position.game
     ranges = bands(game, level)
     return {

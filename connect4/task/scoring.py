@@ -31,7 +31,14 @@ class Score:
 
 
 def score_response(board: Position, text: str, level: int = 1, known: Truth | None = None) -> Score:
-    """Judge a reply to `prompt.render(board, level)`. `known` is the right answer, computed if it is not given."""
+    """Judge a reply to `prompt.render(board, level)`. `known` is the right answer, computed if it is not given.
+
+    Args:
+        board: the board that was shown.
+        text: the reply.
+        level: level of the prompt, 1 to 3.
+        known: the right answer; computed if None.
+    """
     answer = parse_response(text, level, board.game)
     right = truth(board, level) if known is None else known
     parts = {part: float(answer.parts[part] == content) for part, content in right.items()}

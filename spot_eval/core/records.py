@@ -49,6 +49,17 @@ def record_key(
 
     `sampling` holds the token budget in force and the stop strings; `seed` is the request's own; `occurrence` counts
     earlier docs of the task with the same prompt.
+
+    Args:
+        fingerprint: identity of the model.
+        engine: identity of the engine.
+        run_seed: seed of the run.
+        task: name of the task.
+        prompt: the rendered prompt.
+        sampling: sampling settings, the token budget in force and the stop strings.
+        repeat: number of the repeat, from 0.
+        seed: the request's own seed.
+        occurrence: number of earlier docs of the task with the same prompt.
     """
     extra = [occurrence] if occurrence else []
     return digest("generation", fingerprint, dict(engine), run_seed, task, prompt, dict(sampling), repeat, seed, *extra)

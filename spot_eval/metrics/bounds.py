@@ -62,7 +62,14 @@ def lower_bound(
 def upper_bound(
     values: Sequence[float] | np.ndarray, tail: float, sizes: np.ndarray | None = None, *, few: bool | None = None
 ) -> float:
-    """Return a bound above the true mean, except with chance `tail`: the mirror of `lower_bound`."""
+    """Return a bound above the true mean, except with chance `tail`: the mirror of `lower_bound`.
+
+    Args:
+        values: one value per unit.
+        tail: chance of a mean above the bound.
+        sizes: docs per unit; one each if None.
+        few: as of `lower_bound`.
+    """
     return -lower_bound(-np.asarray(values, dtype=float), tail, sizes, few=few)
 
 

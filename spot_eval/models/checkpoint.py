@@ -131,6 +131,12 @@ def fingerprint(path: Path, dtype: str, chat_template: str | None, hashed: Calla
 
     `hashed` is told of bytes as they are read. A checkpoint saved again with other shards has another fingerprint:
     that costs a run, never a wrong record.
+
+    Args:
+        path: folder of the checkpoint.
+        dtype: the dtype its weights are read in.
+        chat_template: the template in force; None for plain text.
+        hashed: is told of bytes as they are read.
     """
     weights = weight_files(path)
     others = sorted(

@@ -99,7 +99,14 @@ def unable(who: str, what_to_do: str) -> UserError:
 def likelihood_request(
     key: str, continuations: Sequence[Continuation], context: str, seed: int = 0
 ) -> LikelihoodRequest:
-    """Return the request called `key`; `context` is shown to people."""
+    """Return the request called `key`; `context` is shown to people.
+
+    Args:
+        key: name of the request, as in its record.
+        continuations: pairs of context and continuation, as token ids.
+        context: the context as text, shown to people.
+        seed: seed of the request.
+    """
     tokens = [sum(len(span.ids) for span in one.spans) for one in continuations]
     prompt = Prompt(context, counted=max(tokens, default=0) or None)
     nothing = Sampling().model_copy(update={"max_new_tokens": 0})

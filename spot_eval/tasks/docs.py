@@ -56,7 +56,14 @@ class LoadedTask:
 
 
 def drawn_task(name: str, fresh: Fresh, seed: int | None, limit: int | None) -> LoadedTask:
-    """Draw a task that has no file: see `tasks.data.reasoning_gym`. `seed` replaces the suite's."""
+    """Draw a task that has no file: see `tasks.data.reasoning_gym`. `seed` replaces the suite's.
+
+    Args:
+        name: name of the task.
+        fresh: generator, number of rows and the suite's seed.
+        seed: a seed instead of the suite's.
+        limit: docs, the first ones; all if None.
+    """
     drawn = draw(fresh, seed)
     docs = []
     for number, row in enumerate(drawn.rows[:limit]):

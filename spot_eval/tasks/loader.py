@@ -44,6 +44,14 @@ def load_tasks(
     """The suite's tasks with their docs, the first `limit` of each where given; `connect4_seed` draws other boards,
     `fresh_seed` other rows of tasks that a generator draws.
 
+    Args:
+        suite: the suite.
+        data_dirs: folders of local data sets.
+        data_files: a file of rows for a task, by its name.
+        limit: docs per task, the first ones; all if None.
+        connect4_seed: draws other Connect4 boards.
+        fresh_seed: draws other rows of tasks that a generator draws.
+
     Returns (tasks, left_out): a gated data set that is not at hand is left out with the reason, so that the rest can
     run; its family then has no mean. Any other missing or malformed data raises UserError.
     """

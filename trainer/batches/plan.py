@@ -75,6 +75,15 @@ def make_plan(
 
     Which examples make a step depends on `seed` and `batch_size` alone; how a step is packed, on budget and processes
     too. An example longer than the budget is a micro-batch by itself.
+
+    Args:
+        examples: the tokenized pairs.
+        kind: layout of a micro-batch.
+        batch_size: examples per step.
+        token_budget: most tokens of a micro-batch.
+        processes: number of processes that share a step.
+        seed: seed of the order.
+        shuffle: False keeps the order given.
     """
     order = list(range(len(examples)))
     if shuffle:

@@ -43,6 +43,13 @@ def tokenize(
 
     `chat` off takes prompts as plain text, for a base model. Raises TrainError where the tokenizer has no end token,
     the template refuses a prompt, or nothing is left.
+
+    Args:
+        pairs: the pairs.
+        tokenizer: a transformers tokenizer.
+        max_tokens: most tokens of prompt and answer together.
+        rejected: False if y- is not read.
+        chat: False takes prompts as plain text.
     """
     end = end_token(tokenizer, chat=chat)
     special = set(tokenizer.all_special_ids)

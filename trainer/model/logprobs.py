@@ -29,7 +29,14 @@ class Head(NamedTuple):
 
 
 def token_logprobs(hidden: Tensor, targets: Tensor, head: Head, *, chunk_elements: int | None = None) -> Tensor:
-    """log p(targets[i] | hidden[i]) in fp32. hidden: [n, size], targets: [n]; any float dtype."""
+    """log p(targets[i] | hidden[i]) in fp32. hidden: [n, size], targets: [n]; any float dtype.
+
+    Args:
+        hidden: [n, size], any float dtype.
+        targets: [n] token ids.
+        head: output matrix, bias, scale and softcap.
+        chunk_elements: most logits in memory at once; a default by device if None.
+    """
     return _TokenLogProbs.apply(
         hidden, head.weight, head.bias, targets, head.scale, head.softcap, _rows(head.weight, chunk_elements)
     )

@@ -98,6 +98,12 @@ def probe(policy: PolicyModel, device: torch.device, wanted: Kind, dtype: torch.
     """Finds the head's scale and softcap, and the best layout the model can do, at most `wanted`; why, if it is less.
 
     Every process must call it, since the model is run. Raises TrainError where the model's logits cannot be explained.
+
+    Args:
+        policy: the model.
+        device: where it is.
+        wanted: the best layout to try.
+        dtype: the dtype it computes in, which sets the tolerance.
     """
     made_up = _made_up(policy.causal.config.get_text_config().vocab_size)
     separate = to_batch(lay_out(made_up, range(len(made_up)), Kind.SEPARATE), device)

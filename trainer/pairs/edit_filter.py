@@ -48,6 +48,12 @@ def small_edits(
 
     Rows with one answer only (SFT's and RFT's data) have no ratio and pass. Raises ValueError for a gamma that is no
     fraction of 1.
+
+    Args:
+        rows: pairs.
+        tokens: turns a text into tokens.
+        gamma: largest change ratio, a fraction of 1.
+        stats: is told of every ratio.
     """
     if not 0 <= gamma <= 1:
         raise ValueError(f"gamma is a change ratio, from 0 to 1; got {gamma}")

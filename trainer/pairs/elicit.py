@@ -46,6 +46,13 @@ def elicit(
     """The wrong answers as y- (`rejected`), or the right ones as RFT's data (`chosen`), in the order given.
 
     At most `per_doc` different answers of one doc. `counts` is told what became of every attempt: "taken", or why not.
+
+    Args:
+        attempts: judged answers.
+        wanted: wrong answers, or right ones.
+        per_doc: most different answers of one doc; all if None.
+        keep_truncated: take answers that the token budget cut.
+        counts: is told what became of every attempt.
     """
     counts = Counter[str]() if counts is None else counts
     texts: dict[str, set[str]] = {}

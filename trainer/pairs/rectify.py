@@ -54,6 +54,12 @@ def repair_messages(
 
     `direct` asks for an answer of the oracle's own, without showing the wrong one (the teacher's data of SFT). `hint`
     tells it the gold. `template` replaces our wording; it may name {question}, {answer} and {hint}, each once or more.
+
+    Args:
+        row: a pair with its rejected answer.
+        template: wording instead of ours.
+        direct: ask for an answer without showing the wrong one.
+        hint: tell the gold.
     """
     wording = template or (DIRECT if direct else REPAIR)
     parts = {

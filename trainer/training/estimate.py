@@ -51,7 +51,16 @@ class Estimate:
 def estimate(
     model: Path, plan: Plan, settings: Settings, *, steps: int, processes: int, device: torch.device
 ) -> Estimate:
-    """The estimate for `steps` steps of a plan; reads the model's config, not its weights."""
+    """The estimate for `steps` steps of a plan; reads the model's config, not its weights.
+
+    Args:
+        model: folder of the checkpoint.
+        plan: the plan.
+        settings: the settings.
+        steps: steps of the run.
+        processes: number of processes.
+        device: where it will run.
+    """
     from transformers import AutoConfig, AutoModelForCausalLM
 
     config = AutoConfig.from_pretrained(model)

@@ -231,7 +231,14 @@ def read_examples(job: Job, tokenizer: Any, objective: Objective) -> Examples:
 
 
 def plan_for(examples: Examples, settings: Settings, kind: Kind, processes: int) -> Plan:
-    """The plan that the settings ask for."""
+    """The plan that the settings ask for.
+
+    Args:
+        examples: the tokenized pairs.
+        settings: batch size, token budget, seed.
+        kind: layout the model can do.
+        processes: number of processes.
+    """
     return make_plan(
         examples.kept,
         kind=kind,

@@ -33,6 +33,13 @@ def reference_sums(
 
     `weights`: a digest of the policy's weights as they are now. `advance` is told of steps done. A cache that cannot
     be read counts as none. Raises TrainError where the cache cannot be written.
+
+    Args:
+        engine: the engine, its policy still the reference.
+        plan: the plan, whose examples are read.
+        weights: digest of the policy's weights as they are now.
+        cache: folder of the cache.
+        advance: is told of steps done.
     """
     file = cache / f"{_name(engine, plan, weights)}.safetensors"
     processes = engine.processes

@@ -23,6 +23,12 @@ from trainer.training.engine import Engine
 def save(folder: Path, engine: Engine, step: int, state: dict[str, Any]) -> Path:
     """Saves the engine after `step` steps beside `state`, then removes older saves; returns where.
 
+    Args:
+        folder: folder of the saves.
+        engine: the engine.
+        step: steps taken so far.
+        state: what else a resumed run needs.
+
     Raises TrainError, on every process, where one could not write; the save before stays.
     """
     from safetensors.torch import save_file

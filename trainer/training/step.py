@@ -43,6 +43,15 @@ def take_step(
 ) -> dict[str, float | None]:
     """Trains on step number `step` of the plan; `reference`: fp64 [2, examples], sums over y+ and y-.
 
+    Args:
+        engine: the engine to train.
+        plan: the plan.
+        step: 0-based number of the step in it.
+        objective: the loss.
+        shift: the running mean of SPoT-BCO, updated here.
+        reference: fp64 [2, examples], sums over y+ and y-; None if the objective needs none.
+        learning_rate: of this step.
+
     Returns the step's metrics. Raises TrainError, before any weight is touched, where a loss or the gradient is no
     number, naming the pairs.
     """

@@ -80,7 +80,14 @@ class _Run:
 
 
 def open_trackers(names: list[str], folder: Path, kept: int, settings: dict[str, Any]) -> list[Tracker]:
-    """metrics.jsonl in `folder` and the named trackers; TrainError where one is unknown or not installed."""
+    """metrics.jsonl in `folder` and the named trackers; TrainError where one is unknown or not installed.
+
+    Args:
+        names: names of trackers.
+        folder: where metrics.jsonl is.
+        kept: number of the last step whose lines are kept, if the run goes on.
+        settings: shown by trackers as the run's configuration.
+    """
     trackers: list[Tracker] = [Lines(folder / "metrics.jsonl", kept)]
     for name in names:
         if name not in ("tensorboard", "wandb", "trackio"):

@@ -190,6 +190,13 @@ def stream(
 ) -> None:
     """Has `shards` answer all `requests`, at most `window` at a time each; `take` gets each result as it comes.
 
+    Args:
+        shards: engine processes.
+        requests: what is asked, in order.
+        window: most requests under way in one process.
+        patience_s: seconds without a word after which a process counts as dead.
+        take: gets each result as it comes.
+
     Raises EngineDiedError where a shard dies, or has work and no word for `patience_s`; what had come was taken.
     """
     waiting = deque[Message]()

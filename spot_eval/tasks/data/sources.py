@@ -181,6 +181,13 @@ def load_rows(
 ) -> Rows:
     """The docs of `source`; `seed` is for sets that are drawn, `files` those named for other tasks.
 
+    Args:
+        source: the data set.
+        data_dirs: folders of local data sets, in order of preference.
+        file: a file of rows, which goes before them.
+        seed: seed of a set that is drawn.
+        files: the files named for other tasks.
+
     Raises UserError for a bad file or row, MissingData where nothing is at hand.
     """
     path = _file(source, data_dirs, file)
