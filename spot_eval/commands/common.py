@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -157,11 +157,23 @@ def print_json(value: Any) -> None:
 
 
 def show_board(path: Path, board: dict[str, Any], as_json: bool) -> None:
-    """Print the scoreboard of the run at `path` to stdout."""
+    """Print the scoreboard of the run at `path` to stdout. Raises UserError if no answer could be judged."""
     if as_json:
         print_json(board)
-        return
-    from spot_eval.display.scoreboard import print_scoreboard
-    from spot_eval.display.terminal import Terminal
+    else:
+        from spot_eval.display.scoreboard import print_scoreboard
+        from spot_eval.display.terminal import Terminal
 
-    print_scoreboard(board, Terminal(), notes=[f"records: {path}"])
+        print_scoreboard(board, Terminal(), notes=[f"records: {path}"])
+    refuse_unjudged(path, board)
+
+
+def refuse_unjudged(path: Path, board: Mapping[str, Any]) -> None:
+    """Raise UserError, with the first reason, if no answer of the run at `path` could be judged."""
+    tasks = board["tasks"].values()
+    if tasks and not any(task["docs_judged"] for task in tasks):
+        reason = next((task["not_judged_reason"] for task in tasks if task.get("not_judged_reason")), "not said")
+        raise UserError(
+            f"none of the {sum(task['samples'] for task in tasks):,} answers in {path} could be judged; the first "
+            f"reason: {reason}"
+        )

@@ -25,6 +25,7 @@ from spot_eval.commands.common import (
     engine_completions,
     names,
     print_json,
+    refuse_unjudged,
     say,
     show_board,
     suite_completions,
@@ -244,6 +245,7 @@ def _monitor(policy: Path | None) -> UntilVerdict:
 
 def _run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate) -> None:
     """Run each model or adapter, print one table, and exit with the code of the first failure."""
+    from spot_eval.core.files import read_json
     from spot_eval.evaluation.several import run_adapters, run_each
     from spot_eval.runs.leaderboard import read_entry, sorted_entries
 
@@ -260,6 +262,9 @@ def _run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate) 
         print_leaderboard(
             entries, Terminal(), ["percent ± standard error. To see which differ: spot-eval compare RUN… BASE"]
         )
+    for one in outcomes:
+        if one.path:
+            refuse_unjudged(one.path, read_json(one.path / "scoreboard.json"))
     if failed:
         kind = "adapters" if adapters else "models"
         say(f"{len(failed)} of {len(outcomes)} {kind} failed: {', '.join(one.model for one in failed)}")

@@ -251,8 +251,8 @@ _TASK = _object({
     "bounds": _optional(_or_null(_list(NUMBER))), "docs": COUNT, "docs_judged": COUNT, "repeats": COUNT,
     "samples": COUNT, "avg_at_k": _SHARES, "pass_at_k": _SHARES, "maj_at_k": _SHARES,
     "truncated": _or_null(FRACTION), "unparsed": FRACTION, "not_judged": FRACTION,
-    "output_tokens": _or_null(SIZE), "metrics": _map(_METRIC), "grader": _optional(TEXT),
-    "perplexities": _optional(_map(_METRIC)),
+    "not_judged_reason": _optional(TEXT), "output_tokens": _or_null(SIZE), "metrics": _map(_METRIC),
+    "grader": _optional(TEXT), "perplexities": _optional(_map(_METRIC)),
 })  # fmt: skip
 
 _COST = _object({"wall_time_s": SIZE, "generations": COUNT, "output_tokens": COUNT, "sessions": COUNT,

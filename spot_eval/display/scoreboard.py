@@ -109,6 +109,11 @@ def footer(board: Board) -> list[str]:
             f"{percent(probe['twins'])}, difference {_difference_cell(probe)} over {probe['docs']} pairs"
         )
     lines += [f"{name} left out: {reason}" for name, reason in board["left_out"].items()]
+    lines += [
+        f"{name}: no answer could be judged; the first: {one['not_judged_reason']}"
+        for name, one in board["tasks"].items()
+        if one["not_judged"] == 1 and one.get("not_judged_reason")
+    ]
     if has_bounds(board):
         lines.append(EXACT)
     if looks := board.get("looks"):

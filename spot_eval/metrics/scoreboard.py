@@ -126,10 +126,16 @@ def task_scores(samples: Sequence[Sample], cluster_of: Mapping[str, str] | None 
         "truncated": _share([sample.truncated for sample in samples]),
         "unparsed": sum(sample.unparsed for sample in samples) / count,
         "not_judged": sum(sample.not_judged for sample in samples) / count,
+        **({"not_judged_reason": reason} if (reason := _first_reason(samples)) else {}),
         "output_tokens": _mean([float(sample.output_tokens or 0) for sample in with_text]),
         "metrics": (metrics := _metrics(docs)),
         **({"perplexities": found} if (found := perplexities(metrics)) else {}),
     }
+
+
+def _first_reason(samples: Sequence[Sample]) -> str | None:
+    """Return why the first sample without a verdict has none; None if all have one."""
+    return next((sample.why for sample in samples if sample.not_judged and sample.why), None)
 
 
 PERPLEXITIES = {"nats_per_word": "word_perplexity", "nats_per_byte": "byte_perplexity", "nats_per_target": "perplexity"}
