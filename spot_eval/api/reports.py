@@ -86,5 +86,5 @@ def write_report(
     )  # fmt: skip
     names = {"html": "report.html", "md": "report.md", "model-card": "model-card.md"}
     path = path_of(out) or Path(name_of(run)) / names[form]
-    write_atomically(path, [text.encode()])
+    write_atomically(path, [text.encode(errors="replace")])  # a name may hold a lone surrogate
     return path

@@ -190,6 +190,8 @@ def _is_whole(line: bytes) -> bool:
         return False
     try:
         return isinstance(json.loads(line), dict)
+    except RecursionError:  # whole, and refused when it is read
+        return True
     except ValueError:
         return False
 

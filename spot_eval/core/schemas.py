@@ -227,7 +227,7 @@ _DATA = _object({"grader": NAME, "docs": _optional(COUNT), "drawn": _optional(_o
                  "until": _optional(_or_null(ANY)), "task_version": _optional(_or_null(TEXT))})  # fmt: skip
 _CONFIG = _object({
     "schema": WHOLE, "context": _optional(_or_null(COUNT)),
-    "model": _object({"fingerprint": _optional(_or_null(TEXT)), "chat_template": _optional(_or_null(TEXT))}),
+    "model": _object({"fingerprint": _optional(_or_null(TEXT)), "chat_template": _or_null(TEXT)}),
     "engine": OBJECT, "suite": _SUITE, "seed": _or_null(WHOLE), "changes": OBJECT, "data": _map(_DATA),
 })  # fmt: skip
 

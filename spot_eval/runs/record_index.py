@@ -65,7 +65,12 @@ class RecordFile:
     def __init__(self, path: Path, kind: type[Any]) -> None:
         self._path = path
         self._kind = kind
-        self._file: IO[bytes] | None = path.open("rb") if path.exists() else None
+        try:
+            self._file: IO[bytes] | None = path.open("rb")
+        except FileNotFoundError:
+            self._file = None
+        except OSError as problem:
+            raise UserError(f"{path} cannot be read: {problem.strerror or problem}") from problem
 
     def read(self, place: RecordPlace | None) -> dict[str, Any] | None:
         """Return the record at `place`; None if `place` is None.

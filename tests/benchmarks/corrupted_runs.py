@@ -1,6 +1,6 @@
 """Corrupt copies of a finished run in some 420 ways, and give each to every verb that reads runs.
 
-    python -m tests.benchmarks.corrupted_runs            all copies; a minute or two
+    python -m tests.benchmarks.corrupted_runs            all copies; some minutes
     python -m tests.benchmarks.corrupted_runs 40         every tenth or so, as the tests do
 
 A verb may answer, or end in one sentence (UserError). A traceback, a NaN or an endless wait is a fault, and the script
@@ -129,14 +129,21 @@ def uses(copy: Path, base: Path, out: Path) -> dict[str, list[str]]:
     }
 
 
-def check(number: int | None = None, *, skip: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Corrupt about `number` copies (all if None) and use each; return counts, and the faults with their tracebacks."""
+def check(number: int | None = None, *, skip: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Corrupt copies of a run and use each; return counts, and the faults with their tracebacks.
+
+    Args:
+        number: about how many copies; all if None.
+        skip: verbs to leave out.
+        only: names of the copies to try; all if empty.
+    """
     faults: list[str] = []
     counts = {"copies": 0, "uses": 0, "refused": 0}
     with tempfile.TemporaryDirectory() as folder:
         whole = write_run(Path(folder) / "whole", model="tiny-sft")
         base = write_run(Path(folder) / "base", model="tiny")
         every = list(mutations(whole))
+        every = [one for one in every if not only or one[0] in only]
         step = 1 if number is None else max(1, len(every) // number)
         for label, corrupt in every[::step]:
             copy, out = Path(folder) / "runs" / "copy", Path(folder) / "out"
@@ -163,7 +170,7 @@ def fault(done: Any) -> str | None:
         return "".join(traceback.format_exception(*done.exc_info)[-3:])
     if isinstance(done.exception, UserError) and len(str(done.exception)) > 2000:
         return f"a message of {len(str(done.exception))} characters"
-    if " nan" in done.output.lower():
+    if " nan" in done.stdout.lower():  # a message on stderr may name it
         return "it shows NaN"
     return None
 

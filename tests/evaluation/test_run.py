@@ -428,7 +428,8 @@ def test_prompts_beyond_the_context_are_all_listed_before_anything_starts(comman
     assert not (tmp_path / "run").exists()
 
     done = spot_eval(*small, "--skip-too-long", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 2
+    assert "could be judged; the first reason: the prompt of" in done.stderr
     board = json.loads(done.stdout)
     assert board["tasks"]["connect4"]["not_judged"] == 1
     assert board["tasks"]["connect4"]["mean"] is None

@@ -70,3 +70,14 @@ def test_corrupted_copies_end_in_a_result_or_one_sentence() -> None:
     assert result["copies"] >= 12
     assert result["refused"] > result["copies"]
     assert result["faults"] == []
+
+
+def test_copies_that_once_ended_in_a_traceback() -> None:
+    once = (
+        "manifest.json: versions.python surrogate", "manifest.json: config.model.chat_template lost",
+        "docs.jsonl: a folder", "generations.jsonl: a folder", "generations.jsonl: deep",
+        "scoreboard.json: left_out lost",
+    )  # fmt: skip
+    result = corrupted_runs.check(only=once, skip=("as base", "lm-eval", "save", "power", "compare"))
+    assert result["copies"] == len(once)
+    assert result["faults"] == []
