@@ -25,7 +25,7 @@ def manifest(seed: int = 0, fingerprint: str = "f") -> dict[str, Any]:
     """A whole manifest of task "a", with this seed and checkpoint."""
     settings = {**config({"a": [[1.0]]}, {"in_domain": ["a"]}), "seed": seed}
     return {"model": {"name": "tiny"}, "left_out": {},
-            "config": {**settings, "model": {"fingerprint": fingerprint}}}  # fmt: skip
+            "config": {**settings, "model": {"fingerprint": fingerprint, "chat_template": None}}}  # fmt: skip
 
 
 MANIFEST = manifest()
