@@ -262,13 +262,13 @@ def _run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate) 
         print_leaderboard(
             entries, Terminal(), ["percent ± standard error. To see which differ: spot-eval compare RUN… BASE"]
         )
-    for one in outcomes:
-        if one.path:
-            refuse_unjudged(one.path, read_json(one.path / "scoreboard.json"))
     if failed:
         kind = "adapters" if adapters else "models"
         say(f"{len(failed)} of {len(outcomes)} {kind} failed: {', '.join(one.model for one in failed)}")
         raise typer.Exit(failed[0].exit_code)
+    for one in outcomes:
+        if one.path:
+            refuse_unjudged(one.path, read_json(one.path / "scoreboard.json"))
 
 
 def _dry_run(each: Sequence[RunOptions], as_json: bool) -> None:

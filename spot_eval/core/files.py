@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.records import to_line
-from spot_eval.core.schemas import DOCUMENTS, MOST_NESTED, too_deep
+from spot_eval.core.schemas import DOCUMENTS, TooDeepError, parsed
 
 FSYNC_EVERY_S = 1.0
 
@@ -96,19 +96,15 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file. Raises UserError if there is none, or it is nested too deeply."""
     try:
-        text = path.read_bytes()
-        value = json.loads(text)
-        deep = too_deep(text, value)
+        value = parsed(path.read_bytes())
     except FileNotFoundError as problem:
         raise UserError(f"{path} does not exist") from problem
     except OSError as problem:
         raise UserError(f"{path} cannot be read: {problem.strerror or problem}") from problem
-    except RecursionError:
-        deep = True
+    except TooDeepError as problem:
+        raise UserError(f"{path}: {problem}") from problem
     except ValueError as problem:
         raise UserError(f"{path}: not JSON ({problem})") from problem
-    if deep:
-        raise UserError(f"{path}: nested deeper than {MOST_NESTED} levels")
     if not isinstance(value, dict):
         raise UserError(f"{path}: expected an object, found {type(value).__name__}")
     return value

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.schemas import MOST_NESTED, RECORDS, too_deep
+from spot_eval.core.schemas import RECORDS, TooDeepError, parsed
 
 T = TypeVar("T")
 
@@ -251,16 +251,13 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _row(line: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
-        row = json.loads(str(line.removeprefix(BOM_UTF8), "utf-8", "surrogatepass"))
-        deep = too_deep(line, row)
-    except RecursionError:
-        deep = True
+        row = parsed(str(line.removeprefix(BOM_UTF8), "utf-8", "surrogatepass"))
+    except TooDeepError as problem:
+        raise UserError(f"{path}, line {number}: {problem}; take the line out") from problem
     except ValueError as problem:
         raise UserError(
             f"{path}, line {number}: not JSON ({problem}); take the line out, and the same command makes it again"
         ) from problem
-    if deep:
-        raise UserError(f"{path}, line {number}: nested deeper than {MOST_NESTED} levels; take the line out")
     if not isinstance(row, dict):
         raise UserError(f"{path}, line {number}: expected an object, found {type(row).__name__}")
     return row

@@ -296,9 +296,27 @@ DOCUMENTS: Mapping[str, Kind] = {
 """JSON files of a run, by kind."""
 
 
-def too_deep(text: bytes, value: Any) -> bool:
-    """Return True if `value`, which was read from `text`, is nested deeper than `MOST_NESTED`."""
-    if text.count(b"[") + text.count(b"{") <= MOST_NESTED:
+class TooDeepError(ValueError):
+    """JSON nested deeper than `MOST_NESTED`."""
+
+    def __init__(self) -> None:
+        super().__init__(f"nested deeper than {MOST_NESTED} levels")
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return the value of a JSON text. Raises TooDeepError, or ValueError if it is not JSON."""
+    try:
+        value = json.loads(text)
+    except RecursionError as problem:
+        raise TooDeepError from problem
+    if _too_deep(text, value):
+        raise TooDeepError
+    return value
+
+
+def _too_deep(text: str | bytes, value: Any) -> bool:
+    openings = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
+    if openings <= MOST_NESTED:
         return False
     level = [value]
     for _ in range(MOST_NESTED):

@@ -89,6 +89,11 @@ def family_title(name: str) -> str:
     return TITLES.get(name, name)
 
 
+def family_named(name: str) -> str:
+    """Return `family out-of-domain` for `ood`, as sentences name a family."""
+    return f"family {family_title(name)}"
+
+
 def size(count: int) -> str:
     """Bytes for people: `812 kB`, `3.4 MB`, `1.2 GB`."""
     for unit, name in ((1e9, "GB"), (1e6, "MB")):

@@ -9,7 +9,6 @@ from spot_eval.gating.policy import Policy
 from spot_eval.gating.stopped import gate_stopped
 from spot_eval.runs.drift_files import read_drift
 from spot_eval.runs.judged import JudgedRun
-from spot_eval.runs.seal import read_seal
 
 SAVED_BASE = (
     "the base is saved, and many candidates may be set beside it: alpha is the chance of a false FAIL on average over "
@@ -30,7 +29,7 @@ def gate(
     else:
         decided, comparison = rules.gate(candidate, base, policy, source)
     notes = [*decided["notes"], *([SAVED_BASE] if base.saved else [])]
-    seals = {side: read_seal(run.path) for side, run in (("candidate", candidate), ("base", base))}
+    seals = {side: run.seal for side, run in (("candidate", candidate), ("base", base))}
     broken = [f"files of the {side}: {seal.sentence}" for side, seal in seals.items() if seal and not seal.whole]
     return {
         **decided,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spot_eval.comparison.pairing import FLAGS, DocPair, clusters_of, flag_rates
-from spot_eval.display.format import family_title
+from spot_eval.display.format import family_named
 from spot_eval.gating.policy import FAIL, INCONCLUSIVE, PASS, Policy
 from spot_eval.metrics.paired import Effect, Pairs, effect, holm
 
@@ -48,7 +48,7 @@ def judge_limits(
 def _unknown(family: str, flag: str, limit: float) -> dict[str, Any]:
     """Answers made elsewhere may not say how they ended; what is unknown is within no limit."""
     reason = (
-        f"family {family_title(family)}: it is not known which answers were {flag}, so the limit of "
+        f"{family_named(family)}: it is not known which answers were {flag}, so the limit of "
         f"{100 * limit:g} points more cannot be judged; the column finish_reason of the file they came from tells"
     )
     numbers = dict.fromkeys(("candidate", "base", "mean", "stderr", "p", "p_holm"))
@@ -61,7 +61,7 @@ def _limit(
     family, flag = which
     above = (one.mean or 0.0) > limit + 1e-12
     reason = (
-        f"family {family_title(family)}: {flag.replace('_', ' ')} went from {100 * sides['base']:.1f} to "
+        f"{family_named(family)}: {flag.replace('_', ' ')} went from {100 * sides['base']:.1f} to "
         f"{100 * sides['candidate']:.1f} %, the limit is {100 * limit:g} points more"
     )
     verdict = PASS

@@ -33,7 +33,7 @@ from spot_eval.comparison.pairing import (
     paired_docs,
     task_effects,
 )
-from spot_eval.display.format import family_title
+from spot_eval.display.format import family_named, family_title
 from spot_eval.gating.limits import judge_limits
 from spot_eval.gating.policy import FAIL, INCONCLUSIVE, PASS, Policy
 from spot_eval.metrics.paired import Effect, Pairs, holm
@@ -114,7 +114,7 @@ def assemble(
         "reasons": [one["reason"] for one in judged if one["verdict"] == verdict and verdict != PASS],
         "notes": [
             *(note for one in families.values() for note in one["notes"]),
-            *(f"family {family_title(family)} is not gated by this policy" for family in ungated),
+            *(f"{family_named(family)} is not gated by this policy" for family in ungated),
             *(one["reason"] for one in judged if one["verdict"] == INCONCLUSIVE and verdict == FAIL),
             *(
                 one["reason"]
@@ -151,22 +151,19 @@ def judge_families(
         numbers = entry["families"][family]
         verdict, reason, notes = judgement.verdict, judgement.reason, []
         if numbers["missing"]:
-            verdict, reason = (
-                INCONCLUSIVE,
-                f"family {family_title(family)} lacks {', '.join(numbers['missing'])} in one of the runs",
-            )
+            verdict = INCONCLUSIVE
+            reason = f"{family_named(family)} lacks {', '.join(numbers['missing'])} in one of the runs"
         elif verdict == PASS and judgement.effect.bounds != "identity":
             room = _room(entry, members[family], policy)
             if room <= margins[family]:
                 verdict = INCONCLUSIVE
                 reason = (
-                    f"family {family_title(family)}: the base scores {100 * room:.1f} points above the floor: "
+                    f"{family_named(family)}: the base scores {100 * room:.1f} points above the floor: "
                     f"there is no room to lose more than the margin of {100 * margins[family]:g}"
                 )
             elif judgement.p_holm is not None and judgement.p_holm <= policy.share("families"):
                 notes.append(
-                    f"family {family_title(family)} passes with a small but significant drop: "
-                    f"{_points(judgement.effect)}"
+                    f"{family_named(family)} passes with a small but significant drop: {_points(judgement.effect)}"
                 )
         found[family] = {
             "verdict": verdict,
@@ -184,20 +181,17 @@ def judge_families(
 def family_rule(family: str, one: Effect, p_holm: float | None, margin: float, policy: Policy) -> Judgement:
     """The heart of the gate: what the numbers alone say of a family."""
     if one.mean is None or one.lower is None:
-        verdict, reason = INCONCLUSIVE, f"family {family_title(family)} has no mean difference"
+        verdict, reason = INCONCLUSIVE, f"{family_named(family)} has no mean difference"
     elif one.bounds == "identity":
-        verdict, reason = PASS, f"family {family_title(family)}: every record is the same in both runs"
+        verdict, reason = PASS, f"{family_named(family)}: every record is the same in both runs"
     elif one.lower > -margin:
-        verdict, reason = (
-            PASS,
-            f"family {family_title(family)} keeps within the margin of {100 * margin:g}: {_points(one)}",
-        )
+        verdict, reason = PASS, f"{family_named(family)} keeps within the margin of {100 * margin:g}: {_points(one)}"
     elif p_holm is not None and p_holm <= policy.share("families"):
-        verdict, reason = FAIL, f"family {family_title(family)} got worse: {_points(one)}, p {p_holm:.2g} after Holm"
+        verdict, reason = FAIL, f"{family_named(family)} got worse: {_points(one)}, p {p_holm:.2g} after Holm"
     else:
         verdict = INCONCLUSIVE
         reason = (
-            f"family {family_title(family)}: a drop beyond {100 * margin:g} points is neither shown nor excluded: "
+            f"{family_named(family)}: a drop beyond {100 * margin:g} points is neither shown nor excluded: "
             f"{_points(one)}"
         )
     return Judgement(verdict, reason, one, p_holm)

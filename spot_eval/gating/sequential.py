@@ -15,7 +15,7 @@ from typing import Any
 
 from spot_eval.comparison.compare import outline
 from spot_eval.comparison.pairing import DocPair, as_pairs, paired_docs
-from spot_eval.display.format import family_title
+from spot_eval.display.format import family_named
 from spot_eval.gating.limits import judge_limits
 from spot_eval.gating.look_plan import family_fractions
 from spot_eval.gating.policy import FAIL, INCONCLUSIVE, PASS, Policy
@@ -213,7 +213,7 @@ def _judged(family: str, seen: Seen, at: Policy, rules: Rules, look: int) -> dic
         return judged
     if judged["verdict"] == FAIL and not (judged["mean"] or 0.0) < -margin:
         return {**judged, "verdict": INCONCLUSIVE, "reason": (
-            f"family {family_title(family)} got worse, but by no more than the margin of "
+            f"{family_named(family)} got worse, but by no more than the margin of "
             f"{100 * margin:g} points so far: only the last look may fail it"
         )}  # fmt: skip
     if judged["verdict"] == PASS and judged["bounds"] == "identity":
@@ -230,7 +230,7 @@ def _as_a_sample(parts: Sequence[Any], family: str, margin: float, at: Policy) -
     lower = -1.0 if found.lower is None else found.lower
     return {
         "verdict": PASS if lower > -margin else INCONCLUSIVE,
-        "reason": f"family {family_title(family)}: every record so far is the same in both runs, the difference "
+        "reason": f"{family_named(family)}: every record so far is the same in both runs, the difference "
         f"at least {100 * lower:+.1f} points",
         "lower": lower,
         "stderr": found.stderr,

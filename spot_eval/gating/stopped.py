@@ -13,7 +13,7 @@ from typing import Any
 from scipy import stats
 
 from spot_eval.comparison.compare import compare
-from spot_eval.display.format import family_title
+from spot_eval.display.format import family_named, family_title
 from spot_eval.gating.look_plan import plan_looks
 from spot_eval.gating.policy import PASS, Policy
 from spot_eval.gating.rules import assemble
@@ -130,7 +130,7 @@ def _never_asked(family: str, numbers: Mapping[str, Any], margin: float) -> dict
     )
     return {
         "verdict": "inconclusive",
-        "reason": f"family {family_title(family)} lacks {', '.join(numbers['missing'])} in one of the runs",
+        "reason": f"{family_named(family)} lacks {', '.join(numbers['missing'])} in one of the runs",
         "notes": [],
         "margin": margin,
         "tasks": numbers["tasks"],
@@ -155,7 +155,7 @@ def _notes(base: JudgedRun, looks: Looks, policy: Policy, states: Mapping[str, F
         notes.append("another policy stopped this run; its looks are judged anew under this one")
     recorded = {name: one["verdict"] for line in looks.lines for name, one in line["families"].items()}
     notes += [
-        f"family {family_title(family)}: {recorded[family]} when the run was looked at, {state.verdict} judged again"
+        f"{family_named(family)}: {recorded[family]} when the run was looked at, {state.verdict} judged again"
         for family, state in states.items()
         if recorded.get(family, state.verdict) != state.verdict and not looks.whole
     ]

@@ -8,7 +8,6 @@ from typing import Any
 from spot_eval.display import format
 from spot_eval.display.format import clock
 from spot_eval.runs.finished import FinishedRun
-from spot_eval.runs.seal import read_seal
 
 UNKNOWN = "not known"
 
@@ -126,7 +125,7 @@ _SUITE: dict[str, Callable[[FinishedRun], str]] = {
     "seed": lambda side: _said(side.config.get("seed")),
 }
 _RUN: dict[str, Callable[[FinishedRun], str]] = {
-    "files": lambda side: seal.sentence if (seal := read_seal(side.path)) else "not sealed",
+    "files": lambda side: side.seal.sentence if side.seal else "not sealed",
     "records": lambda side: f"{side.path}{' (saved baseline: scores, no texts)' if side.saved else ''}",
     "created": lambda side: _said(side.manifest.get("created")),
     "cost": _cost,

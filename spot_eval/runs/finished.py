@@ -27,7 +27,7 @@ from spot_eval.metrics.scoreboard import docs_of, scoreboard
 from spot_eval.runs.directory import SCHEMA, RunDirectory
 from spot_eval.runs.integrity import refuse_lost_samples, refuse_other_text
 from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs
-from spot_eval.runs.looks import looks_of, read_looks
+from spot_eval.runs.looks import Looks, looks_of, read_looks
 from spot_eval.runs.record_index import RecordFile, RecordPlace, index_docs, index_generations
 
 SamplesByDoc = Mapping[str, Mapping[str, Sequence[Sample]]]
@@ -77,7 +77,7 @@ class FinishedRun(JudgedRun):
                 for doc in docs.values()
                 for sample in _samples_of_saved(task, doc, self.graders.get(task, ""))
             ]
-        return read_samples(self.path, self.manifest, looked_at=self.looks is not None and not self.looks.whole)
+        return read_samples(self.path, self.manifest, self.looks)
 
     @cached_property
     def samples_by_doc(self) -> SamplesByDoc:
@@ -190,7 +190,7 @@ def read_run(path: Path) -> FinishedRun:
     if not (path / "samples.jsonl").is_file():
         raise UserError(f"{path} has no samples.jsonl; finish it first: run or grade it again")
     manifest, looks = store.manifest, read_looks(path)
-    samples = read_samples(path, manifest, looked_at=looks is not None and not looks.whole)
+    samples = read_samples(path, manifest, looks)
     board = read_document(path / "scoreboard.json", "scoreboard") if (path / "scoreboard.json").is_file() else {}
     return FinishedRun(
         path,
@@ -202,18 +202,13 @@ def read_run(path: Path) -> FinishedRun:
     )
 
 
-def read_samples(path: Path, manifest: Mapping[str, Any], *, looked_at: bool) -> list[Sample]:
-    """Return the samples of the run at `path`.
-
-    Args:
-        path: the run directory.
-        manifest: its manifest, which counts docs and repeats.
-        looked_at: True if the run may have stopped before the whole protocol was asked.
+def read_samples(path: Path, manifest: Mapping[str, Any], looks: Looks | None) -> list[Sample]:
+    """Return the samples of the run at `path`, as many as its manifest counts, unless it may have stopped at a look.
 
     Raises UserError if a record is broken, doubled or lost.
     """
     samples = list(read_records(path / "samples.jsonl", Sample))
-    refuse_lost_samples(path, samples, manifest, looked_at=looked_at)
+    refuse_lost_samples(path, samples, manifest, looked_at=looks is not None and not looks.whole)
     return samples
 
 

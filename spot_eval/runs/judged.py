@@ -17,6 +17,7 @@ from typing import Any
 
 from spot_eval.core.records import Sample
 from spot_eval.runs.looks import Looks
+from spot_eval.runs.seal import Seal, read_seal
 
 SAVED_FILE = "baseline.json"
 SCORES_FILE = "scores.jsonl"
@@ -72,6 +73,11 @@ class JudgedRun:
     def config(self) -> Mapping[str, Any]:
         """The part of the manifest that decides the run's results."""
         return self.manifest["config"]
+
+    @cached_property
+    def seal(self) -> Seal | None:
+        """The seal of its files, hashed once; None if it has none."""
+        return read_seal(self.path)
 
     @property
     def name(self) -> str:
