@@ -60,7 +60,7 @@ class Seal:
             )
             if names
         ]  # fmt: skip
-        return f"sealed {self.sealed}; {'; since then ' + '; '.join(parts) if parts else 'unchanged'}"
+        return f"sealed {self.sealed}; {'since then ' + '; '.join(parts) if parts else 'unchanged'}"
 
 
 def write_seal(run: Path) -> None:
