@@ -49,7 +49,7 @@ $(GPU_READY): pyproject.toml
 	$(GPU_VENV)/bin/pip install -q -e '.[hf,train]' trl pytest hypothesis psutil
 	touch $@
 
-gpu: $(GPU_READY)  ## what needs one card, in at most eight minutes; writes tests/benchmarks/gpu.json
+gpu: $(GPU_READY)  ## what needs one card, in at most ten minutes; writes tests/benchmarks/gpu.json
 	$(GPU_VENV)/bin/python -m tests.gpu
 	$(GPU_VENV)/bin/python -m pytest -q -m cuda tests/models/test_cuda.py tests/trainer/test_cuda.py
 

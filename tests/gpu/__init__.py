@@ -1,1 +1,1 @@
-"""The checks that need a GPU, for one card and under eight minutes: `make gpu`."""
+"""The checks that need a GPU, for one card and under ten minutes: `make gpu`."""

@@ -133,7 +133,8 @@ class Client:
             except _TransientError as problem:
                 last = problem
             else:
-                self._throttle.served()
+                if method != "GET":  # a look-up is answered by servers that refuse all work, too
+                    self._throttle.served()
                 return found
             times = "once" if tried == 1 else f"{tried} times"
             if last.status == 429:
@@ -150,7 +151,7 @@ class Client:
 
     async def _pause(self, last: _TransientError, tried: int) -> None:
         longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(tried - 1, 16))
-        pause = random.uniform(longest / 2, longest)  # noqa: S311 - spreads the load, guards nothing
+        pause = min(random.uniform(longest / 2, longest), self._throttle.left())  # noqa: S311 - guards nothing
         if last.wait is not None:
             pause = last.wait + random.uniform(0, longest / 2)  # noqa: S311
             self._quiet_until = max(self._quiet_until, time.monotonic() + last.wait)

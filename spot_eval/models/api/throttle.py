@@ -5,6 +5,7 @@ One for all requests of a client, so that a server that never serves again is gi
 
 from __future__ import annotations
 
+import math
 import time
 
 from spot_eval.core.progress import Say
@@ -32,9 +33,13 @@ class Throttle:
             self._say(f"the server answers again, after {time.monotonic() - self._since:.0f} s")
         self._since = None
 
+    def left(self) -> float:
+        """Return the seconds until a server that still refuses is given up; infinity while it serves."""
+        return math.inf if self._since is None else max(self._since + self._patience - time.monotonic(), 0.0)
+
     def gives_up(self, wait: float) -> bool:
         """Return True if `wait` more seconds would go beyond the patience."""
-        return self._since is not None and time.monotonic() + wait - self._since >= self._patience
+        return wait >= self.left()
 
     def waits(self, wait: float) -> None:
         """Tell the user, now and then, since when the server throttles and when it is tried again."""

@@ -187,10 +187,11 @@ def test_a_server_that_throttles_for_ever_is_said_and_given_up(
     began = time.monotonic()
     with pytest.raises(EngineDiedError, match=r"it throttles since .* longer than --engine-arg patience=1 seconds"):
         ask(endpoint, requests(40), patience=1)
-    assert 0.9 < time.monotonic() - began < 5
+    assert 0.9 < time.monotonic() - began < 15  # a busy machine; without an end it would be for ever
     said = capsys.readouterr().err
     assert re.search(r"throttles \(429, too many requests\) since [\d:]{8}; the next try is at [\d:]{8}, and the run "
                      r"gives up at [\d:]{8} \(--engine-arg patience=1\)", said)  # fmt: skip
+    assert "answers again" not in said  # it answers the look-ups, and no request
 
 
 def test_a_server_that_serves_again_is_said_and_patience_starts_anew(
