@@ -16,6 +16,7 @@ from spot_eval.evaluation.generate import generate_missing
 from spot_eval.evaluation.grade import grade
 from spot_eval.evaluation.prepare import Fetching, prepare
 from spot_eval.evaluation.score import score
+from spot_eval.evaluation.unchanged import finished_before, inputs_digest, keep_inputs
 from spot_eval.evaluation.waves import Monitor, asked_so_far, base_of, note_whole, run_in_waves
 from spot_eval.models.held import Held
 from spot_eval.runs.baseline import load_baseline
@@ -39,6 +40,10 @@ def run(
 
     Raises UserError for bad input, before anything is generated.
     """
+    inputs = inputs_digest(options)
+    if monitor is None and (finished := finished_before(options, inputs)):
+        say(f"{finished} is finished, and what it was made from is unchanged: nothing is loaded")
+        return finished, _judge_again(RunDirectory.at(finished), options.baseline, options.workers, say)
     prepared = prepare(options, Fetching(say, held), say)
     base = base_of(prepared.baseline, options.baseline) if monitor is not None else None
     model, plan, config, out = prepared.complete()
@@ -59,9 +64,11 @@ def run(
         if monitor is not None and base is not None:
             samples = run_in_waves(store, plan, model, base, monitor, workers=options.workers, say=say)
         else:
-            generate_missing(store, plan, model, say)
+            whole = generate_missing(store, plan, model, say)
             samples = grade(store, workers=options.workers)
             note_whole(store)
+            if whole:
+                keep_inputs(out, inputs, prepared.docs, left_out=bool(prepared.tasks.left_out))
         return out, score(store, samples, prepared.baseline)
     except UserError:
         if is_new and not (store.generations.path.exists() or store.read_sessions()):
@@ -80,7 +87,13 @@ def grade_again(path: Path, baseline_name: str | None, workers: int | None, say:
         workers: number of grading processes; one per core if None.
         say: receives warnings about the baseline.
     """
-    store = RunDirectory.at(path)
+    return _judge_again(RunDirectory.at(path), baseline_name, workers, say, again=True)
+
+
+def _judge_again(
+    store: RunDirectory, baseline_name: str | None, workers: int | None, say: Say, *, again: bool = False
+) -> dict[str, Any]:
+    """Grade and score stored generations; `again` judges texts anew whose verdicts still hold, too."""
     config = store.manifest["config"]
     baseline = load_baseline(baseline_name) if baseline_name else None
     check_baseline(config, baseline, say)
@@ -89,7 +102,7 @@ def grade_again(path: Path, baseline_name: str | None, workers: int | None, say:
     try:
         _break_seal(store, say)
         store.generations.repair()
-        return score(store, grade(store, workers=workers, again=True, asked=asked_so_far(store)), baseline)
+        return score(store, grade(store, workers=workers, again=again, asked=asked_so_far(store)), baseline)
     finally:
         store.close()
 

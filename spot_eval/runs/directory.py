@@ -6,6 +6,7 @@
     failures.jsonl     requests that gave no text, with the reason
     sessions/1.json    one file for each time the command ran: versions, hardware, seconds, tokens
     samples.jsonl, scoreboard.json, scoreboard.md   made again from the above at any time
+    inputs.json        hash of what a finished run was made from
 
 Knows files and locks; nothing of tasks, models or graders.
 """

@@ -24,7 +24,7 @@ from spot_eval.core.files import read_document, write_json
 SEAL_FILE = "seal.json"
 FILES = (
     "manifest.json", "docs.jsonl", "generations.jsonl", "failures.jsonl", "looks.jsonl", "samples.jsonl",
-    "scoreboard.json", "scoreboard.md", "baseline.json", "scores.jsonl",
+    "scoreboard.json", "scoreboard.md", "inputs.json", "baseline.json", "scores.jsonl",
 )  # fmt: skip
 """Files that decide the numbers of a run, or show them. sessions/*.json belong to them too."""
 
