@@ -24,6 +24,7 @@ from spot_eval.commands import (
     export_import,
     gate,
     grade,
+    merge,
     pairs,
     power,
     report,
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 verb(app, "run", *run.EXAMPLES)(run.run_command)
 verb(app, "grade", *grade.EXAMPLES)(grade.grade_command)
+verb(app, "merge", *merge.EXAMPLES)(merge.merge_command)
 verb(app, "compare", *compare.EXAMPLES)(compare.compare_command)
 verb(app, "drift", *drift.EXAMPLES)(drift.drift_command)
 verb(app, "gate", *gate.EXAMPLES)(gate.gate_command)

@@ -143,6 +143,10 @@ def run_command(
         Path | None,
         typer.Option(metavar="gate.toml", help="With --until-verdict: margins and alpha. [default: built-in policy]"),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Ask only this part of the requests, for job arrays; see `merge`."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show requests, cost and problems; load and write nothing.")
     ] = False,
@@ -185,10 +189,15 @@ def run_command(
     each = options_of_each(options, model or [options.model], say, adapter or ())
     if engine is None:
         each = [replace(one, engine=engine_for(one.model)) for one in each]
+    if shard:
+        each = [_as_shard(shard, each, drift=drift, until_verdict=until_verdict)]
     if drift:
         _check_drift(drift, each)
     if dry_run:
         _dry_run(each, as_json)
+        return
+    if shard:
+        _run_shard(each[0], as_json)
         return
     evaluate = partial(run, monitor=_monitor(policy)) if until_verdict else run
     if len(each) > 1:
@@ -198,6 +207,35 @@ def run_command(
         show_board(path, board, as_json)
         if drift:
             _drift(each[0], path, drift)
+
+
+def _as_shard(text: str, each: Sequence[RunOptions], *, drift: Path | None, until_verdict: bool) -> RunOptions:
+    """Return the options of one shard. Raises UserError for what a shard cannot do."""
+    from spot_eval.core.errors import UserError
+    from spot_eval.evaluation.shards import parse_shard
+
+    chosen = parse_shard(text)
+    if len(each) > 1:
+        raise UserError("--shard divides the run of one model; give each its own array of jobs")
+    if drift or until_verdict:
+        raise UserError(f"--{'drift' if drift else 'until-verdict'} looks at a whole run; merge the shards first")
+    if each[0].fresh:
+        raise UserError("--fresh draws other rows in each shard; give one seed: --connect4-seed S, or --fresh-seed S")
+    return replace(each[0], shard=chosen)
+
+
+def _run_shard(options: RunOptions, as_json: bool) -> None:
+    """Generate the answers of one shard, and print where they are."""
+    from spot_eval.evaluation.run import run_shard
+
+    path, shard = run_shard(options, say)
+    if as_json:
+        print_json({"run": str(path), **shard})
+    else:
+        typer.echo(
+            f"shard {shard['index']}/{shard['of']}: {shard['answered']:,} of {shard['requests']:,} requests have an "
+            f"answer; records: {path}"
+        )
 
 
 def _check_drift(baseline: Path, each: Sequence[RunOptions]) -> None:

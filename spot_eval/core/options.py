@@ -40,6 +40,8 @@ class RunOptions:
     skip_too_long: bool = False
     trust_remote_code: bool = False
     workers: int | None = None
+    shard: tuple[int, int] | None = None
+    """(I, N): ask only the requests of shard I of N, counted from 1; None asks all."""
 
     def __post_init__(self) -> None:
         _refuse_below_one(self, ("limit", "repeats", "max_new_tokens", "workers"))

@@ -264,6 +264,7 @@ DOCUMENTS: Mapping[str, Kind] = {
         "model": _object({"name": NAME, "path": _optional(_or_null(TEXT)), "dtype": _optional(_or_null(TEXT)),
                           "context": _optional(_or_null(COUNT))}),
         "versions": _optional(_map(TEXT)), "engine_args": _optional(OBJECT),
+        "shard": _optional(_or_null(_object({"index": COUNT, "of": COUNT, "requests": COUNT}))),
         "data": _optional(_map(_object({"origin": _optional(_or_null(TEXT)), "revision": _optional(_or_null(TEXT))}))),
     }, _tasks_fit),
     "scoreboard": _object({

@@ -66,9 +66,9 @@ def _facts(entry: Entry) -> Iterator[str]:
     yield plain(entry["path"])
     if entry["created"]:
         yield plain(entry["created"])[:16].replace("T", " ")
-    if entry["state"] == "unfinished":
+    if entry["done"] is not None:
         wanted = "" if entry["requests"] is None else f" of {entry['requests']:,}"
-        yield f"unfinished: {entry['done']:,}{wanted} generations"
+        yield f"{plain(entry['state'])}: {entry['done']:,}{wanted} generations"
     elif entry["state"] == "saved":
         yield "saved baseline"
     for name, value in entry["changes"].items():

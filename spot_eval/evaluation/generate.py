@@ -263,8 +263,9 @@ def generate(
     return refused
 
 
-def generate_missing(store: RunDirectory, plan: RequestPlan, model: Model, say: Say) -> None:
-    """Have the engine answer the requests that neither this run nor a neighbour has finished.
+def generate_missing(store: RunDirectory, plan: RequestPlan, model: Model, say: Say) -> bool:
+    """Have the engine answer the requests that neither this run nor a neighbour has finished; return True if all gave
+    a text.
 
     Args:
         store: the run directory.
@@ -276,11 +277,11 @@ def generate_missing(store: RunDirectory, plan: RequestPlan, model: Model, say: 
     record_too_long(store, plan)
     missing = unfinished(store, requests, model, say)
     if not missing:
-        return
+        return True
     say(f"{len(missing)} of {len(requests)} generations to do; records in {store.path}")
     engine = model.open()
     try:
-        answer(store, engine, missing, finished=len(requests) - len(missing), total=len(requests), say=say)
+        return answer(store, engine, missing, finished=len(requests) - len(missing), total=len(requests), say=say)
     finally:
         engine.close()
 
@@ -306,8 +307,8 @@ def unfinished(store: RunDirectory, requests: Sequence[Planned], model: Model, s
 
 def answer(
     store: RunDirectory, engine: Engine, missing: Sequence[Planned], *, finished: int, total: int, say: Say
-) -> None:
-    """Have `engine` answer the `missing` requests, and report those that gave no text.
+) -> bool:
+    """Have `engine` answer the `missing` requests, and report those that gave no text; return True if all gave one.
 
     Args:
         store: receives each result as it comes.
@@ -326,3 +327,4 @@ def answer(
         )
     for remark in engine.description().get("remarks", ()):
         say(remark)
+    return not refused

@@ -19,6 +19,7 @@ from spot_eval.core.progress import Say
 from spot_eval.evaluation.checks import check_baseline, chosen_suite, preflight
 from spot_eval.evaluation.connect4_seed import with_boards
 from spot_eval.evaluation.generate import RequestPlan, make_plan, refuse_too_long
+from spot_eval.evaluation.shards import of_shard, shard_entry
 from spot_eval.models.held import Held
 from spot_eval.models.model import Model, find_model
 from spot_eval.runs.baseline import Baseline, load_baseline
@@ -153,6 +154,8 @@ def prepare(options: RunOptions, inputs: Inputs, say: Say) -> Prepared:
     if plan.too_long and not options.skip_too_long:
         with _handled_by(inputs):
             refuse_too_long(plan.too_long, model.facts.context or 0)
+    if options.shard:
+        plan = of_shard(plan, *options.shard)
     if tasks.to_fetch:
         return Prepared(options, suite, baseline, tasks, model, plan, None, None)
     config = run_config(options, suite, model, loaded)
@@ -160,7 +163,7 @@ def prepare(options: RunOptions, inputs: Inputs, say: Say) -> Prepared:
     with _handled_by(inputs):
         check_baseline(config, baseline, say)
     with _handled_by(inputs):
-        refuse_place(out, config)
+        refuse_place(out, config, shard_entry(options, plan))
     return Prepared(options, suite, baseline, tasks, model, plan, config, out)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,16 @@ from spot_eval.core.records import Doc, read_records, to_line
 from spot_eval.evaluation.checks import check_baseline, preflight
 from spot_eval.evaluation.generate import generate_missing
 from spot_eval.evaluation.grade import grade
-from spot_eval.evaluation.prepare import Fetching, prepare
+from spot_eval.evaluation.prepare import Fetching, Prepared, prepare
 from spot_eval.evaluation.score import score
+from spot_eval.evaluation.shards import shard_entry
+from spot_eval.evaluation.unchanged import finished_before, inputs_digest, keep_inputs
 from spot_eval.evaluation.waves import Monitor, asked_so_far, base_of, note_whole, run_in_waves
 from spot_eval.models.held import Held
 from spot_eval.runs.baseline import load_baseline
-from spot_eval.runs.directory import RunDirectory
+from spot_eval.runs.directory import RunDirectory, refuse_shard
 from spot_eval.runs.manifest import build_manifest
-from spot_eval.runs.seal import open_seal
+from spot_eval.runs.seal import go_on
 from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.shared_stems import shared_stem
 
@@ -39,30 +42,67 @@ def run(
 
     Raises UserError for bad input, before anything is generated.
     """
+    inputs = inputs_digest(options)
+    if monitor is None and (finished := finished_before(options, inputs)):
+        say(f"{finished} is finished, and what it was made from is unchanged: nothing is loaded")
+        return finished, _judge_again(RunDirectory.at(finished), options.baseline, options.workers, say)
     prepared = prepare(options, Fetching(say, held), say)
     base = base_of(prepared.baseline, options.baseline) if monitor is not None else None
+    model, plan, _, out = prepared.complete()
+    with working_in(prepared, say) as store:
+        if monitor is not None and base is not None:
+            samples = run_in_waves(store, plan, model, base, monitor, workers=options.workers, say=say)
+        else:
+            whole = generate_missing(store, plan, model, say)
+            samples = grade(store, workers=options.workers)
+            note_whole(store)
+            if whole:
+                keep_inputs(out, inputs, prepared.docs, left_out=bool(prepared.tasks.left_out))
+        return out, score(store, samples, prepared.baseline)
+
+
+def run_shard(options: RunOptions, say: Say) -> tuple[Path, dict[str, int]]:
+    """Generate what is missing of one shard; return (run directory, {"index", "of", "requests", "answered"}).
+
+    Args:
+        options: the options of the run, with a shard.
+        say: receives the sentences a user should read meanwhile.
+
+    Raises UserError for bad input, before anything is generated.
+    """
+    prepared = prepare(options, Fetching(say), say)
+    model, plan, _, out = prepared.complete()
+    shard = shard_entry(options, plan)
+    assert shard is not None
+    with working_in(prepared, say) as store:
+        generate_missing(store, plan, model, say)
+        return out, {**shard, "answered": len(store.read_generations())}
+
+
+@contextmanager
+def working_in(prepared: Prepared, say: Say) -> Iterator[RunDirectory]:
+    """Open the run directory, with manifest and docs as prepared, and keep others out of it meanwhile.
+
+    A new one is removed again if a UserError stops the run before anything was asked.
+    """
     model, plan, config, out = prepared.complete()
     if plan.capped:
         context = model.facts.context
         say(f"{plan.capped} requests get a smaller token budget: prompt and answer share {context} tokens of context")
     is_new = not (out / "manifest.json").exists()
     manifest = build_manifest(prepared.options, model, prepared.docs, left_out=prepared.tasks.left_out, config=config)
+    if shard := shard_entry(prepared.options, plan):
+        manifest["shard"] = shard
     store = RunDirectory.create(out, manifest)
     try:
-        if not _break_seal(store, say):
+        if not go_on(store.path, say):
             (out / "samples.jsonl").unlink(missing_ok=True)  # made again from the texts
         _write_docs(store, prepared.docs, say)
         if is_new:
             for task in prepared.docs:
                 if not task.has_examples and (stem := shared_stem(task.docs)):
                     say(f"{task.name}: {stem.sentence}")
-        if monitor is not None and base is not None:
-            samples = run_in_waves(store, plan, model, base, monitor, workers=options.workers, say=say)
-        else:
-            generate_missing(store, plan, model, say)
-            samples = grade(store, workers=options.workers)
-            note_whole(store)
-        return out, score(store, samples, prepared.baseline)
+        yield store
     except UserError:
         if is_new and not (store.generations.path.exists() or store.read_sessions()):
             store.discard()
@@ -80,27 +120,25 @@ def grade_again(path: Path, baseline_name: str | None, workers: int | None, say:
         workers: number of grading processes; one per core if None.
         say: receives warnings about the baseline.
     """
-    store = RunDirectory.at(path)
+    return _judge_again(RunDirectory.at(path), baseline_name, workers, say, again=True)
+
+
+def _judge_again(
+    store: RunDirectory, baseline_name: str | None, workers: int | None, say: Say, *, again: bool = False
+) -> dict[str, Any]:
+    """Grade and score stored generations; `again` judges texts anew whose verdicts still hold, too."""
+    refuse_shard(store.path)
     config = store.manifest["config"]
     baseline = load_baseline(baseline_name) if baseline_name else None
     check_baseline(config, baseline, say)
     preflight((), {data["grader"] for data in config["data"].values()})
     store.lock()
     try:
-        _break_seal(store, say)
+        go_on(store.path, say)
         store.generations.repair()
-        return score(store, grade(store, workers=workers, again=True, asked=asked_so_far(store)), baseline)
+        return score(store, grade(store, workers=workers, again=again, asked=asked_so_far(store)), baseline)
     finally:
         store.close()
-
-
-def _break_seal(store: RunDirectory, say: Say) -> bool:
-    """Open the seal of a run that goes on; return False if its files are not those that were sealed."""
-    seal = open_seal(store.path)
-    if seal is None or not (seal.changed or seal.missing or seal.added):
-        return True
-    say(f"{store.path} was {seal.sentence}; its texts are judged again")
-    return False
 
 
 def _write_docs(store: RunDirectory, tasks: Sequence[LoadedTask], say: Say) -> None:

@@ -19,6 +19,7 @@ from spot_eval.core.records import to_line
 from spot_eval.metrics.estimates import exact_bounds, paired_difference, units_of
 from spot_eval.metrics.scoreboard import combined
 from spot_eval.runs.comparability import refuse_other_settings
+from spot_eval.runs.directory import refuse_shard
 from spot_eval.runs.finished import read_run
 from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun
 from spot_eval.runs.seal import write_seal
@@ -62,6 +63,8 @@ def load_baseline(name: str) -> Baseline:
     path = Path(name)
     if path.is_dir():
         if not ((path / "samples.jsonl").is_file() or (path / SAVED_FILE).is_file()):
+            if (path / "manifest.json").is_file():
+                refuse_shard(path)
             raise UserError(f"baseline {path} has no samples.jsonl; finish it first: run or grade it again")
         return read_run(path)
     published = published_baselines()

@@ -1,11 +1,12 @@
 """The run directory: append-only records that survive a kill at any moment.
 
-    manifest.json      written first: everything that decides a result
+    manifest.json      written first: everything that decides a result, and which shard this is, if it is one
     docs.jsonl         the docs, with the gold that graders read
     generations.jsonl  one line per finished request, appended as it finishes
     failures.jsonl     requests that gave no text, with the reason
     sessions/1.json    one file for each time the command ran: versions, hardware, seconds, tokens
     samples.jsonl, scoreboard.json, scoreboard.md   made again from the above at any time
+    inputs.json        hash of what a finished run was made from
 
 Knows files and locks; nothing of tasks, models or graders.
 """
@@ -50,7 +51,7 @@ class RunDirectory:
         Raises UserError, and changes nothing, if it belongs to another configuration, another process is working in
         it, or it cannot be written.
         """
-        refuse_place(path, manifest["config"])
+        refuse_place(path, manifest["config"], manifest.get("shard"))
         existing = path / "manifest.json"
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
@@ -146,13 +147,32 @@ def _has_content(path: Path) -> bool:
     return any(not entry.name.startswith(".") for entry in path.iterdir())
 
 
-def refuse_place(path: Path, config: Mapping[str, Any]) -> None:
-    """Raise UserError if `path` holds something other than a run of `config`."""
+def refuse_place(path: Path, config: Mapping[str, Any], shard: Mapping[str, int] | None = None) -> None:
+    """Raise UserError if `path` holds something other than a run of `config`, or another shard of it."""
     existing = path / "manifest.json"
     if path.exists() and not existing.exists() and (not path.is_dir() or _has_content(path)):
         raise UserError(f"{path} exists and is not a run directory; choose another with --out")
     if existing.exists():
-        _refuse_other_configuration(path, read_manifest(path)["config"], config)
+        found = read_manifest(path)
+        _refuse_other_configuration(path, found["config"], config)
+        there, here = shard_name(found.get("shard")), shard_name(shard)
+        if there != here:
+            raise UserError(f"{path} holds {there} and not {here}; omit --out to get a new directory, or name another")
+
+
+def shard_name(shard: Mapping[str, int] | None) -> str:
+    """Return how a manifest's entry `shard` reads in a sentence."""
+    return f"shard {shard['index']}/{shard['of']}" if shard else "a whole run"
+
+
+def refuse_shard(path: Path) -> None:
+    """Raise UserError if the run at `path` is a shard, which holds a part of the answers and no verdict."""
+    shard = read_manifest(path).get("shard")
+    if shard:
+        raise UserError(
+            f"{path} is {shard_name(shard)} of a run and has no verdicts of its own; put all shards together first: "
+            "spot-eval merge SHARD…"
+        )
 
 
 def _refuse_other_configuration(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:

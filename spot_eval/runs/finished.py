@@ -24,7 +24,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.files import check_document, read_document
 from spot_eval.core.records import Doc, Generation, Sample, checked_rows, cluster_of, read_records
 from spot_eval.metrics.scoreboard import docs_of, scoreboard
-from spot_eval.runs.directory import SCHEMA, RunDirectory
+from spot_eval.runs.directory import SCHEMA, RunDirectory, refuse_shard
 from spot_eval.runs.integrity import refuse_lost_samples, refuse_other_text
 from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs
 from spot_eval.runs.looks import Looks, looks_of, read_looks
@@ -188,6 +188,7 @@ def read_run(path: Path) -> FinishedRun:
         return _read_saved(path)
     store = RunDirectory.at(path)
     if not (path / "samples.jsonl").is_file():
+        refuse_shard(path)
         raise UserError(f"{path} has no samples.jsonl; finish it first: run or grade it again")
     manifest, looks = store.manifest, read_looks(path)
     samples = read_samples(path, manifest, looks)

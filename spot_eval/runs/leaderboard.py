@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_document, read_json
 from spot_eval.core.records import Doc, checked_rows
-from spot_eval.runs.directory import read_manifest
+from spot_eval.runs.directory import read_manifest, shard_name
 from spot_eval.runs.finished import read_saved_head
 from spot_eval.runs.judged import SAVED_FILE
 from spot_eval.tasks.suite import nearest
@@ -62,8 +62,8 @@ class Broken(NamedTuple):
 class Entry:
     """A run of a folder.
 
-    `state` is "finished", "unfinished" or "saved" (a saved baseline). `done` and `requests` count generations of an
-    unfinished run; they are None if the run does not say.
+    `state` is "finished", "unfinished", "saved" (a saved baseline) or "shard 2/8". `done` and `requests` count
+    generations of an unfinished run or a shard; they are None if the run does not say.
     """
 
     path: Path
@@ -147,7 +147,10 @@ def read_entry(path: Path) -> Entry:
         scored = board_file.is_file()
         board = read_document(board_file, "scoreboard") if scored else {}
         state = "saved" if saved else "finished" if scored else "unfinished"
+        shard = manifest.get("shard") if state == "unfinished" else None
         done, requests = _progress(path, suite) if state == "unfinished" else (None, None)
+        if shard:
+            state, requests = shard_name(shard), shard["requests"]
         return Entry(
             path=path,
             model=str(manifest.get("model", {}).get("name") or path.name),

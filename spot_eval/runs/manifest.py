@@ -46,7 +46,7 @@ def run_config(options: RunOptions, suite: Suite, model: Model, tasks: Sequence[
 
 
 def run_folder(options: RunOptions, suite: Suite, model: Model, config: Mapping[str, Any]) -> Path:
-    """Return the run directory: `--out`, or runs/<model>-<suite>-<config hash>.
+    """Return the run directory: `--out`, or runs/<model>-<suite>-<config hash>, for a shard with its name at the end.
 
     Args:
         options: the options of the run.
@@ -54,7 +54,8 @@ def run_folder(options: RunOptions, suite: Suite, model: Model, config: Mapping[
         model: the model of the run.
         config: the settings, as `run_config` returns them.
     """
-    return options.out or options.parent / f"{model.name}-{suite.name}-{digest(config)[:8]}"
+    shard = f"-shard-{options.shard[0]}-of-{options.shard[1]}" if options.shard else ""
+    return options.out or options.parent / f"{model.name}-{suite.name}-{digest(config)[:8]}{shard}"
 
 
 def _changes(options: RunOptions, tasks: Sequence[LoadedTask]) -> dict[str, Any]:

@@ -20,11 +20,12 @@ from typing import Any
 
 from spot_eval import __version__
 from spot_eval.core.files import read_document, write_json
+from spot_eval.core.progress import Say
 
 SEAL_FILE = "seal.json"
 FILES = (
     "manifest.json", "docs.jsonl", "generations.jsonl", "failures.jsonl", "looks.jsonl", "samples.jsonl",
-    "scoreboard.json", "scoreboard.md", "baseline.json", "scores.jsonl",
+    "scoreboard.json", "scoreboard.md", "inputs.json", "baseline.json", "scores.jsonl",
 )  # fmt: skip
 """Files that decide the numbers of a run, or show them. sessions/*.json belong to them too."""
 
@@ -81,6 +82,15 @@ def open_seal(run: Path) -> Seal | None:
         noted = dict(seal.earlier) | dict.fromkeys((*seal.changed, *seal.missing, *seal.added), moment)
         write_json(run / SEAL_FILE, {"sealed": None, "spot_eval": __version__, "files": {}, "changed": noted})
     return seal
+
+
+def go_on(run: Path, say: Say) -> bool:
+    """Open the seal of a run that goes on; say and return False if its files are not those that were sealed."""
+    seal = open_seal(run)
+    if seal is None or not (seal.changed or seal.missing or seal.added):
+        return True
+    say(f"{run} was {seal.sentence}; its texts are judged again")
+    return False
 
 
 def read_seal(run: Path) -> Seal | None:

@@ -1,4 +1,7 @@
-"""CPU time of the verbs a user waits for: `--help` and `tasks list`. Exits 1 above the limits. `make bench` runs it."""
+"""CPU time of the verbs a user waits for: `--help`, `tasks list`, and a run that is finished already.
+
+Exits 1 above the limits. `make bench` runs it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
 LIMITS_S = {("--help",): 0.3, ("tasks", "list"): 2.0}
 ROUNDS = 5
@@ -21,12 +25,15 @@ def cpu_seconds(arguments: tuple[str, ...]) -> float:
 
 def main() -> int:
     slow = 0
-    for arguments, limit in LIMITS_S.items():
-        cpu_seconds(arguments)  # the first call compiles bytecode
+    folder = tempfile.TemporaryDirectory()
+    again = ("run", "-o", f"{folder.name}/run")  # the whole miniature
+    for arguments, limit in {**LIMITS_S, again: 2.0}.items():
+        cpu_seconds(arguments)  # the first call compiles bytecode, or makes the run
         median = statistics.median(cpu_seconds(arguments) for _ in range(ROUNDS))
         verdict = "ok" if median <= limit else "TOO SLOW"
         slow += median > limit
-        print(f"spot-eval {' '.join(arguments):12s} {median:.2f} s of CPU (limit {limit} s): {verdict}")
+        print(f"spot-eval {' '.join(arguments[:2]):12s} {median:.2f} s of CPU (limit {limit} s): {verdict}")
+    folder.cleanup()
     return 1 if slow else 0
 
 
