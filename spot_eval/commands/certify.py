@@ -33,9 +33,9 @@ def certify_command(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Certify an exam: how much harm the gate catches, and how often it raises a false alarm.
+    """Find out how much harm the gate catches.
 
-    Plants harm of known size into pairs of runs that are redrawn from the records of BASE. No model is run."""
+    Also shows how often it raises a false alarm. Plants harm of known size into pairs of runs that are redrawn from the records of BASE. No model is run."""
     from spot_eval.core.files import write_json
     from spot_eval.gating.certify.certify import certify
     from spot_eval.gating.policy import load_policy

@@ -74,7 +74,9 @@ def recorded_tasks(base: JudgedRun, policy: Policy, repeats: int | None = None) 
                     "run the whole suite, or gate other families with --policy"
                 )
             settings = suite["tasks"][task]
-            found[task] = _recorded(task, docs, settings, base.graders.get(task, ""), repeats)
+            found[task] = _recorded(
+                task, docs, settings, base.graders.get(task, ""), repeats or base.candidate_repeats(task)
+            )
     if all(task.noise == NONE for task in found.values()):
         raise UserError(
             f"{base.path} has answers that never vary (greedy, or one score everywhere): a second run of its model "
@@ -84,9 +86,7 @@ def recorded_tasks(base: JudgedRun, policy: Policy, repeats: int | None = None) 
     return found
 
 
-def _recorded(
-    name: str, docs: list[JudgedDoc], settings: Mapping[str, Any], grader: str, repeats: int | None
-) -> RecordedTask:
+def _recorded(name: str, docs: list[JudgedDoc], settings: Mapping[str, Any], grader: str, repeats: int) -> RecordedTask:
     docs = sorted(docs, key=lambda doc: doc.doc_id)
     count = np.array([len(doc.scores) for doc in docs])
     scores = np.array([np.nan if one is None else one for doc in docs for one in doc.scores], dtype=float)
@@ -111,7 +111,7 @@ def _recorded(
         texts=np.where([bool(text) for text in hashes], number, np.nan),
         weight=weight,
         noise=noise,
-        repeats=repeats or int(settings["repeats"]),
+        repeats=repeats,
         budget=sampling.get("max_new_tokens"),
     )
 
