@@ -35,7 +35,8 @@ def certify_command(
 ) -> None:
     """Find out how much harm the gate catches.
 
-    Also shows how often it raises a false alarm. Plants harm of known size into pairs of runs that are redrawn from the records of BASE. No model is run."""
+    Also shows how often it raises a false alarm. Plants harm of known size into pairs of runs that are redrawn from the
+    records of BASE. No model is run."""
     from spot_eval.core.files import write_json
     from spot_eval.gating.certify.certify import certify
     from spot_eval.gating.policy import load_policy
