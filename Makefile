@@ -71,8 +71,9 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 	$(BIN)/python -m tests.benchmarks.bench_trainer
 	$(BIN)/python -m tests.benchmarks.miniature_objectives
 
-calibrate: $(READY)  ## measure every claim about the gate's errors; writes calibration.json and the tables in the docs
+calibrate: $(READY)  ## measure every claim about the gate's errors and certify two exams; writes the kept results and the tables in the docs
 	$(BIN)/python -m tests.benchmarks.calibration_gate
+	$(BIN)/python -m tests.benchmarks.certify_exams
 
 notebook: $(READY)  ## run the notebook again and keep its outputs
 	$(BIN)/jupyter execute --inplace examples/compare_checkpoints.ipynb

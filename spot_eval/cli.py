@@ -16,6 +16,7 @@ import typer
 from spot_eval import __version__
 from spot_eval.commands import (
     baseline,
+    certify,
     compare,
     connect4,
     doctor,
@@ -50,6 +51,7 @@ verb(app, "merge", *merge.EXAMPLES)(merge.merge_command)
 verb(app, "compare", *compare.EXAMPLES)(compare.compare_command)
 verb(app, "drift", *drift.EXAMPLES)(drift.drift_command)
 verb(app, "gate", *gate.EXAMPLES)(gate.gate_command)
+verb(app, "certify", *certify.EXAMPLES)(certify.certify_command)
 verb(app, "power", *power.EXAMPLES)(power.power_command)
 verb(app, "report", *report.EXAMPLES)(report.report_command)
 verb(app, "export", *export_import.EXPORT_EXAMPLES)(export_import.export_command)

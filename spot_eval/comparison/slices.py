@@ -101,6 +101,30 @@ def slices(candidate: JudgedRun, base: JudgedRun, column: str, alpha: float = 0.
     }
 
 
+def docs_by_value(run: JudgedRun, column: str) -> dict[str, dict[str, list[str]]]:
+    """Return task to value to the hashes of the docs that have it in `column`, values named as by `slices`.
+
+    Raises UserError if the run keeps no rows and the column is not computed from its answers.
+    """
+    pairs = {task: [(doc, doc) for doc in docs.values()] for task, docs in run.docs.items()}
+    found: dict[str, dict[str, list[str]]] = {}
+    for task, named in _values(run, run, pairs, column)[0].items():
+        label = _labels([value for values in named.values() for value in values])
+        groups: dict[str, list[str]] = defaultdict(list)
+        for hashed, values in named.items():
+            for value in dict.fromkeys(label(value) for value in values):
+                groups[value].append(hashed)
+        found[task] = dict(groups)
+    return found
+
+
+def usual_columns(run: JudgedRun) -> list[str]:
+    """Return those of USUAL that some doc of a run has; none for a saved baseline, which keeps no rows."""
+    place = _rows_file(run, run)
+    known = _columns_of(place) if place else set()
+    return [column for column in USUAL if column in known]
+
+
 def _row(key: tuple[str, str], docs: Sequence[DocPair], alpha: float) -> dict[str, Any] | None:
     judged = [pair for pair in docs if pair[0].mean is not None and pair[1].mean is not None]
     if not judged:

@@ -28,6 +28,8 @@ class RunOptions:
     data_files: Mapping[str, Path] = field(default_factory=dict)
     limit: int | None = None
     repeats: int | None = None
+    times: int = 1
+    """Multiplies the repeats of every task, for a deep base."""
     max_new_tokens: int | None = None
     seed: int = 0
     fresh: bool = False
@@ -44,7 +46,7 @@ class RunOptions:
     """(I, N): ask only the requests of shard I of N, counted from 1; None asks all."""
 
     def __post_init__(self) -> None:
-        _refuse_below_one(self, ("limit", "repeats", "max_new_tokens", "workers"))
+        _refuse_below_one(self, ("limit", "repeats", "times", "max_new_tokens", "workers"))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spot_eval.display.format import size
+from spot_eval.display.power import cost_lines
 
 SHOWN = 1200  # characters of a prompt
 
@@ -77,6 +78,7 @@ def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
         )
     if power["pass_at_no_change"] is not None:
         yield f"an unchanged checkpoint passes the gate with {100 * power['pass_at_no_change']:.0f} % chance"
+    yield from cost_lines(power)
     yield from (f"warning: {warning}" for warning in power["warnings"])
 
 

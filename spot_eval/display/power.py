@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from spot_eval.display.format import family_title, plain, safe
+from spot_eval.display.format import clock, family_title, plain, safe
 
 
 def print_power(plan: Mapping[str, Any], console: Console, title: str) -> None:
@@ -55,10 +55,38 @@ def print_power(plan: Mapping[str, Any], console: Console, title: str) -> None:
         else "",
         f"passes: the chance of PASS if nothing changed; needs: repeats that bring it to {often}",
         "" if chance is None else f"an unchanged checkpoint passes the whole gate with {100 * chance:.0f} % chance",
+        *cost_lines(plan),
         *(f"warning: {warning}" for warning in plan["warnings"]),
     ]
     for line in filter(None, lines):
         console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def cost_lines(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a run until a verdict costs by the true change, and what a deeper base buys."""
+    cost, deep = plan["until_verdict"], plan["deep"]
+    if cost is None:
+        return
+    unit = "answers" if cost["output_tokens"] is None else "tokens"
+    yield f"run --until-verdict: share of the {unit}, if every family changes by (points) {_costs(cost)}"
+    if deep is not None:
+        yield (
+            f"with a base of {deep['times']}x the repeats (`baseline deepen`) an unchanged checkpoint passes with "
+            f"{100 * deep['pass_at_no_change']:.0f} instead of {100 * plan['pass_at_no_change']:.0f} % chance; "
+            f"share of the {unit} until a verdict: {_costs(deep['until_verdict'], hours=False)}"
+        )
+
+
+def _costs(cost: Mapping[str, Any], *, hours: bool = True) -> str:
+    """Return `+0: 36 % (59,312), -1: …` for each true change; with `hours` also the time, if it is known."""
+    shown = []
+    for one in cost["truths"]:
+        amount = [] if one["output_tokens"] is None else [f"{one['output_tokens']:,}"]
+        if hours and one["hours"] is not None:
+            amount.append(f"{clock(3600 * one['hours'])} at the base's speed")
+        inside = f" ({', '.join(amount)})" if amount else ""
+        shown.append(f"{100 * one['change']:+g}: {100 * one['share']:.0f} %{inside}")
+    return ", ".join(shown)
 
 
 def _points(drop: float | None) -> str:

@@ -17,7 +17,9 @@ def chosen_suite(options: RunOptions) -> Suite:
     """Return the suite as the command line narrows it. Raises UserError if it names a task that the suite lacks."""
     whole = load_suite(options.suite)
     whole.refuse_strangers(options.data_files)
-    return whole.narrowed(tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens)
+    return whole.narrowed(
+        tasks=options.tasks, repeats=options.repeats, max_new_tokens=options.max_new_tokens, times=options.times
+    )
 
 
 def check_baseline(config: Mapping[str, Any], baseline: Baseline | None, say: Say) -> None:

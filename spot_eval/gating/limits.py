@@ -59,16 +59,33 @@ def _limit(
     which: tuple[str, str], limit: float, one: Effect, p_holm: float | None, *, sides: dict[str, float], level: float
 ) -> dict[str, Any]:
     family, flag = which
-    above = (one.mean or 0.0) > limit + 1e-12
+    above = _above(one.mean, limit)
     reason = (
         f"{family_named(family)}: {flag.replace('_', ' ')} went from {100 * sides['base']:.1f} to "
         f"{100 * sides['candidate']:.1f} %, the limit is {100 * limit:g} points more"
     )
-    verdict = PASS
-    if above and p_holm is None:
-        verdict = INCONCLUSIVE
-    elif above and p_holm is not None:
-        verdict = FAIL if p_holm <= level else PASS
+    verdict = limit_rule(one.mean, limit, p_holm, level)
+    if above and p_holm is not None:
         reason += f" (p {p_holm:.2g} after Holm{'' if verdict == FAIL else ', which may be chance'})"
     numbers = {"mean": one.mean, "stderr": one.stderr, "p": None if p_holm is None else one.p_gain, "p_holm": p_holm}
     return {"family": family, "flag": flag, "verdict": verdict, "reason": reason, "limit": limit, **sides, **numbers}
+
+
+def limit_rule(mean: float | None, limit: float, p_holm: float | None, level: float) -> str:
+    """Return the verdict of a limit.
+
+    Args:
+        mean: by how much the flagged answers grew.
+        limit: by how much they may.
+        p_holm: the adjusted p of the growth; None for answers that were not judged, which cannot fail a checkpoint.
+        level: the share of alpha of all limits.
+    """
+    if not _above(mean, limit):
+        return PASS
+    if p_holm is None:
+        return INCONCLUSIVE
+    return FAIL if p_holm <= level else PASS
+
+
+def _above(mean: float | None, limit: float) -> bool:
+    return (mean or 0.0) > limit + 1e-12

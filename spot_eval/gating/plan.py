@@ -8,7 +8,8 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.gating.policy import Policy
-from spot_eval.gating.power import DIFFICULTY, power_of, suite_of_run
+from spot_eval.gating.power import power_of
+from spot_eval.gating.task_plans import DIFFICULTY, suite_of_run
 from spot_eval.runs.judged import JudgedRun
 from spot_eval.tasks.catalogue import catalogue
 from spot_eval.tasks.suite import load_suite

@@ -5,6 +5,8 @@
 It returns:
 
     {"alpha", "power": 0.8, "pass_at_no_change", "warnings": [sentence, …],
+     "until_verdict": cost of `run --until-verdict`, as gating/expected.py has it, or null,
+     "deep": null against a deep base, else {"times": 4, "pass_at_no_change", "until_verdict"}: with 4x its repeats,
      "tasks": {name: {"family", "docs", "repeats", "base_repeats", "difficulty", "source": "base" | "assumed",
                       "stderr", "smallest_detectable", "docs_for_margin", "repeats_for_margin"}},
      "families": {name: {"tasks", "margin", "stderr", "df", "smallest_detectable", "smallest_failing",
@@ -27,66 +29,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from spot_eval.gating.expected import deeper, expected_cost
 from spot_eval.gating.policy import Policy, load_policy
+from spot_eval.gating.task_plans import DIFFICULTY, plan_tasks, suite_of_run
 from spot_eval.metrics.power import POWER, TaskPlan, chance_to_find, chance_to_pass, smallest_drop, spread
-from spot_eval.runs.judged import JudgedDoc, JudgedRun
+from spot_eval.runs.judged import JudgedRun
 from spot_eval.tasks.suite import Suite
 
-DIFFICULTY = 0.5
-"""The assumed mean score if there is no base: scores vary most at 0.5."""
+DEEP = 4
+"""The depth of a base that `power` shows beside the one at hand."""
 MOST = 10_000
 """Nobody plans more repeats or docs than this."""
-
-
-def assumed(
-    family: str,
-    docs: int,
-    repeats: int,
-    *,
-    mean: float = DIFFICULTY,
-    churn: float = 0.0,
-) -> TaskPlan:
-    """Return the plan of a task without a base run.
-
-    The docs' chances of a right answer are spread as Beta(mean, 1 - mean): most are near 0 or 1, and half of the
-    variance mean (1 - mean) lies within docs.
-
-    Args:
-        family: the family of the task.
-        docs: the number of docs.
-        repeats: repeats per doc, of the base and of the candidate.
-        mean: the assumed score.
-        churn: the assumed standard deviation over docs of true changes that cancel out.
-    """
-    square = mean - mean * (1 - mean) / 2
-    return TaskPlan(family, docs, repeats, repeats, mean, square, churn)
-
-
-def from_base(family: str, docs: Sequence[JudgedDoc], repeats: int, *, churn: float = 0.0) -> TaskPlan | None:
-    """Return the plan of a task as a base run measured it; None if none of its docs was judged.
-
-    The variance within docs is estimated without bias from docs with at least two judged repeats. With one repeat it is
-    assumed.
-
-    Args:
-        family: the family of the task.
-        docs: the docs of the base run.
-        repeats: repeats per doc of the candidate.
-        churn: the assumed standard deviation over docs of true changes that cancel out.
-    """
-    judged = [scores for doc in docs if (scores := [score for score in doc.scores if score is not None])]
-    if not judged:
-        return None
-    mean = sum(sum(scores) / len(scores) for scores in judged) / len(judged)
-    k = max(1, round(sum(map(len, judged)) / len(judged)))
-    within = [_variance(scores) for scores in judged if len(scores) > 1]
-    square = mean - sum(within) / len(within) if within else mean - mean * (1 - mean) / 2
-    return TaskPlan(family, len(judged), repeats, k, mean, max(square, mean**2), churn, "base")
-
-
-def _variance(scores: Sequence[float]) -> float:
-    mean = sum(scores) / len(scores)
-    return sum((score - mean) ** 2 for score in scores) / (len(scores) - 1)
 
 
 def power_of(
@@ -111,7 +64,16 @@ def power_of(
         churn: the assumed standard deviation over docs of true changes that cancel out.
     """
     plans, unknown = plan_tasks(suite, docs, base, difficulty=difficulty, churn=churn)
-    found = plan_power(plans, suite["families"], policy, margin)
+    families = suite["families"]
+    found = plan_power(plans, families, policy, margin)
+    gated = _gated(plans, families, policy, margin)
+    deep = deeper(plans, DEEP)
+    found["until_verdict"] = expected_cost(plans, families, policy, gated, base)
+    found["deep"] = None if base and base.times > 1 else {
+        "times": DEEP,
+        "pass_at_no_change": _chance_unchanged(deep, families, policy, gated),
+        "until_verdict": expected_cost(deep, families, policy, gated, base),
+    }  # fmt: skip
     guessed = [task for task, plan in plans.items() if base and plan.source == "assumed"]
     if guessed:
         found["warnings"].insert(
@@ -125,11 +87,18 @@ def power_of(
     return found
 
 
-def suite_of_run(base: JudgedRun, repeats: int | None = None) -> tuple[dict[str, Any], dict[str, int | None]]:
-    """Return the resolved suite of `base`, with `repeats` if given, and the number of docs it has of each task."""
-    suite = base.config["suite"]
-    tasks = {task: {**entry, "repeats": repeats or entry["repeats"]} for task, entry in suite["tasks"].items()}
-    return {**suite, "tasks": tasks}, {task: len(base.docs.get(task, ())) or None for task in tasks}
+def depth_words(base: JudgedRun, deep: JudgedRun, policy: Policy) -> str:
+    """Return a sentence on what a deep base buys a candidate of the same suite."""
+    chances = []
+    for run in (base, deep):
+        suite, docs = suite_of_run(run)
+        plans, _ = plan_tasks(suite, docs, run)
+        gated = _gated(plans, suite["families"], policy, None)
+        chances.append(_chance_unchanged(plans, suite["families"], policy, gated))
+    if None in chances:
+        return ""
+    before, after = (f"{100 * chance:.0f}" for chance in chances if chance is not None)
+    return f"an unchanged checkpoint passes the default gate with {after} instead of {before} % chance"
 
 
 def power_of_rows(suite: Suite, rows: Sequence[Mapping[str, Any]], baseline: Any) -> dict[str, Any]:
@@ -137,37 +106,6 @@ def power_of_rows(suite: Suite, rows: Sequence[Mapping[str, Any]], baseline: Any
     base = baseline if isinstance(baseline, JudgedRun) else None
     docs = {row["task"]: row["docs"] or None for row in rows}
     return power_of(suite.resolved(), docs, load_policy(None)[0], base)
-
-
-def plan_tasks(
-    suite: Mapping[str, Any],
-    docs: Mapping[str, int | None],
-    base: JudgedRun | None = None,
-    *,
-    difficulty: float = DIFFICULTY,
-    churn: float = 0.0,
-) -> tuple[dict[str, TaskPlan], list[str]]:
-    """Return the plans of a resolved suite's tasks, and the tasks whose number of docs is unknown.
-
-    Args:
-        suite: the resolved suite.
-        docs: the number of docs of each task, None if it is unknown.
-        base: the base run; tasks that it has are planned from its scores.
-        difficulty: the assumed score of the other tasks.
-        churn: the assumed standard deviation over docs of true changes that cancel out.
-    """
-    plans: dict[str, TaskPlan] = {}
-    unknown = []
-    for task, settings in suite["tasks"].items():
-        family, repeats, count = settings["family"], settings["repeats"], docs.get(task)
-        measured = from_base(family, list(base.docs.get(task, {}).values()), repeats, churn=churn) if base else None
-        if measured:
-            plans[task] = replace(measured, docs=min(measured.docs, count) if count else measured.docs)
-        elif count:
-            plans[task] = assumed(family, count, repeats, mean=difficulty, churn=churn)
-        else:
-            unknown.append(task)
-    return plans, unknown
 
 
 def plan_power(
@@ -181,12 +119,8 @@ def plan_power(
         policy: the policy of the gate.
         margin: a margin for every family, instead of the policy's.
     """
-    margins = dict(policy.families) if policy.families is not None else dict.fromkeys(families, policy.margin)
-    gated = {
-        family: margin or margins[family]
-        for family, members in families.items()
-        if family in margins and all(task in plans for task in members)
-    }
+    margins = _margins(families, policy)
+    gated = _gated(plans, families, policy, margin)
     level = policy.share("families") / max(1, len(margins))
     of_families = {
         family: _family([plans[task] for task in families[family]], list(families[family]), wished, policy, level)
@@ -219,6 +153,37 @@ def plan_power(
                   for task, plan in plans.items()},
         "families": of_families,
     }  # fmt: skip
+
+
+def _margins(families: Mapping[str, Sequence[str]], policy: Policy) -> dict[str, float]:
+    return dict(policy.families) if policy.families is not None else dict.fromkeys(families, policy.margin)
+
+
+def _gated(
+    plans: Mapping[str, TaskPlan], families: Mapping[str, Sequence[str]], policy: Policy, margin: float | None
+) -> dict[str, float]:
+    """Return the margins of the gated families of which every task has a plan."""
+    margins = _margins(families, policy)
+    return {
+        family: margin or margins[family]
+        for family, members in families.items()
+        if family in margins and all(task in plans for task in members)
+    }
+
+
+def _chance_unchanged(
+    plans: Mapping[str, TaskPlan],
+    families: Mapping[str, Sequence[str]],
+    policy: Policy,
+    gated: Mapping[str, float],
+) -> float | None:
+    """Return the chance that an unchanged checkpoint passes the whole gate; None if nothing is gated."""
+    if not gated:
+        return None
+    return math.prod(
+        chance_to_pass([plans[task] for task in families[family]], margin, policy.alpha)
+        for family, margin in gated.items()
+    )
 
 
 def _task(plan: TaskPlan, margin: float, alpha: float) -> dict[str, Any]:

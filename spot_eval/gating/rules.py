@@ -154,7 +154,7 @@ def judge_families(
             verdict = INCONCLUSIVE
             reason = f"{family_named(family)} lacks {', '.join(numbers['missing'])} in one of the runs"
         elif verdict == PASS and judgement.effect.bounds != "identity":
-            room = _room(entry, members[family], policy)
+            room = room_to_lose({task: entry["tasks"][task]["base"] for task in members[family]}, policy)
             if room <= margins[family]:
                 verdict = INCONCLUSIVE
                 reason = (
@@ -245,21 +245,29 @@ def _in_all_cases(
     }
     found: dict[str, tuple[Judgement, dict[str, Any] | None]] = {}
     for one, judgement in cases["judged"].items():
-        if len(cases) == 1:
-            found[one] = (judgement, None)
-            continue
-        verdicts = {case: judged[one].verdict for case, judged in cases.items()}
-        imputed = {case: cases[case][one].brief() for case in ("worst", "best")}
-        if judgement.verdict != INCONCLUSIVE and len(set(verdicts.values())) > 1:
-            reason = (
-                f"{what} {one}: the verdict hangs on what was not judged ({verdicts['worst']} in the worst case, "
-                f"{verdicts['best']} in the best)"
-            )
-            found[one] = replace(judgement, verdict=INCONCLUSIVE, reason=reason), imputed
-        else:
-            same = all(case["mean"] == judgement.effect.mean for case in imputed.values())
-            found[one] = judgement, None if same else imputed
+        of_one = {case: judged[one] for case, judged in cases.items()}
+        imputed: dict[str, Any] = {case: judged.brief() for case, judged in of_one.items() if case != "judged"}
+        settled = settle(f"{what} {one}", of_one)
+        same = settled is judgement and all(case["mean"] == judgement.effect.mean for case in imputed.values())
+        found[one] = settled, None if same else imputed
     return found
+
+
+def settle(what: str, cases: Mapping[str, Judgement]) -> Judgement:
+    """Return the judgement as judged, or an inconclusive one if it hangs on what was not judged.
+
+    Args:
+        what: how a sentence names what is judged.
+        cases: the judgements of the samples as "judged", and of the "worst" and "best" cases if some were not.
+    """
+    judgement = cases["judged"]
+    if judgement.verdict == INCONCLUSIVE or len({one.verdict for one in cases.values()}) == 1:
+        return judgement
+    reason = (
+        f"{what}: the verdict hangs on what was not judged ({cases['worst'].verdict} in the worst case, "
+        f"{cases['best'].verdict} in the best)"
+    )
+    return replace(judgement, verdict=INCONCLUSIVE, reason=reason)
 
 
 def _imputable(docs: Sequence[DocPair]) -> bool:
@@ -268,15 +276,15 @@ def _imputable(docs: Sequence[DocPair]) -> bool:
 
 
 def _holm(effects: Mapping[str, Effect]) -> dict[str, float | None]:
-    """The p of harm of each, adjusted over those that have one."""
+    """Return the p of harm of each effect, adjusted by Holm's method over those that have one."""
     known = [name for name, one in effects.items() if one.p_harm is not None]
     adjusted = dict(zip(known, holm([effects[name].p_harm or 0.0 for name in known]), strict=True))
     return {name: adjusted.get(name) for name in effects}
 
 
-def _room(entry: Mapping[str, Any], tasks: Sequence[str], policy: Policy) -> float:
-    """How far the base stands above the floor, as a mean over the family's tasks."""
-    return sum(max(0.0, entry["tasks"][task]["base"] - policy.floors.get(task, 0.0)) for task in tasks) / len(tasks)
+def room_to_lose(bases: Mapping[str, float], policy: Policy) -> float:
+    """Return how far the base's scores of a family's tasks stand above their floors, on average."""
+    return sum(max(0.0, score - policy.floors.get(task, 0.0)) for task, score in bases.items()) / len(bases)
 
 
 def _numbers(sides: Mapping[str, Any], judgement: Judgement) -> dict[str, Any]:

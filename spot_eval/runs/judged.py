@@ -74,6 +74,16 @@ class JudgedRun:
         """The part of the manifest that decides the run's results."""
         return self.manifest["config"]
 
+    @property
+    def times(self) -> int:
+        """How often the suite's repeats were asked: more than once for a deep base (`baseline deepen`)."""
+        times = (self.config.get("changes") or {}).get("deepened")
+        return times if isinstance(times, int) and times > 1 else 1
+
+    def candidate_repeats(self, task: str) -> int:
+        """Return the repeats of a task in a run that is set beside this base: those before it was deepened."""
+        return max(1, int(self.config["suite"]["tasks"][task]["repeats"]) // self.times)
+
     @cached_property
     def seal(self) -> Seal | None:
         """The seal of its files, hashed once; None if it has none."""

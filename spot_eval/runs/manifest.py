@@ -64,6 +64,7 @@ def _changes(options: RunOptions, tasks: Sequence[LoadedTask]) -> dict[str, Any]
         "tasks": ",".join(options.tasks),
         "limit": options.limit,
         "repeats": options.repeats,
+        "deepened": options.times if options.times > 1 else None,
         "max_new_tokens": options.max_new_tokens,
         "connect4_seed": _fresh_seed(task for task in tasks if task.grader == "connect4"),
         "fresh_seed": _fresh_seed(task for task in tasks if task.grader == "reasoning_gym"),

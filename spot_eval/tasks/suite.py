@@ -141,8 +141,15 @@ class Suite(BaseModel):
         tasks: Sequence[str] | None = None,
         repeats: int | None = None,
         max_new_tokens: int | None = None,
+        times: int = 1,
     ) -> Suite:
-        """The suite with fewer tasks, another number of repeats or another budget.
+        """Return the suite with fewer tasks, other repeats or another budget.
+
+        Args:
+            tasks: the tasks to keep; None for all.
+            repeats: repeats of every task, instead of its own.
+            max_new_tokens: budget of every task, instead of its own.
+            times: multiplies the repeats.
 
         Raises UserError for a task the suite does not have, naming the nearest.
         """
@@ -152,7 +159,8 @@ class Suite(BaseModel):
                 raise UserError(f"suite {self.name} has no task {task!r}{nearest(task, self.tasks)}")
 
         def settings(task: str) -> TaskSettings:
-            update = {"repeats": repeats, "max_new_tokens": max_new_tokens}
+            many = None if repeats is None and times == 1 else times * (repeats or self.repeats(task))
+            update = {"repeats": many, "max_new_tokens": max_new_tokens}
             given = {key: value for key, value in update.items() if value is not None}
             return self.settings(task).model_copy(update=given)
 

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 from spot_eval.gating.policy import Policy
-from spot_eval.gating.power import assumed, from_base, plan_tasks, power_of
+from spot_eval.gating.power import power_of
+from spot_eval.gating.task_plans import assumed, from_base, plan_tasks
 from spot_eval.metrics.power import TaskPlan, chance_to_find, chance_to_pass, smallest_drop
 from spot_eval.tasks.suite import load_suite
 from tests.made_runs import made

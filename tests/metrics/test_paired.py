@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from spot_eval.metrics import bounds
-from spot_eval.metrics.paired import Pairs, effect, holm, lower_bound, mcnemar, sign_flip, upper_bound
+from spot_eval.metrics.paired import Pairs, effect, holm, lower_bound, mcnemar, screened_p_harm, sign_flip, upper_bound
 
 FIFTHS = np.array([-0.4, 0.2, 0.0, -0.2, -0.6, 0.2, 0.0, -0.2, 0.4, -0.8, 0.0, -0.2])
 
@@ -218,3 +218,21 @@ def test_docs_that_differ_alike_have_bounds_and_no_standard_error() -> None:
     assert effect([Pairs(np.zeros(60), identical=True)]).stderr == 0
     mixed = effect([Pairs(np.zeros(60)), Pairs(np.array([0.0, 1.0, 0.0, 0.0]))])
     assert mixed.stderr == pytest.approx(0.125)
+
+
+@given(
+    values=st.lists(st.lists(st.sampled_from([-1.0, -0.4, -0.2, 0.0, 0.2, 0.4]), min_size=1, max_size=40), min_size=1,
+                    max_size=3),
+    level=st.sampled_from([0.035, 0.01, 0.2]),
+)  # fmt: skip
+@settings(max_examples=150, deadline=None)
+def test_a_screened_p_is_on_the_side_of_the_exact_one(values: list[list[float]], level: float) -> None:
+    parts = [Pairs(np.array(one)) for one in values]
+    exact, screened = effect(parts).p_harm, screened_p_harm(parts, level, 4)
+    assert exact is not None
+    if screened not in {0.0, 1.0}:
+        assert screened == exact
+    elif screened == 0:
+        assert exact <= level / 4
+    else:
+        assert exact > level
