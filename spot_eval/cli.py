@@ -28,6 +28,7 @@ from spot_eval.commands import (
     pairs,
     power,
     report,
+    reproduce,
     run,
     runs,
     tasks,
@@ -57,6 +58,7 @@ verb(app, "report", *report.EXAMPLES)(report.report_command)
 verb(app, "export", *export_import.EXPORT_EXAMPLES)(export_import.export_command)
 verb(app, "import", *export_import.IMPORT_EXAMPLES)(export_import.import_command)
 verb(app, "train", *train.EXAMPLES)(train.train_command)
+verb(app, "reproduce", *reproduce.EXAMPLES)(reproduce.reproduce_command)
 verb(app, "doctor", *doctor.EXAMPLES)(doctor.doctor_command)
 app.add_typer(runs.app, name="runs")
 app.add_typer(baseline.app, name="baseline")

@@ -1,0 +1,61 @@
+"""`spot-eval reproduce`: the paper's experiment on the embedded world."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spot_eval.commands.common import print_json
+
+EXAMPLES = ("spot-eval reproduce --quick", "spot-eval reproduce -o runs/reproduction")
+
+
+def reproduce_command(
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two seeds, five methods, settings chosen before: about five minutes.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Folder. [default: runs/reproduction[-quick]]")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes at once. [default: one per core]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary instead of tables.")] = False,
+) -> None:
+    """Run the paper's experiment in miniature.
+
+    Every method trains from the same errors; tests stated beforehand decide. Needs no GPU and no download. Run the same command again to resume. docs/reproduction.md is the protocol."""
+    from spot_eval.core.files import write_atomically, write_json
+    from spot_eval.reproduction.page import claim_rows, html, markdown, notes, score_rows
+    from spot_eval.reproduction.protocol import FULL, QUICK
+    from spot_eval.reproduction.run import run_experiment
+    from spot_eval.reproduction.table import summary
+
+    out = out or Path("runs") / ("reproduction-quick" if quick else "reproduction")
+    found = summary(run_experiment(QUICK if quick else FULL, out, jobs=jobs or os.cpu_count() or 1))
+    write_json(out / "summary.json", found)
+    write_atomically(out / "summary.md", [markdown(found).encode()])
+    write_atomically(out / "report.html", [html(found).encode()])
+    if as_json:
+        print_json(found)
+        return
+    from rich.table import Table
+
+    from spot_eval.display.terminal import Terminal
+
+    terminal = Terminal()
+    for head, rows in (score_rows(found), claim_rows(found)):
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for number, name in enumerate(head):
+            table.add_column(name, justify="left" if number == 0 else "right")
+        for row in rows:
+            table.add_row(*row)
+        terminal.print(table)
+        terminal.print()
+    for sentence in notes(found):
+        terminal.print(sentence)
+    terminal.print(f"written: {out / 'report.html'}, {out / 'summary.json'}, {out / 'summary.md'}")
