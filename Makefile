@@ -69,7 +69,6 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 	$(BIN)/python -m tests.benchmarks.bench_connect4_boards
 	$(BIN)/python -m tests.benchmarks.miniature_mistakes
 	$(BIN)/python -m tests.benchmarks.bench_trainer
-	$(BIN)/python -m tests.benchmarks.miniature_objectives
 
 calibrate: $(READY)  ## measure every claim about the gate's errors and certify two exams; writes the kept results and the tables in the docs
 	$(BIN)/python -m tests.benchmarks.calibration_gate
