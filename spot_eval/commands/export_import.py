@@ -11,7 +11,10 @@ import typer
 from spot_eval.commands.common import BoardJson, assignments, say, show_board
 
 EXPORT_EXAMPLES = ("spot-eval export runs/new --to inspect",)
-IMPORT_EXAMPLES = ("spot-eval import samples_gsm8k.jsonl --family gsm8k=in_domain --metric exact_match",)
+IMPORT_EXAMPLES = (
+    "spot-eval import samples_gsm8k.jsonl --family gsm8k=in_domain --metric exact_match",
+    "spot-eval import logs/2026-05-01_gsm8k.eval --family gsm8k=in_domain",
+)
 
 
 class Target(StrEnum):
@@ -52,7 +55,10 @@ def export_command(
 def import_command(
     *,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="lm-eval's samples_….jsonl files, or their folder.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE…", help="lm-eval's samples_….jsonl files, Inspect's .eval or .json logs, or their folder."
+        ),
     ],
     results: Annotated[
         Path | None, typer.Option(metavar="FILE", help="lm-eval's results_….json. [default: the one beside the logs]")
@@ -62,22 +68,26 @@ def import_command(
         list[str] | None,
         typer.Option("--family", metavar="TASK=FAMILY", help="Family of TASK, instead of the suite's. Repeatable."),
     ] = None,
-    metric: Annotated[str | None, typer.Option(metavar="NAME", help="Metric to use as the score.")] = None,
+    metric: Annotated[str | None, typer.Option(metavar="NAME", help="Metric or scorer to use as the score.")] = None,
     log_filter: Annotated[
         str | None, typer.Option("--filter", metavar="NAME", help="lm-eval filter whose answers to use.")
     ] = None,
     model_id: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name of the model. [default: the one in the results]")
+        str | None, typer.Option(metavar="NAME", help="Name of the model. [default: the one in the logs]")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Run directory. [default: runs/<model>-lm-eval-…]")
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Run directory. [default: runs/<model>-<tool>-…]")
     ] = None,
     as_json: BoardJson = False,
 ) -> None:
-    """Import a run made by lm-eval, from its sample logs.
+    """Import a run made by lm-eval or Inspect, from its logs.
 
     It can then be compared, gated and reported."""
-    from spot_eval.interchange.from_lm_eval import Import, import_logs
+    from spot_eval.core.errors import UserError
+    from spot_eval.interchange.from_inspect import import_inspect
+    from spot_eval.interchange.from_lm_eval import import_logs
+    from spot_eval.interchange.imported_run import Import
+    from spot_eval.interchange.inspect_logs import looks_like_inspect
     from spot_eval.tasks.suite import load_suite
 
     wanted = Import(
@@ -89,5 +99,8 @@ def import_command(
         families=assignments("--family", family),
         out=out,
     )
-    path, board = import_logs(wanted, load_suite(suite), say)
+    inspect = looks_like_inspect(files)
+    if inspect and (results or log_filter):
+        raise UserError(f"--{'results' if results else 'filter'} is for logs of lm-eval, and these are Inspect's")
+    path, board = (import_inspect if inspect else import_logs)(wanted, load_suite(suite), say)
     show_board(path, board, as_json)

@@ -9,17 +9,14 @@ lm-eval's own hashes of row and target, so that another chat template does not h
 
 from __future__ import annotations
 
-import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spot_eval.core.errors import UserError
-from spot_eval.core.files import read_json, write_atomically, write_json
-from spot_eval.core.records import Doc, Generation, Sample, digest, to_line
+from spot_eval.core.files import read_json
+from spot_eval.core.records import Doc, Generation, Sample, digest
+from spot_eval.interchange.imported_run import Import, ImportedTask, Record, Tool, run_config, write_run
 from spot_eval.interchange.lm_eval_logs import (
     Log,
     answer_of,
@@ -32,28 +29,10 @@ from spot_eval.interchange.lm_eval_logs import (
     target_hash,
     text_of,
 )
-from spot_eval.metrics.scoreboard import scoreboard
-from spot_eval.runs.directory import SCHEMA, RunDirectory
-from spot_eval.tasks.suite import Suite, nearest
+from spot_eval.tasks.suite import Suite
 
-SUITE = "lm-eval"
-ENGINE = "lm-eval"
-GRADER = "lm-eval"
-OTHER_FAMILY = "other"
+TOOL = "lm-eval"
 SAMPLING = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "max_gen_toks": "max_new_tokens"}
-
-
-@dataclass(frozen=True)
-class Import:
-    """Options of `spot-eval import`."""
-
-    files: Sequence[Path]
-    results: Path | None = None
-    model: str | None = None
-    metric: str | None = None
-    filter: str | None = None
-    families: Mapping[str, str] = field(default_factory=dict)  # task to family, over the suite's
-    out: Path | None = None
 
 
 def import_logs(wanted: Import, suite: Suite, say: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:
@@ -66,62 +45,39 @@ def import_logs(wanted: Import, suite: Suite, say: Callable[[str], None]) -> tup
     logs = [read_log(task, path, say, metric=wanted.metric, of_filter=wanted.filter) for task, path in files.items()]
     if not results:
         say("no results_….json beside the logs: model, sampling and versions are not recorded")
-    config = _config(logs, results, suite, wanted)
-    manifest = _manifest(logs, results, config, wanted)
-    out = wanted.out or Path("runs") / f"{manifest['model']['name']}-{SUITE}-{digest(config)[:8]}"
-    docs, generations, samples = [], [], []
-    for log in logs:
-        for doc, generation, sample in _records(log, digest(config)):
-            docs.append(doc)
-            samples.append(sample)
-            generations += [generation] if generation else []
-    board = {"model": manifest["model"]["name"], "changes": {},
-             **scoreboard(samples, suite=config["suite"], left_out={})}  # fmt: skip
-    store = RunDirectory.create(out, manifest)
-    try:
-        for name, records in (("docs", docs), ("generations", generations), ("samples", samples)):
-            write_atomically(out / f"{name}.jsonl", map(to_line, records))
-        write_json(out / "scoreboard.json", board)
-    finally:
-        store.close()
-    return out, board
+    tasks, tool = [_task(log, results) for log in logs], _tool(logs, results, wanted)
+    config = run_config(tasks, tool, suite, wanted.families)
+    records = (record for log in logs for record in _records(log, digest(config)))
+    return write_run(tasks, tool, config, records, wanted.out)
 
 
-def _config(logs: Sequence[Log], results: Mapping[str, Any], suite: Suite, wanted: Import) -> dict[str, Any]:
-    """Return the settings that decide results, as `run` writes them; None for those the logs do not record."""
-    if strangers := sorted(wanted.families.keys() - {log.task for log in logs}):
-        known = nearest(strangers[0], [log.task for log in logs])
-        raise UserError(f"--family {strangers[0]}=…: there is no log of {strangers[0]!r}{known}")
-    tasks: dict[str, Any] = {}
-    data: dict[str, Any] = {}
-    families: dict[str, list[str]] = {}
-    for log in logs:
-        family = wanted.families.get(log.task) or suite.tasks.get(log.task, OTHER_FAMILY)
-        kwargs = _of(results, "configs", log.task).get("generation_kwargs") or {}
-        families.setdefault(family, []).append(log.task)
-        tasks[log.task] = {"family": family, "repeats": 1, "sampling": _sampling(kwargs)}
-        data[log.task] = {
-            "docs": len(log.lines),
-            "content_hash": digest([[row_hash(line), target_hash(line)] for line in log.lines]),
-            "grader": f"{GRADER} {log.metric},{log.filter}",
-            "until": kwargs.get("until"),
-            "task_version": text_of(_of(results, "versions").get(log.task)),
-        }
-    return {
-        "schema": SCHEMA,
-        "context": None,
-        "model": {
-            "fingerprint": text_of(_of(results, "config").get("model_sha")) or None,
-            "chat_template": text_of(results.get("chat_template_sha")),
-        },
-        "engine": {"name": ENGINE},
-        "suite": {"name": SUITE, "version": 1, "thinking": None, "families": families, "tasks": tasks},
-        "seed": None,
-        "changes": {},
-        "skip_too_long": False,
-        "data": data,
-        "logs": {log.task: digest(log.lines) for log in logs},
-    }
+def _task(log: Log, results: Mapping[str, Any]) -> ImportedTask:
+    kwargs = _of(results, "configs", log.task).get("generation_kwargs") or {}
+    return ImportedTask(
+        log.task,
+        len(log.lines),
+        digest([[row_hash(line), target_hash(line)] for line in log.lines]),
+        digest(log.lines),
+        f"{TOOL} {log.metric},{log.filter}",
+        text_of(_of(results, "configs", log.task).get("dataset_path")) or str(log.path),
+        sampling=_sampling(kwargs),
+        until=kwargs.get("until"),
+        version=text_of(_of(results, "versions").get(log.task)),
+    )
+
+
+def _tool(logs: Sequence[Log], results: Mapping[str, Any], wanted: Import) -> Tool:
+    stated = _of(results, "config")
+    versions = {"lm_eval": results.get("lm_eval_version"), "transformers": results.get("transformers_version")}
+    return Tool(
+        TOOL,
+        str(wanted.model or results.get("model_name") or logs[0].path.resolve().parent.name),
+        text_of(stated.get("model_args")) or str(logs[0].path.parent),
+        fingerprint=text_of(stated.get("model_sha")) or None,
+        chat_template=text_of(results.get("chat_template_sha")),
+        dtype=text_of(stated.get("model_dtype")),
+        versions={name: str(version) for name, version in versions.items() if version},
+    )
 
 
 def _sampling(kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,36 +88,7 @@ def _sampling(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _manifest(
-    logs: Sequence[Log], results: Mapping[str, Any], config: Mapping[str, Any], wanted: Import
-) -> dict[str, Any]:
-    name = wanted.model or results.get("model_name") or logs[0].path.resolve().parent.name
-    stated = _of(results, "config")
-    versions = {"lm_eval": results.get("lm_eval_version"), "transformers": results.get("transformers_version")}
-    return {
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "model": {
-            "name": re.sub(r"[^A-Za-z0-9._-]+", "-", str(name)).strip("-.") or "model",
-            "path": text_of(stated.get("model_args")) or str(logs[0].path.parent),
-            "dtype": text_of(stated.get("model_dtype")),
-            "context": None,
-        },
-        "engine_args": {},
-        "versions": {name: str(version) for name, version in versions.items() if version},
-        "data": {
-            log.task: {
-                "origin": text_of(_of(results, "configs", log.task).get("dataset_path")) or str(log.path),
-                "revision": None,
-                "content_hash": config["data"][log.task]["content_hash"],
-            }
-            for log in logs
-        },
-        "left_out": {},
-        "config": dict(config),
-    }
-
-
-def _records(log: Log, run: str) -> Iterable[tuple[Doc, Generation | None, Sample]]:
+def _records(log: Log, run: str) -> Iterable[Record]:
     twins = Counter[tuple[str, str]]()
     for line in log.lines:
         target = line["target"]
@@ -189,7 +116,7 @@ def _records(log: Log, run: str) -> Iterable[tuple[Doc, Generation | None, Sampl
             prompt_tokens=None,
             output_tokens=None,
             text_hash=digest(text) if text is not None else "",
-            grader=f"{GRADER} {log.metric},{log.filter}",
+            grader=f"{TOOL} {log.metric},{log.filter}",
         )  # fmt: skip
         generation = None
         if text is not None:

@@ -66,7 +66,7 @@ def engine_facts(
 
     Raises UserError for an unknown engine or argument, and if the engine's extra is not installed.
     """
-    module, settings = _load(name, arguments)
+    module, _, settings = _load(name, arguments)
     return module.facts(path, settings, trust_remote_code=trust_remote_code, lora_rank=lora_rank)
 
 
@@ -80,10 +80,8 @@ def open_engine(
     lora_rank: int = 0,
 ) -> CheckpointEngine:
     """Load the checkpoint at `path` into the engine called `name`; arguments and errors as of `engine_facts`."""
-    module, settings = _load(name, arguments)
-    return getattr(module, ENGINES[name].engine)(
-        path, tokenizer, settings, trust_remote_code=trust_remote_code, lora_rank=lora_rank
-    )
+    module, engine, settings = _load(name, arguments)
+    return getattr(module, engine)(path, tokenizer, settings, trust_remote_code=trust_remote_code, lora_rank=lora_rank)
 
 
 def check_engine(name: str) -> Entry:
@@ -102,10 +100,18 @@ def check_engine(name: str) -> Entry:
     return ENGINES[kind]
 
 
-def _load(name: str, arguments: Mapping[str, str]) -> tuple[Any, Any]:
-    """The module of the engine called `name`, and its settings."""
-    entry = check_engine(name)
+def _load(name: str, arguments: Mapping[str, str]) -> tuple[Any, str, Any]:
+    """Return the module of the engine called `name`, the name of its class, and its settings."""
+    on_cluster = "cluster" in arguments
+    entry = ENGINES.get(name) if on_cluster else None  # what the engine needs is needed on the nodes
+    entry = entry or check_engine(name)
     if entry.model:
         raise UserError(f"the {name} engine loads no checkpoints")
     module = importlib.import_module(entry.module)
-    return module, getattr(module, entry.settings).parse(arguments)
+    settings = getattr(module, entry.settings)
+    if not on_cluster:
+        return module, entry.engine, settings.parse(arguments)
+    if importlib.util.find_spec("ray") is None:
+        raise UserError("--engine-arg cluster=ray needs ray, not installed here; pip install 'spot-eval[ray]'")
+    cluster = importlib.import_module("spot_eval.models.cluster.engine")
+    return cluster, "ClusterEngine", cluster.ClusterSettings.parse(name, arguments, settings)

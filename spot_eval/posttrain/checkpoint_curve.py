@@ -50,16 +50,18 @@ class Curve:
             raise UserError(f"the base cannot be scored on {self.suite}: {_last_line(done.stderr)}")
         self.base_run = place
 
-    def score(self, step: int, checkpoint: Path) -> None:
-        """Score a checkpoint, and report its scores beside the base."""
+    def score(self, step: int, checkpoint: Path) -> dict[str, Any] | None:
+        """Score a checkpoint, and report its scores beside the base; return its scoreboard, None if that failed."""
         place = self.folder / f"step-{step}"
         done = self._run(checkpoint, place, "--baseline", str(self.base_run))
         if done.returncode:
             self.say(f"step {step} could not be scored ({_last_line(done.stderr)}); training goes on")
-            return
+            return None
+        board: dict[str, Any] = json.loads(done.stdout)
         self.points.append((step, place))
-        self.say(f"step {step}: {_summary(json.loads(done.stdout))}")
+        self.say(f"step {step}: {_summary(board)}")
         self._measure_drift(step, checkpoint, place)
+        return board
 
     def compare(self) -> dict[str, Any]:
         """Return comparison.json of all scored checkpoints against the base, with their curve."""

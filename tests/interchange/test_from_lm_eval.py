@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from spot_eval.cli import app
 from spot_eval.comparison.compare import compare_one
 from spot_eval.core.errors import NotComparableError, UserError
-from spot_eval.interchange.from_lm_eval import Import, import_logs
+from spot_eval.interchange.from_lm_eval import import_logs
+from spot_eval.interchange.imported_run import Import
 from spot_eval.interchange.to_lm_eval import export_lm_eval
 from spot_eval.report.content import load_content
 from spot_eval.report.render import render

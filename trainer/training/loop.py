@@ -72,7 +72,7 @@ class Job:
     say: Callable[[str], None] = lambda sentence: None
     on_step: Callable[[int, dict[str, Any]], None] = lambda step, metrics: None
     checkpoint_every: int | None = None
-    on_checkpoint: Callable[[int, Path], None] = lambda step, folder: None
+    on_checkpoint: Callable[[int, Path], object] = lambda step, folder: None
 
     @property
     def folder(self) -> Path:
