@@ -73,6 +73,7 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 
 calibrate: $(READY)  ## measure every claim about the gate's errors and certify two exams; writes the kept results and the tables in the docs
 	$(BIN)/python -m tests.benchmarks.calibration_gate
+	$(BIN)/python -m tests.benchmarks.calibration_sequential
 	$(BIN)/python -m tests.benchmarks.certify_exams
 
 notebook: $(READY)  ## run the notebook again and keep its outputs

@@ -105,6 +105,9 @@ def run_in_waves(
             log.append(line)
             looks = Looks(looks.head, (*looks.lines, line))
             say(_sentence(line, looks))
+            if not looks.open_tasks:
+                count = sum(sum(of.values()) for of in looks.asked(docs, looks.last_looks()).values())
+                say(f"{count:,} of the protocol's {len(plan.requests):,} answers were asked for")
     finally:
         if open_engine is not None:
             open_engine.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from spot_eval.core.errors import UserError
+from spot_eval.gating.certify import harms
 from spot_eval.gating.certify.certify import certify
 from spot_eval.gating.policy import Policy
 from spot_eval.runs.judged import JudgedRun
@@ -17,6 +19,14 @@ from tests.made_runs import made
 DRAWS = 20
 ONE = Policy(families={"general": 0.03})
 """Gates one task, which is quick."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_sizes() -> Iterator[None]:
+    """Plant three sizes instead of eight."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(harms, "SHARES", (0.03, 0.2, 1.0))
+        yield
 
 
 @pytest.fixture(scope="module")
