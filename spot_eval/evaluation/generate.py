@@ -1,7 +1,7 @@
 """From requests to finished generations: keep what is new, each result on disk before the next one is waited for.
 
-All tasks' requests go to the engine together. Requests that are finished already, here or in a neighbouring run, are not
-asked again.
+All tasks' requests go to the engine together. Requests that are finished already, here or in a neighbouring run, are
+not asked again.
 """
 
 from __future__ import annotations
