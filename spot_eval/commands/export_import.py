@@ -34,7 +34,7 @@ def export_command(
         typer.Option("-o", "--out", metavar="DIR|FILE", help="Where to write it. [default: RUN/export/…]"),
     ] = None,
 ) -> None:
-    """Export a run for lm-eval, Inspect, a model card, or a hub repository's .eval_results."""
+    """Export a run for lm-eval, Inspect or the hub."""
     from spot_eval.core.errors import UserError
     from spot_eval.core.files import writing
     from spot_eval.interchange.to_card import export_card
