@@ -378,13 +378,14 @@ def wants_whole(node: Node, reading: Reading) -> bool:
         base = exact_or_none(node[1])
         if (base is not None and base < 0) or contains(node[1], frozenset({"neg"})) or node[1] == ("sym", "i"):
             return True
-    if node[0] == "call" and node[1] in ("sin", "cos", "tan") and _has_pi(node):
+    if node[0] == "call" and node[1] in ("sin", "cos", "tan") and has_pi(node):
         return bool(variables(node, reading))
     return any(wants_whole(part, reading) for part in parts(node))
 
 
-def _has_pi(node: Node) -> bool:
-    return node == ("sym", "pi") or any(_has_pi(part) for part in parts(node))
+def has_pi(node: Node) -> bool:
+    """Return True if pi stands in the formula."""
+    return node == ("sym", "pi") or any(has_pi(part) for part in parts(node))
 
 
 def precision(*nodes: Node) -> int:

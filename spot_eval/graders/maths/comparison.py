@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from spot_eval.graders.maths import sets, units, values
-from spot_eval.graders.maths.approximate import number, precision, real
+from spot_eval.graders.maths.approximate import has_pi, number, precision, real
 from spot_eval.graders.maths.decimals import DECIMALS, RELATIVE, decimals, digits
 from spot_eval.graders.maths.exact import Reading, TooLargeError, UndefinedError, contains, exact, variables
 from spot_eval.graders.maths.matrices import MATRIX, ZERO_CELL, matrix
@@ -30,6 +30,7 @@ _MEANINGS = (
     (("words", "no"), "no|false"),
 )  # fmt: skip
 _SYNONYMS: dict[str, Node] = {word: node for node, words in _MEANINGS for word in words.split("|")}
+_ANY_INTEGER = frozenset("kmnl")
 _SIGNS = frozenset({"pm", "mp"})
 _FORMULAS = frozenset(
     [
@@ -155,8 +156,9 @@ class Comparison:
 
     def _plainer(self, node: Node, other: Node) -> Node:
         if node[0] == "words":
-            meaning = _SYNONYMS.get(node[1].removeprefix("the answer is ").strip(), node)
-            return meaning if meaning != ("set", ()) or other[0] != "words" else node
+            meaning = _meaning(node)
+            # beside other words, "none" is a word; beside "no solution" it says the same
+            return node if meaning == ("set", ()) and other[0] == "words" and _meaning(other) != meaning else meaning
         if node[0] in ("list", "set") and len(node[1]) == 1:
             inner: Node = node[1][0]
             if inner[0] == "words":
@@ -230,6 +232,7 @@ class Comparison:
         for infinite in ("inf",):
             if contains(gold, frozenset({infinite})) or contains(answer, frozenset({infinite})):
                 return sets.is_infinite(gold) and gold == answer
+        answer = self._with_one_integer(gold, answer)
         first, second = exact(gold, self.reading), exact(answer, self.reading)
         if first is not None and second is not None:
             return first == second or self._close(first, second, gold, answer)
@@ -241,6 +244,16 @@ class Comparison:
             return True
         reals = real(gold, self.reading), real(answer, self.reading)
         return reals[0] is not None and reals[1] is not None and self._close(reals[0], reals[1], gold, answer)
+
+    def _with_one_integer(self, gold: Node, answer: Node) -> Node:
+        """Return the answer with the gold's name for "any integer" in multiples of pi: ``n \\pi`` for ``k \\pi``."""
+        if not (has_pi(gold) and has_pi(answer)):
+            return answer
+        mine, theirs = variables(gold, self.reading), variables(answer, self.reading)
+        wanted, given = mine - theirs, theirs - mine
+        if not (len(wanted) == len(given) == 1 and wanted | given <= _ANY_INTEGER):
+            return answer
+        return sets.replaced(answer, min(given), ("sym", min(wanted)))
 
     def _close(self, first: Fraction, second: Fraction, gold: Node, answer: Node) -> bool:
         """Return True if one of two numbers that differ is a decimal that stands for the other.
@@ -581,6 +594,11 @@ _PERCENT = frozenset({"pct"})
 QUANTITY = re.compile(r"[0-9=<>≤≥≠∞]|\\(?:leq?|geq?|neq?|lim|infty|in)(?![A-Za-z])")
 
 
+def _meaning(words: Node) -> Node:
+    """Return what an answer in words stands for; itself if that is not known."""
+    return _SYNONYMS.get(words[1].removeprefix("the answer is ").strip(), words)
+
+
 def _undefined(node: Node) -> bool:
     return node[0] == "label"
 
@@ -605,7 +623,7 @@ def _with_sign(node: Node, upper: str) -> Node:
 
 
 def _is_name(node: Node) -> bool:
-    """Return True for what a value is given to: a letter, f(x), AB, |AB|, (x, y), words."""
+    """Return True for what a value is given to: a letter, f(x), dy/dx, AB, |AB|, (x, y), words."""
     kind = node[0]
     if kind in ("label", "app", "words"):
         return True
@@ -619,7 +637,14 @@ def _is_name(node: Node) -> bool:
         return all(_is_name(item) for item in node[3])
     if kind == "ratio":
         return all(_is_name(item) for item in node[1])
-    return False
+    return kind == "div" and _is_differential(node[1]) and _is_differential(node[2])
+
+
+def _is_differential(node: Node) -> bool:
+    """Return True for ``dy``, ``dx`` and ``d``, the two sides of a derivative."""
+    while node[0] == "mul":
+        node = node[1]
+    return node[:2] == ("sym", "d")
 
 
 def _applied(node: Node) -> bool:

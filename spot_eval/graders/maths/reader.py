@@ -11,10 +11,12 @@ listed in `KINDS`.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from spot_eval.graders.maths import units
 from spot_eval.graders.maths.nodes import ZERO, Node
+from spot_eval.graders.maths.number_words import in_figures
 from spot_eval.graders.maths.prose import (
     CLOSE,
     HEDGES,
@@ -44,6 +46,7 @@ _UNEVALUATED = (
 )
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc"}
 _SAME_FUNCTION = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log10"}
+_LETTER_DIGITS = re.compile(r"\s*([0-9A-Za-z]{1,40})_\{?(?:base\s?)?(\d\d)\}?\s*")
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
           "eleven": 11, "twelve": 12, "sixteen": 16}  # fmt: skip
 
@@ -60,10 +63,22 @@ def read(text: str, *, bare_units: bool = False, grouped: bool = True, scientifi
         grouped: read ``1,234`` as one number.
         scientific: read ``2e-2`` as 0.02.
     """
-    tokens = tokenize(spell(text), grouped=grouped, scientific=scientific)
+    if based := _in_letters(text):
+        return based
+    tokens = tokenize(in_figures(spell(text)), grouped=grouped, scientific=scientific)
     if not tokens:
         raise UnreadableError("nothing")
     return _answer(in_digits(tokens), bare_units)
+
+
+def _in_letters(text: str) -> Node | None:
+    """Return the node of a number in a base above ten, whose digits are letters, too: ``1F_{16}``; else None."""
+    found = _LETTER_DIGITS.fullmatch(text)
+    if not found or not 11 <= int(found[2]) <= 36 or found[1].isdecimal():
+        return None
+    digits, base = found[1].upper(), int(found[2])
+    named = not any(c.isdecimal() for c in digits) and (base != 16 or len(digits) == 1)  # F_{16} is a name
+    return None if named or any(int(c, 36) >= base for c in digits) else ("base", digits, base)
 
 
 def _answer(tokens: list[Token], bare_units: bool) -> Node:

@@ -139,6 +139,14 @@ MODULES = re.compile(r"(?:np|numpy|math|sympy|sp)\.(?=[a-zA-Z])")
 ASCII_NAMES = {"infinity": "infty", "inf": "infty", "oo": "infty", "Infinity": "infty", "union": "cup", "pm": "pm"}
 
 
+_CHOOSE = re.compile(r"\{\}\s?[_^]\{?([0-9A-Za-z]{1,4})\}?\s?C\s?_\{?([0-9A-Za-z]{1,4})\}?")  # as calculators have it
+_ORDINAL = re.compile(
+    r"(?<![A-Za-z0-9.])([0-9]{1,6})(?:(?:st|nd|rd|th)(?![A-Za-z])|\^(?:\{(?:st|nd|rd|th)\}"
+    r"|\{\\(?:text|mathrm)\{(?:st|nd|rd|th)\}\}|\\(?:text|mathrm)\{(?:st|nd|rd|th)\}))"
+)
+_MONEY_LAST = re.compile(r"\s*([-+]?[0-9][0-9.,]{0,40})(?:\s|\\[,;: ]|~)*([€£¥₹])\s*")  # 29 €
+
+
 def spell(text: str) -> str:
     """Return `text` with Unicode mathematics as LaTeX: full-width digits, super- and subscripts, vulgar fractions."""
     if not text.isascii():
@@ -154,5 +162,9 @@ def spell(text: str) -> str:
                 text = text.replace(c, rf"\{_GREEK[c]} ")
             elif "\uff00" < c < "\uff5f" or c.isspace():
                 text = text.replace(c, unicodedata.normalize("NFKC", c))
+    text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
+    text = _ORDINAL.sub(r"\1", text)
+    if money := _MONEY_LAST.fullmatch(text):
+        text = money[2] + money[1]
     spaced = _SPACED.fullmatch(text)
     return spaced[1] + spaced[2].replace(" ", "") + spaced[3] if spaced else text
