@@ -17,7 +17,9 @@ from typing import Any
 
 from spot_eval.graders.base import Grader, Verdict, after_thinking, no_answer, undecided
 from spot_eval.graders.maths import normalize, safety
-from spot_eval.graders.maths.equality import DECIMALS, UnsafeError, equal, holds
+from spot_eval.graders.maths.comparison import UnsafeError
+from spot_eval.graders.maths.decimals import DECIMALS
+from spot_eval.graders.maths.equality import equal, holds
 from spot_eval.graders.maths.extract import final_answer
 
 
