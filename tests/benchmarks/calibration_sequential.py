@@ -36,6 +36,7 @@ SUITES = {
     "spot, 1 repeat": worlds.altered(SPOT, repeats=1),
     "spot, 1 repeat, base of 5": worlds.altered(SPOT, repeats=1, base_repeats=5),
 }
+GREEDY = worlds.altered(SPOT, repeats=1, concentration=0.0)
 
 
 def all_cells() -> dict[str, Make]:
@@ -43,6 +44,7 @@ def all_cells() -> dict[str, Make]:
     made: dict[str, Make] = {}
     for name, tasks in SUITES.items():
         made[f"unchanged/{name}"] = partial(call, cells.unchanged, name, tasks)
+    made["unchanged/redrawn"] = partial(call, cells.unchanged, "spot, 10 % of docs redrawn", SPOT, redrawn=0.1)
     for name in ("spot", "spot, base of 4x"):
         for change in CHANGES:
             made[f"curve/{name}/{change}"] = partial(call, cells.curve, name, SUITES[name], change)
@@ -50,6 +52,8 @@ def all_cells() -> dict[str, Make]:
         for family in worlds.members(tasks):
             for kind in worlds.KINDS:
                 made[f"margin/{name}/{family}/{kind}"] = partial(call, cells.margin, name, tasks, family, kind)
+    for family in worlds.members(GREEDY):
+        made[f"margin/greedy/{family}"] = partial(call, cells.margin, "spot, greedy", GREEDY, family, "whole")
     return made
 
 
@@ -115,7 +119,7 @@ def _margins(rows: Sequence[Mapping[str, Any]], shown: Any) -> list[str]:
     return [
         f"| suite, family | {' | '.join(worlds.KINDS)} |",
         "|---|" + "---:|" * len(worlds.KINDS),
-        *(f"| {name} | {' | '.join(found[f'{name}: {kind}'] for kind in worlds.KINDS)} |" for name in names),
+        *(f"| {name} | {' | '.join(found.get(f'{name}: {kind}', '') for kind in worlds.KINDS)} |" for name in names),
     ]
 
 

@@ -157,9 +157,11 @@ def spent(rules: Rules, ended: Ended) -> float:
     return asked / whole
 
 
-def unchanged(name: str, tasks: Mapping[str, Task], sims: int, rng: np.random.Generator) -> list[Cell]:
-    """A model set beside itself, with 4 % of its answers truncated."""
-    return _whole("unchanged", name, tasks, 0.0, sims, rng, limit=FALSE_FAIL)
+def unchanged(
+    name: str, tasks: Mapping[str, Task], sims: int, rng: np.random.Generator, redrawn: float = 0.0
+) -> list[Cell]:
+    """A model set beside itself, with 4 % of its answers truncated; `redrawn` docs changed in either direction."""
+    return _whole("unchanged", name, tasks, 0.0, sims, rng, limit=FALSE_FAIL, redrawn=redrawn)
 
 
 def curve(name: str, tasks: Mapping[str, Task], change: float, sims: int, rng: np.random.Generator) -> list[Cell]:
@@ -176,17 +178,20 @@ def _whole(
     rng: np.random.Generator,
     *,
     limit: float | None = None,
+    redrawn: float = 0.0,
 ) -> list[Cell]:
     rules = rules_of(tasks)
     drawn = {
-        one: paths(task, rules.plan[one], "shrink", min(-change, task.mean), sims, rng) for one, task in tasks.items()
+        one: paths(task, rules.plan[one], "shrink", min(-change, task.mean), sims, rng, redrawn=redrawn)
+        for one, task in tasks.items()
     }
     flags = {one: paths(_truncation(task), rules.plan[one], "shrink", 0.0, sims, rng) for one, task in tasks.items()}
     ended = judged(rules, drawn, flags)
     fixed = evidence(tasks, {one: of[-1] for one, of in drawn.items()}, {one: of[-1] for one, of in flags.items()})
     plans = {one: task.plan for one, task in tasks.items()}
     cost = expected_cost(plans, worlds.members(tasks), POLICY, rules.margins)
-    foretold = next((one for one in (cost or {"truths": []})["truths"] if one["change"] == change), None)
+    truths = cost["truths"] if cost and not redrawn else []
+    foretold = next((one for one in truths if one["change"] == change), None)
     extra = {
         "pass": round(float(ended.passes.mean()), 5),
         "fixed_pass": round(float(fixed.judged().gate_passes.mean()), 5),

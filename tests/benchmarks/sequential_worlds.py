@@ -18,7 +18,16 @@ GRID = 96
 """Finer differences are rounded to multiples of 1 / GRID, up or down at random, which keeps their mean."""
 
 
-def paths(task: Task, looks: TaskLooks, kind: str, drop: float, sims: int, rng: np.random.Generator) -> list[Drawn]:
+def paths(
+    task: Task,
+    looks: TaskLooks,
+    kind: str,
+    drop: float,
+    sims: int,
+    rng: np.random.Generator,
+    *,
+    redrawn: float = 0.0,
+) -> list[Drawn]:
     """Return the differences of a task at each look of `sims` runs.
 
     Args:
@@ -28,6 +37,7 @@ def paths(task: Task, looks: TaskLooks, kind: str, drop: float, sims: int, rng: 
         drop: how far the task's mean truly falls.
         sims: how many runs to draw.
         rng: the source of randomness.
+        redrawn: the share of docs whose chance is drawn anew for the candidate: they change in either direction.
     """
     chances = task.chances
     ways = after_harm(chances, kind, drop)
@@ -38,9 +48,12 @@ def paths(task: Task, looks: TaskLooks, kind: str, drop: float, sims: int, rng: 
     for at in range(0, sims, BLOCK):
         shape = min(BLOCK, sims - at), task.docs
         index = rng.integers(len(chances), size=shape)
-        way = (rng.random(shape)[None] > reached[:-1, index]).sum(axis=0)
+        mine = index
+        if redrawn:
+            mine = np.where(rng.random(shape) < redrawn, rng.integers(len(chances), size=shape), index)
+        way = (rng.random(shape)[None] > reached[:-1, mine]).sum(axis=0)
         base, right, asked = rng.binomial(base_repeats, chances[index]), np.zeros(shape, dtype=np.int64), 0
-        candidate = after[way, index]
+        candidate = after[way, mine]
         for look, (docs, repeats) in enumerate(zip(looks.docs, looks.repeats, strict=True)):
             if repeats > asked:
                 right = right + rng.binomial(repeats - asked, candidate)

@@ -135,6 +135,14 @@ def test_what_power_foretells_is_near_what_was_measured() -> None:
             assert abs(extra["pass"] - extra["foretold_pass"]) < 0.1, row["key"]
 
 
+def test_the_readme_states_the_kept_figures() -> None:
+    rows = {row["key"]: row for row in KEPT["cells"]}
+    assert all(row["holds"] is not False for row in rows.values()), "the README claims that every cell holds"
+    readme = " ".join((calibration_sequential.PAGE.parents[1] / "README.md").read_text(encoding="utf-8").split())
+    still, lost = (f"{100 * rows[key]['extra']['share']:.0f} %" for key in ("unchanged/spot", "curve/spot/-0.03"))
+    assert f"it asks for {still} of the answers if nothing changed, and for {lost} if every family lost 3" in readme
+
+
 def test_one_repeat_is_seen_in_halves_of_the_docs() -> None:
     rules = rules_of(altered(SPOT, repeats=1))
     assert rules.looks == 2
