@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
+USABLE := $(VENV)/.usable
 READY := $(VENV)/.ready
 VLLM_VENV ?= .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
@@ -13,14 +14,19 @@ GPU_READY := $(GPU_VENV)/.ready
 setup: $(READY)
 
 # torch comes first and alone: with it installed no later requirement can pull another build
-$(READY): pyproject.toml constraints.txt
+$(USABLE): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spot-eval needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q $$(grep '^torch==' constraints.txt)
-	$(BIN)/pip install -q -c constraints.txt -e '.[hf,code,fresh,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[hf,train,code,fresh]'
 	touch $@
 
-demo: $(READY)  ## the embedded miniature, from checkpoint to scoreboard
+# what the tests need besides: peers, browsers, linters
+$(READY): $(USABLE)
+	$(BIN)/pip install -q -c constraints.txt -e '.[hf,train,code,fresh,dev]'
+	touch $@
+
+demo: $(USABLE)  ## the embedded miniature, from checkpoint to scoreboard
 	$(BIN)/spot-eval run
 	@echo "next: 'source $(BIN)/activate', then 'spot-eval runs' and 'spot-eval --help' (or type $(BIN)/spot-eval)"
 
@@ -72,6 +78,7 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 
 calibrate: $(READY)  ## measure every claim about the gate's errors and certify two exams; writes the kept results and the tables in the docs
 	$(BIN)/python -m tests.benchmarks.calibration_gate
+	$(BIN)/python -m tests.benchmarks.calibration_sequential
 	$(BIN)/python -m tests.benchmarks.certify_exams
 
 notebook: $(READY)  ## run the notebook again and keep its outputs

@@ -12,7 +12,7 @@ The names below come from `spot_eval.api`, loaded when the first of them is used
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spot_eval.api import compare, gate, grade, load_run, power, report_text, run, train, write_report
+    from spot_eval.api import certify, compare, gate, grade, load_run, power, report_text, run, train, write_report
     from spot_eval.core.errors import NotComparableError, UserError
 
 __version__ = "0.1.0"
@@ -20,6 +20,7 @@ __all__ = [
     "NotComparableError",
     "UserError",
     "__version__",
+    "certify",
     "compare",
     "gate",
     "grade",

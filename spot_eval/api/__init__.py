@@ -13,18 +13,20 @@ NotComparableError. Messages go to stderr unless `say` is given. Nothing heavy i
 
 from spot_eval.api.arguments import RunLike
 from spot_eval.api.evaluate import grade, load_run, run
-from spot_eval.api.judge import compare, gate, power
+from spot_eval.api.judge import certify, compare, gate, power
 from spot_eval.api.reports import report_text, write_report
-from spot_eval.api.results import Comparison, Gate, Power, Run, Training
+from spot_eval.api.results import Certificate, Comparison, Gate, Power, Run, Training
 from spot_eval.api.training import train
 
 __all__ = [
+    "Certificate",
     "Comparison",
     "Gate",
     "Power",
     "Run",
     "RunLike",
     "Training",
+    "certify",
     "compare",
     "gate",
     "grade",

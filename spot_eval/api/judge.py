@@ -1,4 +1,4 @@
-"""Judge finished runs: compare, gate, power."""
+"""Judge finished runs and exams: compare, gate, power, certify."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spot_eval.api.arguments import (
     judged_run,
     policy_of,
 )
-from spot_eval.api.results import Comparison, Gate, Power
+from spot_eval.api.results import Certificate, Comparison, Gate, Power
 
 if TYPE_CHECKING:
     pass
@@ -92,3 +92,30 @@ def power(
         churn=churn,
     )
     return Power(planned.suite, planned.power)
+
+
+def certify(
+    base: RunLike,
+    policy: PolicyLike = None,
+    *,
+    draws: int = 200,
+    seed: int = 0,
+    repeats: int | None = None,
+    by: str | None = None,
+) -> Certificate:
+    """Return how much harm the gate catches, planted into runs that are redrawn from the records of `base`.
+
+    Args:
+        base: the base run.
+        policy: margins and limits, as `gate` takes them.
+        draws: pairs of runs per harm and size, at least 20.
+        seed: seed of the draws.
+        repeats: samples per doc of the candidates; None for those of the suite.
+        by: column of the rows that names topics; None for the usual ones.
+
+    Raises UserError if the base lacks a gated task, or if its answers never vary.
+    """
+    from spot_eval.gating.certify.certify import certify as found_by
+
+    rules, source = policy_of(policy)
+    return Certificate(found_by(judged_run(base), rules, source, draws=draws, seed=seed, repeats=repeats, by=by))

@@ -236,6 +236,31 @@ class Power:
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """How much harm an exam catches. `data` is what `spot-eval certify --json` prints."""
+
+    data: Mapping[str, Any]
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences about what the certificate rests on."""
+        return list(self.data["warnings"])
+
+    @cached_property
+    def harms(self) -> pd.DataFrame:
+        """A row per harm and size: fail, pass, error, and by family `families.NAME.points`, `….fail`, `….guards`, …"""
+        import pandas as pd
+
+        rows = [{"harm": harm["name"], **cell} for harm in self.data["harms"] for cell in harm["cells"]]
+        return pd.json_normalize(rows).set_index(["harm", "size"])
+
+    @property
+    def smallest(self) -> dict[str, float | None]:
+        """By harm, the smallest size from which on 80 % of the draws fail; None if no size does."""
+        return {harm["name"]: harm["smallest"] for harm in self.data["harms"]}
+
+
+@dataclass(frozen=True)
 class Training:
     """A trained checkpoint."""
 

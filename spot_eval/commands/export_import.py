@@ -23,6 +23,7 @@ class Target(StrEnum):
     lm_eval = "lm-eval"
     inspect = "inspect"
     model_card = "model-card"
+    eval_results = "eval-results"
 
 
 def export_command(
@@ -33,14 +34,20 @@ def export_command(
         typer.Option("-o", "--out", metavar="DIR|FILE", help="Where to write it. [default: RUN/export/…]"),
     ] = None,
 ) -> None:
-    """Export a run for lm-eval, Inspect or a model card."""
+    """Export a run for lm-eval, Inspect or the hub."""
     from spot_eval.core.errors import UserError
     from spot_eval.core.files import writing
     from spot_eval.interchange.to_card import export_card
+    from spot_eval.interchange.to_eval_results import export_eval_results
     from spot_eval.interchange.to_inspect import export_inspect
     from spot_eval.interchange.to_lm_eval import export_lm_eval
 
-    exporters = {Target.lm_eval: export_lm_eval, Target.inspect: export_inspect, Target.model_card: export_card}
+    exporters = {
+        Target.lm_eval: export_lm_eval,
+        Target.inspect: export_inspect,
+        Target.model_card: export_card,
+        Target.eval_results: export_eval_results,
+    }
     place = out or run / "export" / ("model-card.md" if to is Target.model_card else to.value)
     if to is not Target.model_card and place.is_file():
         raise UserError(f"-o {place} is a file; --to {to.value} writes several, into a folder")

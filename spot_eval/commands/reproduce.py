@@ -28,7 +28,8 @@ def reproduce_command(
 ) -> None:
     """Run the paper's experiment in miniature.
 
-    Every method trains from the same errors; tests stated beforehand decide. Needs no GPU and no download. Run the same command again to resume. docs/reproduction.md is the protocol."""
+    Every method trains from the same errors; tests that were stated beforehand decide. Needs no GPU and no download.
+    Run the same command again to resume. docs/reproduction.md is the protocol."""
     from spot_eval.core.files import write_atomically, write_json
     from spot_eval.reproduction.page import claim_rows, html, markdown, notes, score_rows
     from spot_eval.reproduction.protocol import FULL, QUICK

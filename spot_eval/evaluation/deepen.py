@@ -76,33 +76,44 @@ def _options(base: JudgedRun, times: int, given: Given) -> RunOptions:
     config, model = base.config, base.manifest.get("model", {})
     if not any(task["sampling"].get("temperature") for task in config["suite"]["tasks"].values()):
         raise UserError(f"{base.path} is greedy: another repeat would be a copy, so it cannot be deepened")
-    place = given.model or model.get("path") or model.get("url")
+    place, engine = given.model or model.get("path") or model.get("url"), config["engine"].get("name")
     if not place or config.get("prompts"):
         raise UserError(f"{base.path} holds answers that were made elsewhere, so they cannot be asked for again")
-    changes = config["changes"]
+    if not isinstance(engine, str):
+        raise UserError(f"{base.path / 'manifest.json'} names no engine, so its questions cannot be asked again")
+    # a value of another type is no option: the configuration that comes out differs, and is refused
+    changes = {name: value for name, value in config["changes"].items() if type(value) in {int, str}}
+    numbers = {name: value for name, value in changes.items() if isinstance(value, int) and value >= 0}
     return RunOptions(
         model=str(place),
-        model_id=config["model"].get("id"),
-        adapter=model.get("adapter"),
+        model_id=_text(config["model"].get("id")),
+        adapter=_text(model.get("adapter")),
         suite=given.suite or config["suite"]["name"],
         tasks=str(changes["tasks"]).split(",") if changes.get("tasks") else (),
-        engine=str(config["engine"]["name"]),
-        engine_args={**base.manifest.get("engine_args", {}), **given.engine_args},
+        engine=engine,
+        engine_args={
+            **{name: str(value) for name, value in base.manifest.get("engine_args", {}).items()},
+            **given.engine_args,
+        },
         data_dirs=given.data_dirs,
         data_files=given.data_files,
-        limit=changes.get("limit"),
-        repeats=changes.get("repeats"),
+        limit=numbers.get("limit") or None,
+        repeats=numbers.get("repeats") or None,
         times=times,
-        max_new_tokens=changes.get("max_new_tokens"),
-        seed=config["seed"],
-        connect4_seed=changes.get("connect4_seed"),
-        fresh_seed=changes.get("fresh_seed"),
+        max_new_tokens=numbers.get("max_new_tokens") or None,
+        seed=config["seed"] or 0,
+        connect4_seed=numbers.get("connect4_seed"),
+        fresh_seed=numbers.get("fresh_seed"),
         out=base.path.with_name(f"{base.path.resolve().name}-x{times}"),
         chat_template=given.chat_template or ("none" if config["model"].get("chat_template") == "none" else None),
-        skip_too_long=config["skip_too_long"],
+        skip_too_long=bool(config.get("skip_too_long")),
         trust_remote_code=given.trust_remote_code,
         workers=given.workers,
     )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _refuse_another(base: JudgedRun, config: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
 from spot_eval.evaluation.checks import check_baseline, chosen_suite, preflight
 from spot_eval.evaluation.connect4_seed import with_boards
-from spot_eval.evaluation.generate import RequestPlan, make_plan, refuse_too_long
+from spot_eval.evaluation.plan import RequestPlan, make_plan, refuse_too_long
 from spot_eval.evaluation.shards import of_shard, shard_entry
 from spot_eval.models.held import Held
 from spot_eval.models.model import Model, find_model

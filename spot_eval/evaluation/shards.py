@@ -12,7 +12,7 @@ import re
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.options import RunOptions
-from spot_eval.evaluation.generate import Planned, RequestPlan
+from spot_eval.evaluation.plan import Planned, RequestPlan
 
 MOST_SHARDS = 10_000
 

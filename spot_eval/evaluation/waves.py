@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from spot_eval.core.errors import UserError
 from spot_eval.core.progress import Say
 from spot_eval.core.records import Doc, Sample, read_records
-from spot_eval.evaluation.generate import RequestPlan, answer, record_too_long, unfinished
+from spot_eval.evaluation.generate import answer, record_too_long, unfinished
 from spot_eval.evaluation.grade import Asked, grade
+from spot_eval.evaluation.plan import RequestPlan
 from spot_eval.models.base import Engine
 from spot_eval.models.model import Model
 from spot_eval.runs.baseline import Baseline, PublishedBaseline
@@ -105,6 +106,9 @@ def run_in_waves(
             log.append(line)
             looks = Looks(looks.head, (*looks.lines, line))
             say(_sentence(line, looks))
+            if not looks.open_tasks:
+                count = sum(sum(of.values()) for of in looks.asked(docs, looks.last_looks()).values())
+                say(f"{count:,} of the protocol's {len(plan.requests):,} answers were asked for")
     finally:
         if open_engine is not None:
             open_engine.close()

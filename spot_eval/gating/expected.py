@@ -53,7 +53,7 @@ def expected_cost(
     if not gated or any(task not in plans for members in gated.values() for task in members):
         return None
     looks = number_of_looks([int(plan.repeats) for plan in plans.values()])
-    planned = {task: _looks_of(plan, looks) for task, plan in plans.items()}
+    planned = {task: looks_of(plan, looks) for task, plan in plans.items()}
     rules = Rules(policy, planned, gated, margins)
     per_answer = _tokens_per_answer(plans, base)
     tokens = None if per_answer is None else round(
@@ -69,7 +69,8 @@ def expected_cost(
     }
 
 
-def _looks_of(plan: TaskPlan, looks: int) -> TaskLooks:
+def looks_of(plan: TaskPlan, looks: int) -> TaskLooks:
+    """Return what of a planned task is in at each of `looks` looks."""
     counts = task_counts(plan.docs, int(plan.repeats), looks)
     docs, repeats = zip(*counts, strict=True)
     return TaskLooks(docs, repeats, tuple(task_fractions(counts, plan.base_repeats)))

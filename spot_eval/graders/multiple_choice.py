@@ -52,7 +52,8 @@ _SECOND = re.compile(
     r"|^\W*(?P<bare>[A-D])\W*$"
 )
 _GOES_ON = re.compile(r"(?:or|and|but|because|since|is|as|which|for|by|due|with|rather|instead|not|over|only|if)\b")
-_ONLY_OPTION = re.compile(r"\W*(?i:option|choice|answer|letter)\s\(?[A-D]\W*")
+_OPTION = r"(?:(?i:option|choice|answer|letter)\s|(?:我)?(?:选项|选择|选|選擇|選)\s?)"
+_ONLY_OPTION = re.compile(rf"\W*{_OPTION}\(?([A-D])(?![A-Za-z0-9'’])(?:\W*|(?:\)|\)?\s?[:.：,，。])\s.*)")
 _ONLY_LETTER = re.compile(r"\W*[A-D]\W*")
 _OPTION_LINE = re.compile(r"\W*\(?[A-D](?:\W*|\s*[).:,].*)")
 _MAX_LINE = 2_000  # characters; a longer line is a run-away and holds no answer line
@@ -213,8 +214,8 @@ def _correction(lines: list[str], line: int, end: int) -> str | None:
 def _of_last_line(lines: list[str]) -> tuple[str | None, str]:
     if len(lines) == 1 and re.match(r"\(?(?:[A-D](?:$|\s*[).:,])|[a-d]\W*$)", lines[0]):
         return _settled(lines[0], "a reply of one line")
-    if len(lines) == 1 and _ONLY_OPTION.fullmatch(lines[0]):
-        return re.sub(r"\W", "", lines[0])[-1], "a reply of one line"
+    if len(lines) == 1 and (option := _ONLY_OPTION.fullmatch(lines[0])):
+        return _settled(lines[0][option.start(1) :], "a reply of one line")
     if lines and _ONLY_LETTER.fullmatch(lines[-1]) and "?" not in lines[-1]:
         return re.sub(r"\W", "", lines[-1]), "the last line"
     return None, "no answer line, no 'the answer is', and the reply is more than a letter"
@@ -273,4 +274,4 @@ def perfect(row: Mapping[str, Any], gold: object) -> str:
     return f"Answer: {row['answer']}"
 
 
-GRADER = Grader("choice", 2, judge, same, perfect=perfect)
+GRADER = Grader("choice", 3, judge, same, perfect=perfect)

@@ -15,7 +15,8 @@ from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
 from spot_eval.core.records import Doc, digest, doc_hash, read_lines
 from spot_eval.core.thinking import after_thinking
-from spot_eval.evaluation.generate import generate_missing, make_plan, refuse_too_long
+from spot_eval.evaluation.generate import generate_missing
+from spot_eval.evaluation.plan import make_plan, refuse_too_long
 from spot_eval.miniature import Item
 from spot_eval.models.model import Model, find_model
 from spot_eval.models.registry import check_engine

@@ -97,7 +97,8 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
   background: #fff }
 div.wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100% }
 th, td { text-align: right; padding: .25rem .5rem; border-bottom: 1px solid #d5d8dc; white-space: nowrap }
-th:first-child, td:first-child { text-align: left; white-space: normal } .holds { color: #1e7d45; font-weight: 600 }
+th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 9rem }
+.holds { color: #1e7d45; font-weight: 600 }
 .contradicted { color: #b03a2e; font-weight: 600 } .undecided { color: #7d6608 } svg { width: 100%; height: auto }
 svg text { font: 12px system-ui, sans-serif; fill: #1c2833 }
 @media (prefers-color-scheme: dark) { body { background: #17202a; color: #e5e8e8 } svg text { fill: #e5e8e8 }

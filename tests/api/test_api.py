@@ -177,3 +177,15 @@ def test_runs_that_differ_in_what_decides_scores_are_refused(runs: tuple[Path, P
 
 def test_results_are_classes_of_the_api() -> None:
     assert {"Run", "Comparison", "Gate", "Power", "Training"} <= set(api.__all__)
+
+
+def test_certify_is_that_of_the_command_line(tmp_path: Path) -> None:
+    right = {"a": [[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]] * 8}
+    base = write_run(tmp_path / "base", right, families={"general": ["a"]})
+    found = spot_eval.certify(base, draws=20)
+    assert found.data == command("certify", base, "--draws", 20)
+    last = found.harms.loc["wrong answers"].iloc[-1]
+    assert last["families.general.points"] < 0
+    assert found.smallest.keys() == {harm["name"] for harm in found.data["harms"]}
+    with pytest.raises(spot_eval.UserError, match="draws is 3"):
+        spot_eval.certify(base, draws=3)

@@ -25,7 +25,8 @@ def main() -> int:
     from tiny_model import build
 
     from spot_eval.core.records import Doc, doc_hash
-    from spot_eval.evaluation.generate import generate, make_plan
+    from spot_eval.evaluation.generate import generate
+    from spot_eval.evaluation.plan import make_plan
     from spot_eval.models.prompts import ChatTokenizer
     from spot_eval.models.registry import Completion, Emit, Refusal, Request, open_engine
     from spot_eval.runs.directory import RunDirectory

@@ -40,7 +40,8 @@ def main() -> int:
     from vllm import LLM, SamplingParams
 
     from spot_eval.core.records import Doc
-    from spot_eval.evaluation.generate import Planned, generate
+    from spot_eval.evaluation.generate import generate
+    from spot_eval.evaluation.plan import Planned
     from spot_eval.models.prompts import ChatTokenizer
     from spot_eval.models.registry import Request
     from spot_eval.models.vllm.engine import VllmEngine, VllmSettings

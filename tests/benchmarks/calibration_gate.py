@@ -53,17 +53,17 @@ def all_cells() -> dict[str, Make]:
     made: dict[str, Make] = {}
     of = suites()
     for name, tasks in of.items():
-        made[f"unchanged/{name}"] = partial(_call, cells.unchanged, name, tasks)
-    made["unchanged/redrawn"] = partial(_call, cells.unchanged, "spot, 10 % of docs redrawn", SPOT, redrawn=0.1)
+        made[f"unchanged/{name}"] = partial(call, cells.unchanged, name, tasks)
+    made["unchanged/redrawn"] = partial(call, cells.unchanged, "spot, 10 % of docs redrawn", SPOT, redrawn=0.1)
     for name in ("spot", "spot, 2 repeats", "spot, base of 4x", "spot, 10 % of repeats not judged", "spot, greedy"):
         for family in worlds.members(of[name]):
             for kind in ("whole",) if name == "spot, greedy" else worlds.KINDS:
-                made[f"margin/{name}/{family}/{kind}"] = partial(_call, cells.margin, name, of[name], family, kind)
+                made[f"margin/{name}/{family}/{kind}"] = partial(call, cells.margin, name, of[name], family, kind)
     for family, only in (("in_domain", "math500"), ("ood", "gpqa_diamond")):
-        made[f"margin/spot/{family}/{only}"] = partial(_call, cells.margin, "spot", SPOT, family, "whole", only=only)
+        made[f"margin/spot/{family}/{only}"] = partial(call, cells.margin, "spot", SPOT, family, "whole", only=only)
     for docs, drop in ((150, 0.05), (200, 0.05), (200, 0.03), (541, 0.03), (675, 0.03), (1000, 0.02), (1319, 0.03)):
         for gained in (0.0, 0.002, 0.005, 0.01, 0.03):
-            made[f"greedy/{docs}/{drop}/{gained}"] = partial(_call, cells.greedy, docs, drop, gained)
+            made[f"greedy/{docs}/{drop}/{gained}"] = partial(call, cells.greedy, docs, drop, gained)
     for count in (100, 200, 400, 1000):
         for sizes, declared in (
             ("unequal", True), ("unequal, large ones lost", True), ("five docs each", True), ("five docs each", False)
@@ -73,14 +73,15 @@ def all_cells() -> dict[str, Make]:
     for name in ("spot", "spot, base of 4x", "spot, 1 repeat", "spot, 1 repeat, base of 5", "spot, 2 repeats"):
         made[f"shared base/{name}"] = partial(_shared, name, of[name])
     for change in CHANGES:
-        made[f"curve/{change}"] = partial(_call, cells.curve, "spot", SPOT, change)
+        made[f"curve/{change}"] = partial(call, cells.curve, "spot", SPOT, change)
     for name in ("spot", "spot, 1 repeat", "spot, base of 4x"):
         for family in worlds.members(SPOT):
-            made[f"power/{name}/{family}"] = partial(_call, cells.power, name, of[name], family)
+            made[f"power/{name}/{family}"] = partial(call, cells.power, name, of[name], family)
     return made
 
 
-def _call(make: Callable[..., list[cells.Cell]], *args: Any, **named: Any) -> list[cells.Cell]:
+def call(make: Callable[..., list[cells.Cell]], *args: Any, **named: Any) -> list[cells.Cell]:
+    """Make a cell whose last two arguments are the number of simulations and the random generator."""
     *given, sims, rng = args
     return make(*given, sims=sims, rng=rng, **named)
 
@@ -115,29 +116,30 @@ def main() -> int:
     options.add_argument("--only", default="", help="run the cells whose key starts so, write nothing")
     asked = options.parse_args()
     sims, started, rows = 500 if asked.quick else asked.sims, time.process_time(), []
-    commit = _commit()
+    commit = commit_of_code()
     for key, make in all_cells().items():
         if key.startswith(asked.only):
             rows += measure(key, make, sims)
-            print(f"{time.process_time() - started:5.0f} s  {_line(rows[-1])}", file=sys.stderr, flush=True)
+            print(f"{time.process_time() - started:5.0f} s  {line_of(rows[-1])}", file=sys.stderr, flush=True)
     result = {"commit": commit, "sims": sims, "seed": SEED, "cells": rows}
     if not (asked.quick or asked.only):
         head = json.dumps({**result, "cells": []}, indent=1).removesuffix("[]\n}")
         body = ",\n  ".join(json.dumps(row) for row in rows)
         calibration_page.RESULT.write_text(f"{head}[\n  {body}\n ]\n}}\n", encoding="utf-8")
         calibration_page.write_docs(result)
-    failing = [_line(row) for row in rows if row["holds"] is False]
+    failing = [line_of(row) for row in rows if row["holds"] is False]
     print(f"{time.process_time() - started:.0f} s of CPU")
     print("every claim holds" if not failing else "\n".join(["these claims fail:", *failing]))
     return 1 if failing else 0
 
 
-def _line(row: Mapping[str, Any]) -> str:
+def line_of(row: Mapping[str, Any]) -> str:
+    """Return a row as one line of text."""
     more = "".join(f", {name} {value}" for name, value in (row["extra"] or {}).items())
     return f"{row['key']}: {100 * row['rate']:.2f} ± {100 * row['error']:.2f} %{more}"
 
 
-def _commit() -> str:
+def commit_of_code() -> str:
     """Return the commit of the code in use, marked if files differ from it."""
     found = subprocess.run(
         ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=-changed"],

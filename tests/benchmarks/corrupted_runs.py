@@ -124,6 +124,8 @@ def uses(copy: Path, base: Path, out: Path) -> dict[str, list[str]]:
         "save": ["baseline", "save", run, "-o", str(out / "saved")],
         "pairs": ["pairs", "elicit", run, "-o", str(out / "pairs.jsonl")],
         "power": ["power", "--baseline", run],
+        "certify": ["certify", run, "--draws", "20"],
+        "deepen": ["baseline", "deepen", run],
         "runs": ["runs", str(copy.parent)],
         "grade": ["grade", run, "--workers", "1"],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +110,28 @@ def test_a_base_that_cannot_be_deepened_is_one_sentence(base: FinishedRun, deep:
     elsewhere = replace(base, manifest={**base.manifest, "model": {"name": "x"}})
     with pytest.raises(UserError, match="made elsewhere"):
         deepen(elsewhere, 4, Given(), silent)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        (("engine",), {}, "names no engine"),
+        (("changes", "limit"), "many", "changes.limit was 'many'"),
+        (("changes", "limit"), [1], r"changes.limit was \[1\]"),
+        (("skip_too_long",), "yes", "skip_too_long was 'yes'"),
+        (("seed",), None, "seed was None"),
+    ],
+)
+def test_a_damaged_manifest_is_one_sentence(
+    base: FinishedRun, place: tuple[str, ...], value: object, sentence: str
+) -> None:
+    config = copy.deepcopy(dict(base.config))
+    inner = config
+    for name in place[:-1]:
+        inner = inner[name]
+    inner[place[-1]] = value
+    with pytest.raises(UserError, match=sentence):
+        deepen(replace(base, manifest={**base.manifest, "config": config}), 6, Given(), silent)
 
 
 def test_another_configuration_is_refused_before_anything_is_asked(base: FinishedRun, tmp_path: Path) -> None:

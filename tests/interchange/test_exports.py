@@ -6,14 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from spot_eval.cli import app
 from spot_eval.core.errors import UserError
 from spot_eval.interchange.to_card import export_card
+from spot_eval.interchange.to_eval_results import export_eval_results
 from spot_eval.interchange.to_inspect import export_inspect
 from spot_eval.interchange.to_lm_eval import export_lm_eval
 from spot_eval.runs.finished import read_run
+from tests.report.made_up_runs import write_run
 
 
 def test_lm_eval_prints_the_exported_results(run: Path, tmp_path: Path) -> None:
@@ -95,6 +98,28 @@ def test_the_hub_reads_the_exported_card(run: Path, tmp_path: Path) -> None:
     assert found["sums"].metric_args["samples_per_doc"] == 4
     assert found["sums"].metric_args["temperature"] == 0.7
     assert card.data.model_name == "org/tiny sft"
+
+
+def test_the_hub_reads_the_exported_eval_results(tmp_path: Path) -> None:
+    from huggingface_hub import parse_eval_result_entries
+
+    made = write_run(tmp_path / "run", suite={"in_domain": {"aime24": (6, 4)}, "general": {"orders": (5, 1)}})
+    (path,) = export_eval_results(made, tmp_path / ".eval_results")  # orders is on no hub
+    assert path == tmp_path / ".eval_results" / "aime24.yaml"
+    (entry,) = parse_eval_result_entries(yaml.safe_load(path.read_text()))
+    board = read_run(made).board["tasks"]["aime24"]
+    assert (entry.dataset_id, entry.task_id, entry.value) == (
+        "HuggingFaceH4/aime_2024", "default", round(100 * board["mean"], 2),
+    )  # fmt: skip
+    assert entry.dataset_revision is None  # its rows did not come from the hub
+    assert entry.notes is not None
+    assert "6 docs, 4 samples each; temperature 0.7" in entry.notes
+
+
+def test_a_run_without_a_hub_task_has_no_eval_results(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="none of its tasks has a score and a data set on the hub"):
+        export_eval_results(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_same_run_is_exported_to_the_same_files(run: Path, tmp_path: Path) -> None:

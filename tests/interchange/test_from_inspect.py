@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -50,7 +51,7 @@ def inspect_log(folder: Path, texts: list[str], form: str = "json", model: str =
     asked = get_model(model, memoize=False, custom_outputs=[output(text) for text in texts])
     (log,) = inspect_eval(task, model=asked, log_dir=str(folder), log_format=form, display="none", max_connections=1)
     assert log.status == "success", log.error
-    return Path(log.location.removeprefix("file://"))
+    return Path(urlsplit(log.location).path)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,24 @@ def test_the_docs_show_the_kept_run() -> None:
     page = (ROOT / "docs" / "reproduction.md").read_text()
     shown = page.partition("<!-- results -->\n")[2].partition("<!-- /results -->")[0]
     assert shown.strip() == markdown(read_json(KEPT)).strip()
+
+
+def numbers_in(value: Any) -> Iterator[float]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from numbers_in(one)
+    elif isinstance(value, float):
+        yield value
+
+
+def test_every_number_of_the_conclusions_is_in_the_records() -> None:
+    said = (ROOT / "docs" / "reproduction.md").read_text().partition("## What it says")[2]
+    known = {f"{abs(scale * one):.1f}" for one in numbers_in(read_json(KEPT)) for scale in (100, 1000)}
+    quoted = re.findall(r"\b\d+\.\d\b", said)
+    assert len(quoted) > 8
+    assert set(quoted) <= known
 
 
 def test_the_html_page_has_every_row_and_a_picture() -> None:

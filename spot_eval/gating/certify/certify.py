@@ -29,7 +29,7 @@ import numpy as np
 from spot_eval.core.errors import UserError
 from spot_eval.core.progress import Advance, progress
 from spot_eval.gating.certify.answers import ASSUMED_NOISE, NONE, recorded_tasks
-from spot_eval.gating.certify.harms import Harm, harms_of
+from spot_eval.gating.certify.harms import Harm, harms_of, of_unknown_reading
 from spot_eval.gating.certify.sides import Sides, redrawn_pair, split_pair
 from spot_eval.gating.certify.slices import slices_of
 from spot_eval.gating.certify.verdicts import Evidence, Exam, ExamVerdict, gather, verdict
@@ -203,6 +203,11 @@ def _warnings(exam: Exam) -> list[str]:
         found.append(
             f"{', '.join(assumed)}: one repeat on record, so the noise is assumed (half of the variance within docs); "
             "a base with two repeats or more measures it"
+        )
+    if strange := of_unknown_reading(exam.tasks):
+        found.append(
+            f"another language is not planted in {', '.join(strange)}: it is not known what that does to the verdicts "
+            "of the grader"
         )
     if without:
         found.append(

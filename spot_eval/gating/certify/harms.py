@@ -67,7 +67,6 @@ def harms_of(tasks: Mapping[str, RecordedTask], slices: Slices, topics: Slices) 
         topics: the same for tasks whose rows name a topic.
     """
     every = list(tasks)
-    worded = [name for name, task in tasks.items() if task.grader.partition("/")[0] in READS_WORDS | READS_RESULT]
     spoken = [name for name in every if tasks[name].truncated is not None and _generated(tasks[name])]
     found = [Harm("wrong answers", DOCS, SHARES, every, _docs(every), _wrong)]
     found += [Harm(f"wrong in {name}", "of its docs", SHARES, [name], _docs([name]), _wrong) for name in every]
@@ -82,10 +81,16 @@ def harms_of(tasks: Mapping[str, RecordedTask], slices: Slices, topics: Slices) 
     generated = [name for name in every if _generated(tasks[name])]
     if generated:
         found.append(Harm("format lost", ANSWERS, SHARES, generated, _answers(generated), _unparsed))
-    switched = [name for name in worded if _generated(tasks[name])]
+    switched = [name for name in generated if name not in of_unknown_reading(tasks)]
     if switched:
         found.append(Harm("another language", DOCS, SHARES, switched, _docs(switched), _in_another))
     return found
+
+
+def of_unknown_reading(tasks: Mapping[str, RecordedTask]) -> list[str]:
+    """Return the tasks whose grader is of the user's own: nobody knows what another language does to its verdict."""
+    known = READS_WORDS | READS_RESULT
+    return [name for name, task in tasks.items() if task.grader.partition("/")[0] not in known]
 
 
 def _generated(task: RecordedTask) -> bool:

@@ -22,7 +22,8 @@ class Box(NamedTuple):
 
 # Two backslashes before the word are JSON escaping gone wrong, not a LaTeX newline followed by "boxed".
 _TOKEN = re.compile(
-    r"\\{1,2}(?P<box>boxed|fbox|framebox(?:\[[^\[\]{}]{0,12}\]){0,2})[ \t\n]{0,8}\{"
+    r"(?:\\{1,2}(?P<box>boxed|fbox|framebox(?:\[[^\[\]{}]{0,12}\]){0,2})[ \t\n]{0,8}"
+    r"|(?:(?<![A-Za-z\\])b|\x08)(?P<lost>oxed)[ \t\n]{0,8})\{"  # the backslash is lost, or was read as an escape
     r"|\\{1,2}boxed[ \t]{0,8}(?P<bare>-?[0-9](?:[0-9.,]{0,38}[0-9])?|[A-Za-z](?![A-Za-z]))"
     r"|\\.|[{}]",
     re.DOTALL,
@@ -47,7 +48,7 @@ def boxes(text: str) -> list[Box]:
     found: list[Box] = []
     opened: list[tuple[int, int] | None] = []
     for token in _TOKEN.finditer(text):
-        if token["box"]:
+        if token["box"] or token["lost"]:
             opened.append((token.start(), token.end()))
         elif token["bare"]:
             found.append(Box(token.start(), token.start("bare"), token.end(), token.end()))

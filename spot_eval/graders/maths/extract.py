@@ -27,6 +27,11 @@ _HEDGE = re.compile(
     rf"{_HEDGE_TERM}\s{{0,3}},?\s{{0,3}}\(?\b(?:or|and/or)\s(?:\w{{1,12}}\s){{0,3}}{_HEDGE_TERM}",
     re.IGNORECASE,
 )
+_CONCLUDES = re.compile(
+    r"\W{0,8}(?:thus|therefore|hence|so|consequently|it follows|this gives|which gives|we (?:get|have|find|obtain))\b"
+    r"[^\n]{0,200}[=\u2248]",
+    re.IGNORECASE,
+)
 _RUNAWAY = re.compile(r"[0-9]{200}|[-+*/^()0-9. ]{300}")
 _GLUED = re.compile(r"(?<=[^\W\d_a-zA-Z])(?=-?[0-9])")  # digits after a letter of a script without spaces
 
@@ -51,7 +56,8 @@ def final_answer(text: str) -> str | None:
 
 def _is_settled(turn: str) -> bool:
     """Return True if a turn gives an answer by itself, and does not only quote numbers."""
-    return bool(boxed.boxed_answer(turn) or stated.stated_answer(answers_in_lines(turn)))
+    last = turn.rstrip().rpartition("\n")[2]
+    return bool(boxed.boxed_answer(turn) or stated.stated_answer(answers_in_lines(turn)) or _CONCLUDES.match(last))
 
 
 def _of_turn(text: str) -> str | None:

@@ -17,7 +17,9 @@ from typing import Any
 
 from spot_eval.graders.base import Grader, Verdict, after_thinking, no_answer, undecided
 from spot_eval.graders.maths import normalize, safety
-from spot_eval.graders.maths.equality import DECIMALS, UnsafeError, equal, holds
+from spot_eval.graders.maths.comparison import UnsafeError
+from spot_eval.graders.maths.decimals import DECIMALS
+from spot_eval.graders.maths.equality import equal, holds
 from spot_eval.graders.maths.extract import final_answer
 
 
@@ -135,4 +137,4 @@ def perfect(row: Mapping[str, Any], gold: object) -> str:
     return rf"\boxed{{{row['answer']}}}"
 
 
-GRADER = Grader("maths", 2, judge, same, perfect)
+GRADER = Grader("maths", 3, judge, same, perfect)

@@ -11,32 +11,30 @@ listed in `KINDS`.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
-from typing import Any
 
 from spot_eval.graders.maths import units
-from spot_eval.graders.maths.tokens import FUNCTIONS, Token, UnreadableError, spell, tokenize
+from spot_eval.graders.maths.nodes import ZERO, Node
+from spot_eval.graders.maths.number_words import in_figures
+from spot_eval.graders.maths.prose import (
+    CLOSE,
+    HEDGES,
+    LEAD,
+    OPEN,
+    QUALIFIERS,
+    REMARKS,
+    all_prose,
+    depth_of,
+    in_digits,
+    named,
+    only_words,
+    trim,
+    words,
+)
+from spot_eval.graders.maths.symbols import FUNCTIONS, spell
+from spot_eval.graders.maths.tokens import Token, UnreadableError, tokenize
 
-Node = tuple[Any, ...]
-
-KINDS = {
-    "tuple": "(opening bracket, closing bracket, items): also an interval or a point, which only the gold can tell",
-    "set": "(items,)",
-    "builder": "(what stands before the bar, the conditions)",
-    "numset": "(name,): the reals and the like",
-    "union": "(a, b), and so inter and minus",
-    "matrix": "(rows,)",
-    "words": "(text,)",
-    "label": "(text,): a left-hand side that only names something",
-    "unit": "(value, unit)",
-    "ratio": "(parts,)",
-    "list": '(items, join): join is "or", "and" or ","',
-    "rel": "(sides, relations)",
-    "pieces": "(pairs of value and condition,)",
-}
-
-_OPEN = frozenset(["(", "[", "{", "\\{", "langle", "lfloor", "lceil", "begin"])
-_CLOSE = frozenset([")", "]", "}", "\\}", "rangle", "rfloor", "rceil", "end"])
 _MATRICES = frozenset(["matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "Vmatrix", "smallmatrix", "array"])
 _SYSTEMS = frozenset(
     ["cases", "aligned", "align", "gathered", "gather", "split", "equation", "dcases", "rcases", "eqnarray"]
@@ -48,98 +46,9 @@ _UNEVALUATED = (
 )
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc"}
 _SAME_FUNCTION = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log10"}
-_LEAD = frozenset(
-    [
-        "the",
-        "answer",
-        "is",
-        "are",
-        "value",
-        "of",
-        "equals",
-        "equal",
-        "to",
-        "be",
-        "approximately",
-        "about",
-        "approx",
-        "exactly",
-        "roughly",
-        "around",
-        "therefore",
-        "so",
-        "thus",
-        "hence",
-        "simply",
-        "final",
-        "result",
-        "total",
-        "both",
-        "either",
-        "all",
-        "real",
-        "numbers",
-        "solution",
-        "solutions",
-        "only",
-        "we",
-        "get",
-        "have",
-    ]
-)
-_QUALIFIERS = frozenset(["for", "where", "with", "such", "given", "because", "since", "assuming", "whenever", "as"])
-_HEDGES = frozenset(["or", "and", "maybe", "perhaps", "possibly", "either", "but", "if", "when", "unless"])
-_REMARKS = frozenset(
-    [
-        "base",
-        "mod",
-        "modulo",
-        "but",
-        "not",
-        "units",
-        "approximately",
-        "approx",
-        "about",
-        "exactly",
-        "rounded",
-        "since",
-        "because",
-    ]
-)
-_ONES = {
-    word: number
-    for number, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-} | {
-    word: 10 * number
-    for number, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
-}
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_LETTER_DIGITS = re.compile(r"\s*([0-9A-Za-z]{1,40})_\{?(?:base\s?)?(\d\d)\}?\s*")
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
           "eleven": 11, "twelve": 12, "sixteen": 16}  # fmt: skip
-ZERO: Node = ("num", Fraction(0), 0)
 
 
 def read(text: str, *, bare_units: bool = False, grouped: bool = True, scientific: bool = True) -> Node:
@@ -154,75 +63,31 @@ def read(text: str, *, bare_units: bool = False, grouped: bool = True, scientifi
         grouped: read ``1,234`` as one number.
         scientific: read ``2e-2`` as 0.02.
     """
-    tokens = tokenize(spell(text), grouped=grouped, scientific=scientific)
+    if based := _in_letters(text):
+        return based
+    tokens = tokenize(in_figures(spell(text)), grouped=grouped, scientific=scientific)
     if not tokens:
         raise UnreadableError("nothing")
-    return _answer(_in_digits(tokens), bare_units)
+    return _answer(in_digits(tokens), bare_units)
+
+
+def _in_letters(text: str) -> Node | None:
+    """Return the node of a number in a base above ten, whose digits are letters, too: ``1F_{16}``; else None."""
+    found = _LETTER_DIGITS.fullmatch(text)
+    if not found or not 11 <= int(found[2]) <= 36 or found[1].isdecimal():
+        return None
+    digits, base = found[1].upper(), int(found[2])
+    named = not any(c.isdecimal() for c in digits) and (base != 16 or len(digits) == 1)  # F_{16} is a name
+    return None if named or any(int(c, 36) >= base for c in digits) else ("base", digits, base)
 
 
 def _answer(tokens: list[Token], bare_units: bool) -> Node:
     tokens = _without_remarks(tokens)
     if not tokens:
         raise UnreadableError("nothing but words")
-    if _only_words(tokens):
-        return _words(tokens)
+    if only_words(tokens):
+        return words(tokens)
     return _list(tokens, bare_units)
-
-
-def _only_words(tokens: list[Token]) -> bool:
-    if not any(t.kind in ("word", "letters") for t in tokens):
-        return False
-    allowed = ("word", "letters", "join", ",", "(", ")", "'", "-", "&", ":", "/")
-    prose = all(t.kind in allowed or (t.kind == "name" and t.prose) for t in tokens)
-    if not prose:
-        return False
-    return any(t.kind == "word" for t in tokens) or (len(tokens) == 1 and len(tokens[0].text) > 2)
-
-
-def _words(tokens: list[Token]) -> Node:
-    return ("words", " ".join(t.text.lower() for t in tokens if t.kind in ("word", "letters", "join", "name")))
-
-
-def _in_digits(tokens: list[Token]) -> list[Token]:
-    """`tokens` with number words ("twenty-one", "three hundred") as numbers, "minus" and "negative" as signs."""
-    if not any(t.kind in ("word", "letters") for t in tokens):
-        return tokens
-    out: list[Token] = []
-    i = 0
-    while i < len(tokens):
-        token = tokens[i]
-        if token.kind not in ("word", "letters"):
-            out.append(token)
-            i += 1
-            continue
-        total, current, end = 0, None, i
-        while end < len(tokens) and tokens[end].kind in ("word", "letters"):
-            parts = tokens[end].text.lower().split("-")
-            if not all(part in _ONES or part in _SCALES for part in parts):
-                break
-            for part in parts:
-                if part in _ONES:
-                    current = (current or 0) + _ONES[part]
-                elif part == "hundred":
-                    current = (current or 1) * 100
-                else:
-                    total, current = total + (current or 1) * _SCALES[part], 0
-            end += 1
-        starts = tokens[i].text.lower().split("-")[0]
-        if end > i and (starts in _ONES or (out and out[-1].kind != "number")) and starts not in _SCALES:
-            value = Fraction(total + (current or 0))
-            out.append(Token("number", str(value), token.gap, True, value, 0))
-            i = end
-        elif token.text.lower() in ("minus", "negative"):
-            out.append(Token("-", "-", token.gap))
-            i += 1
-        elif token.text.lower() in ("infinity", "infinite"):
-            out.append(Token("infty", "infty", token.gap))
-            i += 1
-        else:
-            out.append(token)
-            i += 1
-    return out
 
 
 def _without_remarks(tokens: list[Token]) -> list[Token]:
@@ -231,17 +96,17 @@ def _without_remarks(tokens: list[Token]) -> list[Token]:
     if lower[:1] == ["not"] and "but" in lower:
         tokens = tokens[lower.index("but") + 1 :]
         lower = [t.text.lower() if t.kind in ("word", "letters", "join") else "" for t in tokens]
-    colons = [i for i, t in enumerate(tokens) if t.kind == ":" and not _depth(tokens[:i])]
+    colons = [i for i, t in enumerate(tokens) if t.kind == ":" and not depth_of(tokens[:i])]
     if len(colons) == 1 and colons[0] and colons[0] + 1 < len(tokens):
         before, after = tokens[: colons[0]], tokens[colons[0] + 1]
         case = len(before) == 3 and before[0].kind == "name" and before[1].text == "=" and before[2].kind == "number"
         if any(t.kind in ("word", "letters") for t in before) or (case and after.gap and not tokens[colons[0]].gap):
-            if not any(t.kind == "relation" for t in tokens[colons[0] + 1 :]) or case or not _named(before):
+            if not any(t.kind == "relation" for t in tokens[colons[0] + 1 :]) or case or not named(before):
                 tokens = tokens[colons[0] + 1 :]
     start = 0
-    while start < len(tokens) and tokens[start].kind in ("word", "letters") and tokens[start].text.lower() in _LEAD:
+    while start < len(tokens) and tokens[start].kind in ("word", "letters") and tokens[start].text.lower() in LEAD:
         start += 1
-    if start and start < len(tokens) and not _all_prose(tokens[start:]):
+    if start and start < len(tokens) and not all_prose(tokens[start:]):
         tokens = tokens[start:]
     while tokens and tokens[0].kind == "relation" and tokens[0].text in ("~", "="):
         tokens = tokens[1:]
@@ -249,7 +114,7 @@ def _without_remarks(tokens: list[Token]) -> list[Token]:
         if not i:
             continue
         name = token.text.lower()
-        if (token.kind in ("word", "letters") and name in _QUALIFIERS and not _depth(tokens[:i])) or (
+        if (token.kind in ("word", "letters") and name in QUALIFIERS and not depth_of(tokens[:i])) or (
             token.kind == "command" and token.text in ("forall", "qquad", "because", "st")
         ):
             if name == "for" and i + 1 < len(tokens) and tokens[i + 1].kind == "number":
@@ -264,14 +129,6 @@ def _without_remarks(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-def _named(tokens: list[Token]) -> bool:
-    return len(tokens) <= 2 and all(t.kind in ("name", "letters") for t in tokens)
-
-
-def _all_prose(tokens: list[Token]) -> bool:
-    return all(t.kind in ("word", "letters") for t in tokens)
-
-
 def _without_bracketed_remark(tokens: list[Token]) -> list[Token]:
     if not tokens or tokens[-1].kind != ")":
         return tokens
@@ -281,23 +138,19 @@ def _without_bracketed_remark(tokens: list[Token]) -> list[Token]:
         if not depth:
             inner = tokens[i + 1 : -1]
             first = next((t for t in inner if t.kind in ("word", "letters", "join")), None)
-            if first and first.kind == "letters" and first.text.lower() not in _REMARKS:
+            if first and first.kind == "letters" and first.text.lower() not in REMARKS:
                 return tokens
             if first and first.text.lower() == "base" and inner[-1].kind == "number":
                 return [*tokens[:i], Token("_", "_"), inner[-1]]
             if first and first is inner[0] and first.text.lower() in ("mod", "modulo"):
                 return tokens[:i]
             remark = first and first is inner[0] and (len(inner) > 1 or len(first.text) > 2)
-            if not remark or inner[0].text.lower() in _HEDGES - {"but"} or tokens[i - 1].kind == "command":
+            if not remark or inner[0].text.lower() in HEDGES - {"but"} or tokens[i - 1].kind == "command":
                 return tokens
             if first and first.text.lower() == "but" and not (len(inner) > 1 and inner[1].text.lower() == "not"):
                 return tokens
             return tokens[:i]
     return tokens
-
-
-def _depth(tokens: list[Token]) -> int:
-    return sum((t.kind in _OPEN) - (t.kind in _CLOSE) for t in tokens)
 
 
 def _split(tokens: list[Token], kinds: frozenset[str]) -> list[tuple[list[Token], Token | None]]:
@@ -306,7 +159,7 @@ def _split(tokens: list[Token], kinds: frozenset[str]) -> list[tuple[list[Token]
     part: list[Token] = []
     depth = 0
     for token in tokens:
-        depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
+        depth += (token.kind in OPEN) - (token.kind in CLOSE)
         if not depth and token.kind in kinds:
             out.append((part, token))
             part = []
@@ -360,7 +213,7 @@ def _many_equations(tokens: list[Token]) -> bool:
 def _closes(tokens: list[Token]) -> bool:
     depth = 0
     for i, token in enumerate(tokens):
-        depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
+        depth += (token.kind in OPEN) - (token.kind in CLOSE)
         if not depth:
             return i == len(tokens) - 1
     return False
@@ -399,8 +252,8 @@ def _item(tokens: list[Token], bare_units: bool) -> Node:
     tokens = _without_modulus(tokens)
     parts = _split(tokens, frozenset({"relation"}))
     if len(parts) == 1:
-        if _only_words(tokens):
-            return _words(tokens)
+        if only_words(tokens):
+            return words(tokens)
         return _Parser(tokens, bare_units).whole()
     sides: list[Node] = []
     relations: list[str] = []
@@ -850,7 +703,7 @@ class _Parser:
     def braces(self) -> Node:
         depth, end = 1, self.at
         while end < len(self.tokens):
-            depth += (self.tokens[end].kind in _OPEN) - (self.tokens[end].kind in _CLOSE)
+            depth += (self.tokens[end].kind in OPEN) - (self.tokens[end].kind in CLOSE)
             if not depth:
                 break
             end += 1
@@ -859,7 +712,7 @@ class _Parser:
         inner, self.at = self.tokens[self.at : end], end + 1
         if not inner:
             return ("set", ())
-        bars = [i for i, t in enumerate(inner) if t.kind in ("|", ":") and not _depth(inner[:i])]
+        bars = [i for i, t in enumerate(inner) if t.kind in ("|", ":") and not depth_of(inner[:i])]
         if len(bars) == 1 and 0 < bars[0] < len(inner) - 1:
             head = _item(inner[: bars[0]], False)
             return ("builder", head, _list(inner[bars[0] + 1 :], False))
@@ -883,7 +736,7 @@ class _Parser:
                 raise UnreadableError("a matrix of uneven rows")
             return _determinant(matrix) if name == "vmatrix" else ("matrix", matrix)
         if name in _SYSTEMS and all(len(row) == 2 for row in cells):
-            return ("pieces", tuple((_list(_trim(row[0]), False), _condition(row[1])) for row in cells))
+            return ("pieces", tuple((_list(trim(row[0]), False), _condition(row[1])) for row in cells))
         raise UnreadableError(f"the environment {name}")
 
     def argument(self) -> Node:
@@ -1073,12 +926,6 @@ def _determinant(rows: tuple[tuple[Node, ...], ...]) -> Node:
 
 def _is_angle(node: Node) -> bool:
     return node == ("sym", "pi") or (node[0] == "mul" and node[2] == ("sym", "pi") and node[1][0] == "num")
-
-
-def _trim(tokens: list[Token]) -> list[Token]:
-    while tokens and tokens[-1].kind in (",", ";", "."):
-        tokens = tokens[:-1]
-    return tokens
 
 
 def _condition(tokens: list[Token]) -> str:

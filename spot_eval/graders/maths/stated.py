@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from spot_eval.graders.maths.number_words import is_number_phrase
 from spot_eval.graders.suppositions import standing
 
 _HEADS = (
@@ -85,7 +86,8 @@ _REVISED = re.compile(  # a value that takes back the one before it
     r"|\bbut\s(?:actually\s)?(?=it\s(?:is|should|must)))"
     r"(?:(?:so|it|that|this|the|my|final|correct|right|true|answer|value|result|is|was|must|should|would|has|to|be|i"
     r"|think|believe|meant?|made|a|mistake|error|again|wait|actually|no|rather|instead|in|fact|therefore|thus|then|on"
-    r"|second|thoughts?|reflection|correct|myself|sorry|oops|hmm|equals?)(?:['’](?:s|m|d))?[\s,:;.—–-]{1,4}){0,14}"
+    r"|second|thoughts?|reflection|correct|myself|sorry|oops|hmm|equals?|let|me|us|check|checking|re-?check|re-?checking|redo"
+    r"|recompute|recalculate|reconsider|re-?examine|verify|after|all|of|course|see|now|get|find)(?:['’](?:s|m|d))?[\s,:;.—–-]{1,4}){0,14}"
     r"(?=[$\d]|-\d|\\[(a-z])",
     re.IGNORECASE,
 )
@@ -220,6 +222,8 @@ def _value_after(text: str, mark: re.Match[str]) -> str | None:
 def _is_in_words(sentence: str, *, introduced: bool) -> bool:
     """Return True if a sentence without digits may be an answer: a few words after a heading, or a name."""
     if introduced and 0 < len(sentence) <= 40 and sentence.count(" ") < 4:
+        return True
+    if is_number_phrase(sentence):
         return True
     return bool(_NAME.fullmatch(sentence) and not _REMARK.fullmatch(sentence.lower()))
 

@@ -7,11 +7,31 @@ A worked example: ``12,500 \text{ km}`` gives the number 12500 and the word ``km
 from __future__ import annotations
 
 import re
-import unicodedata
 from fractions import Fraction
 from typing import NamedTuple
 
 from spot_eval.graders.maths import safety
+from spot_eval.graders.maths.digits import (
+    DOTS,
+    EXPONENT,
+    GROUPED_NUMBER,
+    NUMBER,
+    SPACE,
+    period_of,
+    repeating_decimal,
+    starts_group,
+)
+from spot_eval.graders.maths.symbols import (
+    ACCENTS,
+    ALIASES,
+    ASCII_NAMES,
+    FUNCTIONS,
+    GREEK,
+    MODULES,
+    PROSE,
+    RELATIONS,
+    STYLE,
+)
 
 
 class UnreadableError(Exception):
@@ -34,175 +54,9 @@ class Token(NamedTuple):
     decimals: int | None = None
 
 
-_VULGAR = {c: unicodedata.numeric(c) for c in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"}
-_REPLACED = {
-    "−": "-", "–": "-", "—": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ", "÷": r"\div ",
-    "π": r"\pi ", "∞": r"\infty ", "≤": r"\le ", "≥": r"\ge ", "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ",
-    "≈": r"\approx ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "±": r"\pm ", "∓": r"\mp ", "°": r"^\circ ",
-    "⁄": "/", "∕": "/", "∅": r"\emptyset ", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}",
-    "ℚ": r"\mathbb{Q}", "∖": r"\setminus ", "∨": r"\lor ", "∧": r"\land ", "√": r"\sqrt ", "∛": r"\sqrt[3]",
-    "…": r"\ldots ", "⟨": r"\langle ", "⟩": r"\rangle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ",
-    "⌉": r"\rceil ", "′": "'", "’": "'", "∠": r"\angle ", "Ω": r"\Omega ", "∀": r"\forall ", "、": ",",
-    "，": ",", "；": ";", "（": "(", "）": ")", "：": ":", "％": "%", "＝": "=", "－": "-", "＋": "+",
-    "₋": "-", "∣": "|", "≡": r"\equiv ", "￥": "¥", "µ": r"\mu ", "𝑖": "i",
-}  # fmt: skip
-_GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
-    "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "varphi",
-    "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Σ": "Sigma",
-    "Φ": "Phi", "Ψ": "Psi", "ϕ": "phi",
-}  # fmt: skip
-GREEK = frozenset(_GREEK.values()) | {
-    "upsilon", "Upsilon", "Xi", "Pi", "Omega", "ell", "hbar", "varepsilon", "vartheta", "varrho", "varsigma", "iota",
-    "partial", "nabla", "odot", "oplus", "star", "mho", "wp",
-}  # fmt: skip
-FUNCTIONS = frozenset(
-    [
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "sinh",
-        "cosh",
-        "tanh",
-        "coth",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "arccot",
-        "arcsec",
-        "arccsc",
-        "asin",
-        "acos",
-        "atan",
-        "ln",
-        "log",
-        "lg",
-        "exp",
-        "sqrt",
-        "gcd",
-        "lcm",
-        "min",
-        "max",
-        "cis",
-        "Re",
-        "Im",
-        "abs",
-        "floor",
-        "ceil",
-        "sgn",
-    ]
-)
-_SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
-_SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-")
-_SUPERS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
-_SUBS = re.compile("[₀₁₂₃₄₅₆₇₈₉₊₋]+")
-
-_SPACE = re.compile(
-    r"(?:\s|\\[,;:! ]|~|\$|\\(?:left|right)\s?\.|\\(?:q?quad|left|right|middle|displaystyle|textstyle|scriptstyle"
-    r"|limits|nolimits|thinspace|negthinspace|enspace|hfill|[bB]igg?[lrm]?|tiny|small|normalsize|large|Large|LARGE|huge"
-    r"|Huge|bf|rm|it|boldmath|bold|mathstrut|nonumber|notag|hline)(?![A-Za-z])|\\[()\[\]](?![0-9.]+(?:pt|em|ex)))+"
-)
-_SEPARATED = r"[0-9]{1,3}(?:(?:,?\\[,;:! ]\s?|\{,\}\s?)[0-9]{3})+(?![0-9])(?:\.[0-9]+)?"
-_COMMAS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})(?![0-9]|,[0-9])(?:\.[0-9]+)?"
-_PLAIN = r"[0-9]+\.[0-9]+|[0-9]+\.(?=\s*(?:[-+*/)},]|$))|[0-9]+|\.[0-9]+"
-_GROUPED_NUMBER = re.compile(f"{_SEPARATED}|{_COMMAS}|{_PLAIN}")
-_NUMBER = re.compile(f"{_SEPARATED}|{_PLAIN}")
-_EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,5})(?![0-9.]|\s?[/^])")
-_DOTS = re.compile(r"\s?(?:\.{2,4}|\\(?:ldots|dots|cdots|dotsc)(?![A-Za-z]))")
-_BAR = re.compile(r"\\(?:overline|bar|overset\{\\_\})\s?(?:\{\s?([0-9]+)\s?\}|([0-9]))")
-_DOTTED = re.compile(r"\\dot\s?(?:\{\s?([0-9]+)\s?\}|([0-9]))(?:([0-9]*)\\dot\s?(?:\{\s?([0-9])\s?\}|([0-9])))?")
-_PARENTHESES = re.compile(r"\(([0-9]{1,12})\)(?![0-9a-z])")
-_SPACED = re.compile(r"\s*([-+]?\s?\\?\$?)([0-9]{1,3}(?: [0-9]{3})+)((?:\.[0-9]+)?)\s*")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _PROSE_WORD = re.compile(r"[^\W\d_]+(?:['’.-](?=[^\W\d_])[^\W\d_]+)*")
-_STYLE = frozenset(
-    [
-        "mathbf",
-        "boldsymbol",
-        "bm",
-        "mathcal",
-        "mathsf",
-        "mathtt",
-        "mathit",
-        "mathfrak",
-        "mathscr",
-        "underline",
-        "boxed",
-        "fbox",
-        "framebox",
-        "ensuremath",
-        "emph",
-        "phantom",
-        "hphantom",
-        "uline",
-        "mathstrut",
-        "overbrace",
-        "underbrace",
-    ]
-)
-_PROSE = frozenset(
-    ["text", "mbox", "mathrm", "textbf", "textit", "textrm", "textsf", "texttt", "hbox", "textnormal", "operatorname"]
-)
-_ACCENTS = frozenset(
-    [
-        "vec",
-        "hat",
-        "overrightarrow",
-        "overline",
-        "bar",
-        "tilde",
-        "widehat",
-        "widetilde",
-        "overleftarrow",
-        "dot",
-        "ddot",
-        "angle",
-        "triangle",
-    ]
-)
-_RELATIONS = {
-    "=": "=", "<": "<", ">": ">", "le": "<=", "leq": "<=", "leqslant": "<=", "leqq": "<=", "ge": ">=", "geq": ">=",
-    "geqslant": ">=", "geqq": ">=", "lt": "<", "gt": ">", "ne": "!=", "neq": "!=", "approx": "~", "simeq": "~",
-    "sim": "~", "thickapprox": "~", "doteq": "~", "equiv": "=", "in": "in", "notin": "notin", "to": "=",
-    "rightarrow": "=", "Rightarrow": "=", "mapsto": "=", "implies": "=", "longrightarrow": "=", "ni": "in",
-    "leftrightarrow": "~~", "iff": "~~", "Leftrightarrow": "~~", "mid": "|", "cong": "~", "subset": "sub",
-    "subseteq": "sub", "coloneqq": "=",
-}  # fmt: skip
-_ALIASES = {
-    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "nicefrac": "frac", "sfrac": "frac", "dbinom": "binom",
-    "tbinom": "binom", "lbrace": "{", "rbrace": "}", "lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")",
-    "lvert": "|", "rvert": "|", "vert": "|", "lVert": "||", "rVert": "||", "Vert": "||", "varnothing": "emptyset",
-    "varpi": "pi", "smallsetminus": "setminus", "backslash": "setminus", "vee": "lor", "wedge": "land", "colon": ":",
-    "ast": "*", "star": "star", "times": "*", "cdot": "*", "bullet": "*", "div": "/", "mathbin": "", "degree": "circ",
-    "cup": "cup", "cap": "cap", "dots": "ldots", "cdots": "ldots", "dotsc": "ldots", "vdots": "ldots", "infin": "infty",
-    "newline": "\\\\", "arccosine": "arccos", "slash": "/", "prime": "'", "lcm": "lcm", "euro": "€", "pounds": "£",
-    "iota": "iota", "imath": "i",
-}  # fmt: skip
-_MODULES = re.compile(r"(?:np|numpy|math|sympy|sp)\.(?=[a-zA-Z])")
-_ASCII_NAMES = {"infinity": "infty", "inf": "infty", "oo": "infty", "Infinity": "infty", "union": "cup", "pm": "pm"}
-
-
-def spell(text: str) -> str:
-    """Return `text` with Unicode mathematics as LaTeX: full-width digits, super- and subscripts, vulgar fractions."""
-    if not text.isascii():
-        for c in set(text) & _VULGAR.keys():
-            value = Fraction(_VULGAR[c]).limit_denominator(20)
-            text = text.replace(c, rf"\frac{{{value.numerator}}}{{{value.denominator}}}")
-        text = _SUPERS.sub(lambda digits: "^{" + digits[0].translate(_SUPER) + "}", text)
-        text = _SUBS.sub(lambda digits: "_{" + digits[0].translate(_SUB) + "}", text)
-        for c in {c for c in text if ord(c) > 127}:
-            if c in _REPLACED:
-                text = text.replace(c, _REPLACED[c])
-            elif c in _GREEK:
-                text = text.replace(c, rf"\{_GREEK[c]} ")
-            elif "\uff00" < c < "\uff5f" or c.isspace():
-                text = text.replace(c, unicodedata.normalize("NFKC", c))
-    spaced = _SPACED.fullmatch(text)
-    return spaced[1] + spaced[2].replace(" ", "") + spaced[3] if spaced else text
 
 
 def tokenize(text: str, *, grouped: bool = True, scientific: bool = True) -> list[Token]:
@@ -218,7 +72,7 @@ def tokenize(text: str, *, grouped: bool = True, scientific: bool = True) -> lis
 
 class _Scanner:
     def __init__(self, grouped: bool, scientific: bool) -> None:
-        self.number = _GROUPED_NUMBER if grouped else _NUMBER
+        self.number = GROUPED_NUMBER if grouped else NUMBER
         self.scientific = scientific
 
     def scan(self, text: str, prose: bool) -> list[Token]:
@@ -229,7 +83,7 @@ class _Scanner:
                 out.append(Token("\\\\", "\\\\", gap, prose))
                 at, gap = at + 2, False
                 continue
-            space = _SPACE.match(text, at)
+            space = SPACE.match(text, at)
             if space:
                 at, gap = space.end(), True
                 continue
@@ -242,7 +96,7 @@ class _Scanner:
             elif prose and (word := _PROSE_WORD.match(text, at)):
                 out.append(_prose(word[0], gap))
                 at = word.end()
-            elif module := _MODULES.match(text, at):
+            elif module := MODULES.match(text, at):
                 at = module.end()
             elif letters := _LETTERS.match(text, at):
                 if _is_minutes(letters[0], text[letters.end() :], out):
@@ -265,20 +119,20 @@ class _Scanner:
         decimals: int | None = len(after)
         if point or text.startswith(".", at):
             tail_at = at if point else at + 1
-            repeats, end = _repeating(text, tail_at, after)
+            repeats, end = repeating_decimal(text, tail_at, after)
             if repeats:
                 below = 10 ** len(after) * (10 ** len(repeats) - 1)
                 value = value + Fraction(int(repeats), below)
                 return Token("number", digits, gap, prose, value, None), end
-        if point and after and (dots := _DOTS.match(text, at)):
-            period = _period(after)
+        if point and after and (dots := DOTS.match(text, at)):
+            period = period_of(after)
             if not period:
                 raise UnreadableError("a decimal that goes on")
             start = len(after) - period[1]
             head = Fraction(int(whole + after[:start] or "0"), 10**start)
             value = head + Fraction(int(after[start : start + period[0]]), 10**start * (10 ** period[0] - 1))
             return Token("number", digits, gap, prose, value, None), dots.end()
-        exponent = _EXPONENT.match(text, at) if self.scientific else None
+        exponent = EXPONENT.match(text, at) if self.scientific else None
         if exponent and abs(int(exponent[1])) < safety.MAX_EXPONENT:
             power = int(exponent[1])
             value *= Fraction(10) ** power
@@ -295,13 +149,13 @@ class _Scanner:
             out.append(Token(kind, c, gap, prose))
             return at + 2
         name, at = command[1], command.end()
-        name = _ALIASES.get(name, name)
+        name = ALIASES.get(name, name)
         if name in ("textcolor", "color", "colorbox", "fontsize", "hspace", "vspace", "kern", "hskip"):
-            return _group_end(text, at) if _starts_group(text, at) else at
-        if name in _STYLE:
+            return _group_end(text, at) if starts_group(text, at) else at
+        if name in STYLE:
             return self._styled(text, at, name, gap, out)
-        if name in _PROSE:
-            if not _starts_group(text, at):
+        if name in PROSE:
+            if not starts_group(text, at):
                 return at
             start, end = _group(text, at)
             inner = text[start:end]
@@ -313,17 +167,17 @@ class _Scanner:
             else:
                 out.extend(_with_gap(self.scan(inner, prose=True), gap or inner[:1].isspace()))
             return end + 1
-        if name in _ACCENTS:
+        if name in ACCENTS:
             return self._accented(text, at, name, gap, out)
         if name in ("begin", "end"):
             start, end = _group(text, at)
             out.append(Token(name, text[start:end].strip("* "), gap))
             at = end + 1
-            if name == "begin" and "array" in text[start:end] and _starts_group(text, at):
+            if name == "begin" and "array" in text[start:end] and starts_group(text, at):
                 at = _group_end(text, at)
             return at
         if name in ("mathbb", "Bbb"):
-            if not _starts_group(text, at):
+            if not starts_group(text, at):
                 raise UnreadableError("a bare \\mathbb")
             start, end = _group(text, at)
             out.append(Token("command", "set " + text[start:end].strip(), gap))
@@ -331,13 +185,13 @@ class _Scanner:
         if name in ("tag", "label"):
             return _group_end(text, at)
         if name == "not":
-            rest = _SPACE.sub("", text[at : at + 8])
+            rest = SPACE.sub("", text[at : at + 8])
             if rest.startswith("="):
                 out.append(Token("relation", "!=", gap))
                 return text.index("=", at) + 1
             raise UnreadableError("a negated relation")
-        if name in _RELATIONS:
-            relation = _RELATIONS[name]
+        if name in RELATIONS:
+            relation = RELATIONS[name]
             out.append(Token("|" if relation == "|" else "relation", relation, gap))
         elif name in ("lor", "land"):
             out.append(Token("join", "or" if name == "lor" else "and", gap))
@@ -359,7 +213,7 @@ class _Scanner:
     def _styled(self, text: str, at: int, name: str, gap: bool, out: list[Token]) -> int:
         while text[at : at + 1] == "[":  # \framebox[2cm]{3}
             at = text.index("]", at) + 1 if "]" in text[at:] else at + 1
-        if not _starts_group(text, at):
+        if not starts_group(text, at):
             return at
         start, end = _group(text, at)
         inner = text[start:end].strip()
@@ -373,7 +227,7 @@ class _Scanner:
         return end + 1
 
     def _accented(self, text: str, at: int, name: str, gap: bool, out: list[Token]) -> int:
-        if _starts_group(text, at):
+        if starts_group(text, at):
             start, end = _group(text, at)
             inner, at = text[start:end], end + 1
         else:
@@ -399,8 +253,8 @@ class _Scanner:
             out.append(Token("command", run, gap))
         elif run.lower() in ("or", "and"):
             out.append(Token("join", run.lower(), gap))
-        elif run in _ASCII_NAMES:
-            name = _ASCII_NAMES[run]
+        elif run in ASCII_NAMES:
+            name = ASCII_NAMES[run]
             out.append(Token("command" if name == "cup" else name, name, gap))
         elif run == "pi":
             out.append(Token("pi", "pi", gap))
@@ -461,40 +315,11 @@ def _with_gap(tokens: list[Token], gap: bool) -> list[Token]:
     return [tokens[0]._replace(gap=True), *tokens[1:]] if tokens and gap else tokens
 
 
-def _repeating(text: str, at: int, after: str) -> tuple[str, int]:
-    """The repeating digits that stand at `at` (a bar, dots above or parentheses), and where they end."""
-    bar = _BAR.match(text, at)
-    if bar:
-        return bar[1] or bar[2], bar.end()
-    dotted = _DOTTED.match(text, at)
-    if dotted:
-        return (dotted[1] or dotted[2]) + (dotted[3] or "") + (dotted[4] or dotted[5] or ""), dotted.end()
-    brackets = _PARENTHESES.match(text, at)
-    if brackets and (after or text[at - 1 : at] == "."):
-        return brackets[1], brackets.end()
-    return "", at
-
-
-def _period(digits: str) -> tuple[int, int] | None:
-    """(length of the period, digits it covers) of a decimal that ends in dots, or None if nothing repeats."""
-    for length in range(1, len(digits) // 2 + 1):
-        covered = length
-        while covered < len(digits) and digits[-covered - 1] == digits[-covered - 1 + length]:
-            covered += 1
-        if covered >= max(2 * length, 3 if length == 1 else 0):
-            return length, covered - covered % length
-    return None
-
-
 def _is_minutes(word: str, rest: str, before: list[Token]) -> bool:
     """Return True if `word` is the unit "min": it follows a number and is applied to nothing."""
     return (
         word == "min" and bool(before) and before[-1].kind == "number" and rest.lstrip(" ~")[:1] not in ("(", "{", "\\")
     )
-
-
-def _starts_group(text: str, at: int) -> bool:
-    return text[at:].lstrip()[:1] == "{"
 
 
 def _group(text: str, at: int) -> tuple[int, int]:

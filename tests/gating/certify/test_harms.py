@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spot_eval.gating.certify.harms import Harm, harms_of
+from spot_eval.gating.certify.harms import Harm, harms_of, of_unknown_reading
 from spot_eval.gating.certify.sides import redrawn_pair
 from tests.gating.certify.exams import SIZES, base_run, exam_of
 
@@ -78,6 +78,7 @@ def test_another_language_is_wrong_only_where_words_are_compared() -> None:
     }
     (switch,) = (harm for harm in harms_of(tasks, {}, {}) if harm.name == "another language")
     assert switch.tasks == ["a", "c"], "what an unknown grader reads is unknown"
+    assert of_unknown_reading(tasks) == ["b"]
     sides, touched = switch.plant(tasks, CANDIDATE, 1.0, np.random.default_rng(1))
     assert touched == {"a", "c"}
     assert np.array_equal(sides["a"].scores, CANDIDATE["a"].scores, equal_nan=True)

@@ -1,0 +1,51 @@
+r"""Digits of a number as people group and repeat them: ``12{,}500``, ``12\,500``, ``0.\overline{3}``, ``0.(3)``."""
+
+from __future__ import annotations
+
+import re
+
+SPACE = re.compile(
+    r"(?:\s|\\[,;:! ]|~|\$|\\(?:left|right)\s?\.|\\(?:q?quad|left|right|middle|displaystyle|textstyle|scriptstyle"
+    r"|limits|nolimits|thinspace|negthinspace|enspace|hfill|[bB]igg?[lrm]?|tiny|small|normalsize|large|Large|LARGE|huge"
+    r"|Huge|bf|rm|it|boldmath|bold|mathstrut|nonumber|notag|hline)(?![A-Za-z])|\\[()\[\]](?![0-9.]+(?:pt|em|ex)))+"
+)
+_SEPARATED = r"[0-9]{1,3}(?:(?:,?\\[,;:! ]\s?|\{,\}\s?)[0-9]{3})+(?![0-9])(?:\.[0-9]+)?"
+_COMMAS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})(?![0-9]|,[0-9])(?:\.[0-9]+)?"
+_PLAIN = r"[0-9]+\.[0-9]+|[0-9]+\.(?=\s*(?:[-+*/)},]|$))|[0-9]+|\.[0-9]+"
+GROUPED_NUMBER = re.compile(f"{_SEPARATED}|{_COMMAS}|{_PLAIN}")
+NUMBER = re.compile(f"{_SEPARATED}|{_PLAIN}")
+EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,5})(?![0-9.]|\s?[/^])")
+DOTS = re.compile(r"\s?(?:\.{2,4}|\\(?:ldots|dots|cdots|dotsc)(?![A-Za-z]))")
+_BAR = re.compile(r"\\(?:overline|bar|overset\{\\_\})\s?(?:\{\s?([0-9]+)\s?\}|([0-9]))")
+_DOTTED = re.compile(r"\\dot\s?(?:\{\s?([0-9]+)\s?\}|([0-9]))(?:([0-9]*)\\dot\s?(?:\{\s?([0-9])\s?\}|([0-9])))?")
+_PARENTHESES = re.compile(r"\(([0-9]{1,12})\)(?![0-9a-z])")
+
+
+def repeating_decimal(text: str, at: int, after: str) -> tuple[str, int]:
+    """The repeating digits that stand at `at` (a bar, dots above or parentheses), and where they end."""
+    bar = _BAR.match(text, at)
+    if bar:
+        return bar[1] or bar[2], bar.end()
+    dotted = _DOTTED.match(text, at)
+    if dotted:
+        return (dotted[1] or dotted[2]) + (dotted[3] or "") + (dotted[4] or dotted[5] or ""), dotted.end()
+    brackets = _PARENTHESES.match(text, at)
+    if brackets and (after or text[at - 1 : at] == "."):
+        return brackets[1], brackets.end()
+    return "", at
+
+
+def period_of(digits: str) -> tuple[int, int] | None:
+    """(length of the period, digits it covers) of a decimal that ends in dots, or None if nothing repeats."""
+    for length in range(1, len(digits) // 2 + 1):
+        covered = length
+        while covered < len(digits) and digits[-covered - 1] == digits[-covered - 1 + length]:
+            covered += 1
+        if covered >= max(2 * length, 3 if length == 1 else 0):
+            return length, covered - covered % length
+    return None
+
+
+def starts_group(text: str, at: int) -> bool:
+    """Return True if a group in braces starts here, after white space."""
+    return text[at:].lstrip()[:1] == "{"
