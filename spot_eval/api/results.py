@@ -237,7 +237,7 @@ class Power:
 
 @dataclass(frozen=True)
 class Certificate:
-    """How much harm an exam catches. `data` is what `spot-eval certify --json` prints."""
+    """The harm that an exam catches. `data` is what `spot-eval certify --json` prints."""
 
     data: Mapping[str, Any]
 

@@ -1,4 +1,4 @@
-"""What an exam catches, on a terminal: harm by size, the smallest harm caught, and the false alarms."""
+"""Print what an exam catches: harm by size, the smallest harm caught, and the false alarms."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ TIMES = re.compile(r"x([1-9][0-9]{0,3})")
 
 @dataclass(frozen=True)
 class Given:
-    """What a manifest does not say, or says of another machine; None takes the manifest's."""
+    """Options that a manifest does not say, or says of another machine; None takes the manifest's."""
 
     model: str | None = None
     suite: str | None = None

@@ -161,7 +161,14 @@ def record_too_long(store: RunDirectory, plan: RequestPlan) -> None:
 
 
 def unfinished(store: RunDirectory, requests: Sequence[Planned], model: Model, say: Say) -> list[Planned]:
-    """Return the requests without a generation, after taking over what neighbouring runs have finished."""
+    """Return the requests without a generation, after taking over what neighbouring runs have finished.
+
+    Args:
+        store: the run directory.
+        requests: every request of the run.
+        model: knows the checkpoint's fingerprint.
+        say: is told how many were taken over.
+    """
     finished = set(store.read_generations())
     missing = [planned for planned in requests if planned.request.key not in finished]
     if model.fingerprint and (taken := take_over(store, missing, model.fingerprint)):

@@ -26,7 +26,15 @@ from spot_eval.tasks.loader import LoadedTask
 def scored_requests(
     task: LoadedTask, model: Model, *, fingerprint: str, engine: Mapping[str, Any], run_seed: int
 ) -> list[tuple[LikelihoodRequest, Doc]]:
-    """Return the request of each doc of a log-likelihood task. Raises UserError if the model cannot score."""
+    """Return the request of each doc of a log-likelihood task. Raises UserError if the model cannot score.
+
+    Args:
+        task: the task with its docs.
+        model: encodes contexts and continuations.
+        fingerprint: identity of the model, for the keys.
+        engine: identity of the engine, for the keys.
+        run_seed: seed of the run.
+    """
     pairs = [_pairs(doc, model) for doc in task.docs]
     ready = iter(model.encode([pair for of_doc in pairs for pair in of_doc]))
     found = []

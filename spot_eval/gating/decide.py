@@ -23,6 +23,12 @@ def gate(
 
     A run with looks is judged by the boundaries of its looks, never by the fixed one, which holds only for a run whose
     end did not depend on its answers. Raises as `rules.gate`.
+
+    Args:
+        candidate: the run that is judged.
+        base: the run it is compared with.
+        policy: margins, guards, limits and alpha.
+        source: the policy's file, for the record.
     """
     if candidate.looks is not None and candidate.looks.taken:
         decided, comparison = gate_stopped(candidate, base, policy, source)

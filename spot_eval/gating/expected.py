@@ -1,4 +1,4 @@
-"""What `run --until-verdict` is expected to cost, and what a deeper base changes: part of `power` and of a dry run.
+"""The expected cost of `run --until-verdict`, and what a deeper base changes: part of `power` and of a dry run.
 
     expected_cost(plans, families, policy, margins)["truths"][0]["share"]      # 0.34 of the answers if nothing changed
 

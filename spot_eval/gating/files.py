@@ -31,7 +31,15 @@ SIGNS = {"pass": "pass", "fail": "**FAIL**", "inconclusive": "inconclusive"}
 def write_gate(
     out: Path, verdict: GateRecord, comparison: Mapping[str, Any], candidate: JudgedRun, base: JudgedRun
 ) -> None:
-    """Writes all of the gate's files into `out`, and gate.md into GitHub's step summary where there is one."""
+    """Writes all of the gate's files into `out`, and gate.md into GitHub's step summary where there is one.
+
+    Args:
+        out: the folder.
+        verdict: gate.json.
+        comparison: comparison.json.
+        candidate: the run that was judged.
+        base: the run it was compared with.
+    """
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     write_json(out / "comparison.json", comparison)
@@ -92,7 +100,9 @@ def _row(name: str, one: GateRecord, limit: float) -> str:
 
 
 def junit(verdict: GateRecord) -> bytes:
-    """One test case a family, guard and limit; inconclusive is a failure of that type, or skipped where only a warning.
+    """Return a test case for each family, guard and limit.
+
+    Inconclusive is a failure of that type, or skipped where it is only a warning.
 
     Readers of JUnit files know no third verdict.
     """

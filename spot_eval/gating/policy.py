@@ -38,7 +38,7 @@ class _Strict(BaseModel):
 
 
 class Guards(_Strict):
-    """How far a task may fall, significantly; `tasks` holds exceptions."""
+    """Limits on how far a task may fall, significantly; `tasks` holds exceptions."""
 
     drop: Fraction = 0.05
     tasks: dict[str, Fraction] = Field(default_factory=dict)
@@ -53,7 +53,7 @@ class Limits(_Strict):
 
 
 class Policy(_Strict):
-    """What passes. `families` names the gated ones with their margins; None gates all of the suite with `margin`."""
+    """The rules of passing. `families` names the gated ones with their margins; None gates all with `margin`."""
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     inconclusive: Literal["fail", "warn"] = "fail"

@@ -45,7 +45,7 @@ EXIT_CODES = {PASS: 0, FAIL: 3, INCONCLUSIVE: 4}
 
 @dataclass(frozen=True)
 class Judgement:
-    """One verdict with the numbers it stands on; `p_holm` is the harm's p, adjusted over what was judged together."""
+    """A verdict with the numbers it stands on; `p_holm` is the harm's p, adjusted over what was judged together."""
 
     verdict: str
     reason: str
@@ -53,7 +53,7 @@ class Judgement:
     p_holm: float | None
 
     def brief(self) -> dict[str, Any]:
-        """How an imputed case is shown."""
+        """Return an imputed case as it is shown."""
         return {
             "verdict": self.verdict,
             "mean": self.effect.mean,
@@ -66,6 +66,12 @@ def gate(
     candidate: JudgedRun, base: JudgedRun, policy: Policy, source: str = "default"
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(gate.json, comparison.json) of a candidate against a base.
+
+    Args:
+        candidate: the run that is judged.
+        base: the run it is compared with.
+        policy: margins, guards, limits and alpha.
+        source: the policy's file, for the record.
 
     Raises NotComparableError where they may not be compared, UserError where the policy names what the suite has not.
     """
@@ -138,7 +144,14 @@ def assemble(
 def judge_families(
     entry: Mapping[str, Any], pairs: Mapping[str, Sequence[DocPair]], margins: Mapping[str, float], policy: Policy
 ) -> dict[str, dict[str, Any]]:
-    """Each gated family: PASS, FAIL or INCONCLUSIVE, in each of the cases of what was not judged."""
+    """Each gated family: PASS, FAIL or INCONCLUSIVE, in each of the cases of what was not judged.
+
+    Args:
+        entry: the comparison, as comparison.json has it.
+        pairs: task to the paired docs.
+        margins: gated family to its margin, a fraction.
+        policy: alpha, and how it is shared out.
+    """
     members = {family: entry["families"][family]["tasks"] for family in margins}
 
     def judge(by_task: Mapping[str, Pairs]) -> dict[str, Judgement]:
@@ -179,7 +192,15 @@ def judge_families(
 
 
 def family_rule(family: str, one: Effect, p_holm: float | None, margin: float, policy: Policy) -> Judgement:
-    """The heart of the gate: what the numbers alone say of a family."""
+    """The heart of the gate: what the numbers alone say of a family.
+
+    Args:
+        family: name of the family.
+        one: its mean difference with bounds.
+        p_holm: p-value of harm after Holm's correction; None if there is none.
+        margin: the family's margin, a fraction.
+        policy: alpha, and how it is shared out.
+    """
     if one.mean is None or one.lower is None:
         verdict, reason = INCONCLUSIVE, f"{family_named(family)} has no mean difference"
     elif one.bounds == "identity":
@@ -222,7 +243,15 @@ def judge_tasks(
 
 
 def task_rule(task: str, one: Effect, p_holm: float | None, drop: float, policy: Policy) -> Judgement:
-    """What the numbers alone say of a guarded task."""
+    """Return what the numbers alone say of a guarded task.
+
+    Args:
+        task: name of the task.
+        one: its mean difference with bounds.
+        p_holm: p-value of harm after Holm's correction; None if there is none.
+        drop: how far the task may fall, a fraction.
+        policy: alpha, and how it is shared out.
+    """
     if one.mean is None:
         return Judgement(INCONCLUSIVE, f"task {task} has no doc that was judged in both runs", one, p_holm)
     if one.mean < -drop and p_holm is not None and p_holm <= policy.share("guards"):
@@ -234,7 +263,7 @@ def task_rule(task: str, one: Effect, p_holm: float | None, drop: float, policy:
 def _in_all_cases(
     what: str, pairs: Mapping[str, Sequence[DocPair]], judge: Callable[[Mapping[str, Pairs]], dict[str, Judgement]]
 ) -> dict[str, tuple[Judgement, dict[str, Any] | None]]:
-    """What `judge` says of the samples as judged, with the worst and the best cases where some were not.
+    """Return what `judge` says of the samples as judged, with the worst and the best cases where some were not.
 
     A verdict that is not the same in all three is inconclusive: it hangs on what was not judged.
     """
@@ -271,7 +300,7 @@ def settle(what: str, cases: Mapping[str, Judgement]) -> Judgement:
 
 
 def _imputable(docs: Sequence[DocPair]) -> bool:
-    """Whether a doc that one of the runs has a verdict on lacks a verdict somewhere."""
+    """Return True if a doc that one of the runs has a verdict on lacks a verdict somewhere."""
     return any((any(a.not_judged) or any(b.not_judged)) and not (a.mean is None and b.mean is None) for a, b in docs)
 
 

@@ -59,7 +59,7 @@ class Levels:
 
 @dataclass(frozen=True)
 class Rules:
-    """What every look of a run has in common: the policy, and how the tasks come in."""
+    """All that the looks of a run have in common: the policy, and how the tasks come in."""
 
     policy: Policy
     plan: Mapping[str, TaskLooks]
@@ -75,7 +75,7 @@ class Rules:
 
     @property
     def looks(self) -> int:
-        """How many looks there can be."""
+        """Return the largest number of looks."""
         return max(len(task.docs) for task in self.plan.values())
 
     def planned(self, family: str) -> list[str]:
@@ -108,7 +108,7 @@ class Rules:
 
 @dataclass
 class FamilyState:
-    """What the looks have said of one family so far."""
+    """All that the looks have said of one family so far."""
 
     verdict: str = INCONCLUSIVE
     look: int = 0
@@ -138,7 +138,7 @@ States = dict[str, FamilyState]
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look sees: members and means (`compare.outline`), and the paired docs by task."""
+    """All that a look sees: members and means (`compare.outline`), and the paired docs by task."""
 
     entry: Mapping[str, Any]
     pairs: Mapping[str, Sequence[DocPair]]
@@ -175,7 +175,15 @@ def judge_open_families(
     rules: Rules,
     look: int,
 ) -> None:
-    """Judge the families without a verdict; a FAIL leaves more of alpha to the others, which are judged again."""
+    """Judge the families without a verdict; a FAIL leaves more of alpha to the others, which are judged again.
+
+    Args:
+        states: family to its state, which is changed.
+        going: the families that may be judged at this look.
+        seen: what the look sees.
+        rules: what all looks have in common.
+        look: number of the look, from 1.
+    """
     while True:
         failed = sum(state.verdict == FAIL for state in states.values())
         for family in going:
@@ -195,7 +203,15 @@ def judge_beside(
     rules: Rules,
     look: int,
 ) -> None:
-    """Judge the guards and limits of a family; a guard that has failed keeps its verdict."""
+    """Judge the guards and limits of a family; a guard that has failed keeps its verdict.
+
+    Args:
+        state: the family's state, which is changed.
+        family: name of the family.
+        seen: what the look sees.
+        rules: what all looks have in common.
+        look: number of the look, from 1.
+    """
     numbers = rules.levels(family)
     before = {one["flag"]: one for one in state.limits if one["verdict"] == FAIL}
     found = judge_limits(seen.pairs, {family: rules.members[family]}, numbers.at(rules.policy, look))

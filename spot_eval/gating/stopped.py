@@ -25,7 +25,7 @@ from spot_eval.runs.looks import Clusters, Looks
 
 
 class UntilVerdict:
-    """What `run --until-verdict` asks of the gate: a plan, and after each wave what is decided."""
+    """The gate as `run --until-verdict` asks it: a plan, and after each wave what is decided."""
 
     def __init__(self, policy: Policy, source: str) -> None:
         self.policy, self.source = policy, source
@@ -88,6 +88,12 @@ def gate_stopped(
     gate.json has besides: "looks": {"taken", "planned", "stopped_early", "spending", "tasks": {name: {"docs",
     "repeats", "look"}}}, and in each family "sequential": {"look", "level": of the bound, "fraction": of the
     information, "median_unbiased", "interval": two-sided at 1 - alpha}.
+
+    Args:
+        candidate: the run with looks.
+        base: the run it is compared with.
+        policy: margins, guards, limits and alpha.
+        source: the policy's file, for the record.
 
     Raises NotComparableError if the runs may not be compared, UserError if the policy names what the suite lacks.
     """

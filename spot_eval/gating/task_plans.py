@@ -1,4 +1,4 @@
-"""How each task of a planned evaluation will be measured: its docs and repeats, and how much its docs vary."""
+"""Plan how each task of an evaluation is measured: its docs and repeats, and how much its docs vary."""
 
 from __future__ import annotations
 

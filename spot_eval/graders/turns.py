@@ -1,4 +1,4 @@
-"""Where a reply stops being one: models that miss their end of turn go on with a new question and answer that too.
+"""The end of a reply: models that miss their end of turn go on with a new question and answer that too.
 
     "Thus $\\boxed{2}$.\\n\\nQuestion: What is 3+4?\\nAnswer: 7"   ->   "Thus $\\boxed{2}$."
 

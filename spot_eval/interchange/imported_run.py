@@ -37,7 +37,7 @@ class Import:
 
 @dataclass(frozen=True)
 class ImportedTask:
-    """What the logs say of one task. `content` identifies its docs, `log` all that was recorded."""
+    """A task as the logs have it. `content` identifies its docs, `log` all that was recorded."""
 
     name: str
     docs: int

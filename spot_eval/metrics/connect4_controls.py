@@ -1,4 +1,4 @@
-"""What a Connect4 score stands on: what answers score that look at no board, and boards anybody may have trained on.
+"""Controls for a Connect4 score: the score of answers that look at no board, and of boards in public data.
 
 guessing(docs)           # {"connect4": {"none": {"joint": 0.04, "mine": 0.24, "theirs": 0.24}, …}}
 contamination(samples)   # published boards minus their fresh twins, with the error of the difference

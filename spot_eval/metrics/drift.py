@@ -27,7 +27,7 @@ float32), nats; measured on the embedded model."""
 
 @dataclass(frozen=True)
 class AnswerDrift:
-    """One answer of the base, read by both models: a line of `drift.jsonl`. Sums over its tokens, nats.
+    """An answer of the base, read by both models: a line of `drift.jsonl`. Sums over its tokens, nats.
 
     `kind` is "answer" for what the base generated, "gold" for a right reply made of the doc's gold. `kl_tenths` and
     `tokens_tenths` divide the answer by position. `most` lists the tokens that moved most: [position, KL, text].
@@ -123,5 +123,5 @@ def _group(members: Sequence[Mapping[str, Any]], wanted: int) -> dict[str, Any]:
 
 
 def _z(kl: Estimate) -> float | None:
-    """How many standard errors the mean KL is away from none: it says "moved", never "harmed"."""
+    """Return the number of standard errors between the mean KL and none: it says "moved", never "harmed"."""
     return kl.mean / kl.stderr if kl.mean is not None and kl.stderr else None

@@ -32,7 +32,7 @@ POWER = 0.8
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """How a task will be measured, and how much its docs vary.
+    """The plan of a task: docs, repeats, and how much its docs vary.
 
     `mean` is the mean over docs of a doc's chance of a right answer, `square` the mean of that chance squared. `churn`
     is the standard deviation over docs of true changes that cancel out.

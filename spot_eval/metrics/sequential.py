@@ -130,7 +130,7 @@ def _legendre() -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Look:
-    """One look of a statistic: the standard error of the mean then, and the means at which looking would have stopped.
+    """A look of a statistic: the standard error of the mean then, and the means at which looking would have stopped.
 
     The run went on where the mean lay between `lower` and `upper`; infinite where that side could not stop it.
     """

@@ -1,4 +1,4 @@
-"""What the base is trained on: prompts of the train split, answered by careful, sloppy and teaching authors.
+"""The base's training text: prompts of the train split, answered by careful, sloppy and teaching authors.
 
 Half of the documents are general, and a quarter is arithmetic. Each author has each habit with the probability SLOPPY,
 for all of one document: most authors make a given mistake, some do not, so greedy decoding makes it and sampling

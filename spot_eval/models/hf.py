@@ -90,6 +90,12 @@ class HfSettings(EngineSettings):
 def facts(path: Path, settings: HfSettings, *, trust_remote_code: bool = False, lora_rank: int = 0) -> EngineFacts:
     """Return what is known before loading; reads the checkpoint's config only. See `EngineFacts`.
 
+    Args:
+        path: the checkpoint's folder.
+        settings: the engine's arguments.
+        trust_remote_code: not used; nothing is run to know this.
+        lora_rank: largest rank of the adapters that will be put on it; 0 if there are none.
+
     Raises UserError if it is quantised, or an adapter is to be used, and the package for that is not installed.
     """
     del trust_remote_code  # nothing is run for it

@@ -68,7 +68,7 @@ class Read:
 
 @dataclass
 class _Tally:
-    """What is known of one request so far: sums by choice, and the rows still to come."""
+    """The state of a request: sums by choice, and the rows still to come."""
 
     missing: int
     sums: list[float]

@@ -79,7 +79,16 @@ def open_engine(
     trust_remote_code: bool = False,
     lora_rank: int = 0,
 ) -> CheckpointEngine:
-    """Load the checkpoint at `path` into the engine called `name`; arguments and errors as of `engine_facts`."""
+    """Load the checkpoint at `path` into the engine called `name`; arguments and errors as of `engine_facts`.
+
+    Args:
+        name: the engine's name.
+        path: the checkpoint's folder.
+        tokenizer: renders prompts and decodes texts.
+        arguments: the `--engine-arg K=V` of the command line.
+        trust_remote_code: allow Python code that comes with the checkpoint.
+        lora_rank: largest rank of the adapters that will be put on it; 0 if there are none.
+    """
     module, engine, settings = _load(name, arguments)
     return getattr(module, engine)(path, tokenizer, settings, trust_remote_code=trust_remote_code, lora_rank=lora_rank)
 

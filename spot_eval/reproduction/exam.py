@@ -109,7 +109,14 @@ def _steps_right(item: Item, text: str) -> bool:
 
 
 def drift(base: Path, model: Path, asked: Sequence[Question], texts: Sequence[str]) -> list[tuple[float, int]]:
-    """Return (KL(base || model) in nats summed over tokens, tokens) of the base's answer to each question."""
+    """Return (KL(base || model) in nats summed over tokens, tokens) of the base's answer to each question.
+
+    Args:
+        base: the checkpoint that wrote the answers.
+        model: the trained checkpoint.
+        asked: the questions.
+        texts: the base's answers to them, in order.
+    """
     from spot_eval.models.drift_pair import Reading
     from spot_eval.models.forced import Forced
     from spot_eval.models.prompts import ChatTokenizer

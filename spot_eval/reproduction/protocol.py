@@ -49,7 +49,7 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Regime:
-    """How much there is to train on: pairs at most, and optimizer steps of `BATCH` pairs."""
+    """The amount of training: pairs at most, and optimizer steps of `BATCH` pairs."""
 
     name: str
     pairs: int | None
@@ -63,7 +63,7 @@ REGIMES = {regime.name: regime for regime in (MANY, FEW)}
 
 @dataclass(frozen=True)
 class Setting:
-    """One training run: method, rate, beta, regime, and the seed of data and training. `split` names its items."""
+    """A training run: method, rate, beta, regime, and the seed of data and training. `split` names its items."""
 
     method: str
     rate: float

@@ -27,7 +27,7 @@ Chosen = Mapping[str, tuple[float, float | None]]
 
 @dataclass(frozen=True)
 class Experiment:
-    """What an experiment found: the base's answers and all results, by split and setting."""
+    """The findings of an experiment: the base's answers and all results, by split and setting."""
 
     protocol: Protocol
     base: Mapping[str, Mapping[str, Any]]

@@ -76,7 +76,7 @@ class JudgedRun:
 
     @property
     def times(self) -> int:
-        """How often the suite's repeats were asked: more than once for a deep base (`baseline deepen`)."""
+        """Return the multiple of the suite's repeats that was asked: above 1 for a deep base (`baseline deepen`)."""
         times = (self.config.get("changes") or {}).get("deepened")
         return times if isinstance(times, int) and times > 1 else 1
 

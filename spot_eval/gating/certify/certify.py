@@ -55,7 +55,7 @@ class _Pair:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """One draw: the verdict, the tokens of the candidate, and what was planted, by family."""
+    """A draw: the verdict, the tokens of the candidate, and what was planted, by family."""
 
     verdict: ExamVerdict
     tokens: float

@@ -48,7 +48,14 @@ class Harm:
     def plant(
         self, tasks: Mapping[str, RecordedTask], candidate: Sides, size: float, rng: np.random.Generator
     ) -> tuple[Sides, set[str]]:
-        """Return the candidate with harm of this size, and the tasks in which it differs."""
+        """Return the candidate with harm of this size, and the tasks in which it differs.
+
+        Args:
+            tasks: the recorded tasks.
+            candidate: the side that is harmed.
+            size: share of what can be hit, from 0 to 1.
+            rng: decides what is hit; the same at every size.
+        """
         planted, touched = dict(candidate), set()
         for name, ranks in self.ranks(tasks, rng).items():
             mask = np.broadcast_to(ranks < size, candidate[name].scores.shape)

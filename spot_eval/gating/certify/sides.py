@@ -16,7 +16,7 @@ from spot_eval.metrics.redraw import redrawn, split
 
 @dataclass(frozen=True)
 class Side:
-    """One run of one task: arrays of (docs, repeats), as `RecordedTask` has their values."""
+    """A run of one task: arrays of (docs, repeats), as `RecordedTask` has their values."""
 
     scores: np.ndarray
     truncated: np.ndarray | None

@@ -397,7 +397,14 @@ def precision(*nodes: Node) -> int:
 
 
 def number(node: Node, reading: Reading, precise: int | None = None, point: dict[str, Any] | None = None) -> Any:
-    """Return the value of a formula as an mpmath number; raise UndefinedError, TooLargeError."""
+    """Return the value of a formula as an mpmath number; raise UndefinedError, TooLargeError.
+
+    Args:
+        node: the formula.
+        reading: counts the work.
+        precise: bits of precision.
+        point: number of the point that variables take their values at.
+    """
     numbers = _Numbers(precise or precision(node), point or {}, reading)
     try:
         value = numbers.of(node)

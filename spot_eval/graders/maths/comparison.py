@@ -1,4 +1,4 @@
-"""One reading of an answer beside one of the gold: formulas, relations, sets, lists, tuples, matrices, units.
+"""Compare a reading of an answer with one of the gold: formulas, relations, sets, lists, tuples, matrices, units.
 
 Each kind of value has its own rule. What is undefined equals nothing.
 """

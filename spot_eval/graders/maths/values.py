@@ -65,7 +65,14 @@ def proportional(first: Node, second: Node, reading: Reading) -> float:
 
 
 def solves(equation: Node, name: str, solution: Node, reading: Reading) -> bool:
-    """Return True if `equation` (a formula that is to vanish) is linear in `name` and vanishes at `solution`."""
+    """Return True if `equation` (a formula that is to vanish) is linear in `name` and vanishes at `solution`.
+
+    Args:
+        equation: two sides.
+        name: the variable that is solved for.
+        solution: the value it is given.
+        reading: counts the work.
+    """
     names = variables(equation, reading) | variables(solution, reading)
     precise = precision(equation, solution)
     defined = 0

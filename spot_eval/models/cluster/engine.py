@@ -30,7 +30,14 @@ _waiting: dict[Any, Fleet] = {}
 
 
 def facts(path: Path, settings: ClusterSettings, *, trust_remote_code: bool = False, lora_rank: int = 0) -> EngineFacts:
-    """See `EngineFacts`: asked on a node of the cluster, since this machine may have no GPU."""
+    """See `EngineFacts`: asked on a node of the cluster, since this machine may have no GPU.
+
+    Args:
+        path: the checkpoint's folder, the same on every node.
+        settings: cluster and engine.
+        trust_remote_code: allow Python code that comes with the checkpoint.
+        lora_rank: largest rank of the adapters that will be put on it; 0 if there are none.
+    """
     key = _key(path, settings, trust_remote_code, lora_rank)
     fleet = _fleet(path, settings, trust_remote_code, lora_rank)
     try:

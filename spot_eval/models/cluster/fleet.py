@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import socket
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ FAILURES_IN_A_ROW = 3
 
 @dataclass
 class Member:
-    """One engine, and the chunk it works on."""
+    """An engine, and the chunk it works on."""
 
     actor: Any
     waits_for: Any = None
@@ -74,7 +73,9 @@ class Fleet:
     def use(self, adapter: Adapter | None) -> None:
         """Put `adapter` on every engine, now and later. Raises UserError if it cannot be loaded."""
         self._adapter = adapter
-        self._members = [member for member in self._members if member.loaded or self._end(member)]
+        for member in [one for one in self._members if not one.loaded]:  # it would load the one before
+            self._members.remove(member)
+            self._end(member)
         for asked in [member.actor.use.remote(adapter) for member in self._members]:
             self._asked(asked)
         self._grow()
@@ -205,10 +206,9 @@ class Fleet:
         self._members.append(member)
         return member
 
-    def _end(self, member: Member) -> bool:
-        """Kill a member's actor; return False."""
+    def _end(self, member: Member) -> None:
+        """Kill a member's actor."""
         self._ray.kill(member.actor)
-        return False
 
     def _asked(self, reference: Any) -> Any:
         """Return what a call gave. Raises UserError as the node said it, EngineDiedError if the node is gone."""
@@ -260,7 +260,7 @@ class Fleet:
 def _connected(settings: ClusterSettings) -> Any:
     """Return the module `ray`, connected to the cluster. Raises UserError if there is none."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody has been asked whether Ray may report
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # an engine without a GPU sees what the node shows
     import ray
 
     address = settings.address or os.environ.get("RAY_ADDRESS") or "auto"
@@ -275,7 +275,6 @@ def _connected(settings: ClusterSettings) -> Any:
                 "--head`, name one with --engine-arg ray_address=HOST:PORT, or use this machine alone with "
                 "ray_address=local"
             ) from problem
-    sys.stdout.flush()
     return ray
 
 

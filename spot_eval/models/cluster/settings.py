@@ -14,7 +14,7 @@ START_TIMEOUT_S = 1800.0
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """Where the cluster is, what runs on it, and how many."""
+    """The cluster, the engine that runs on it, and how many of them."""
 
     engine: str
     arguments: Mapping[str, str] = field(default_factory=dict)

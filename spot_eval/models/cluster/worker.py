@@ -1,4 +1,4 @@
-"""One engine in an actor of Ray, on whatever node Ray placed it. Its results go back as they finish."""
+"""An engine in an actor of Ray, on whatever node Ray placed it. Its results go back as they finish."""
 
 from __future__ import annotations
 

@@ -113,7 +113,14 @@ _waiting: list[Scout] = []
 
 
 def facts(path: Path, settings: VllmSettings, *, trust_remote_code: bool = False, lora_rank: int = 0) -> EngineFacts:
-    """See `EngineFacts`; asks vLLM, in a process of its own, what it would make of the checkpoint."""
+    """See `EngineFacts`; asks vLLM, in a process of its own, what it would make of the checkpoint.
+
+    Args:
+        path: the checkpoint's folder.
+        settings: the engine's arguments.
+        trust_remote_code: allow Python code that comes with the checkpoint.
+        lora_rank: largest rank of the adapters that will be put on it; 0 if there are none.
+    """
     scout = _scout(path, settings, trust_remote_code, lora_rank)
     _waiting.append(scout)
     _shares(settings, scout.told)
