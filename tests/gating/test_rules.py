@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from spot_eval.core.errors import UserError
+from spot_eval.gating.judgement import family_rule
 from spot_eval.gating.policy import Limits, Policy
-from spot_eval.gating.rules import family_rule, gate
+from spot_eval.gating.rules import gate
 from spot_eval.metrics.paired import Effect
 from spot_eval.runs.judged import JudgedDoc, JudgedRun
 from tests.made_runs import FAMILIES, Scores, made

@@ -19,9 +19,10 @@ import numpy as np
 from spot_eval.comparison.pairing import AS_JUDGED, BEST, FLAGS, WORST, Imputation
 from spot_eval.gating.certify.answers import RecordedTask
 from spot_eval.gating.certify.sides import Side, Sides
+from spot_eval.gating.judgement import Judgement, family_rule, settle, task_rule
 from spot_eval.gating.limits import limit_rule
 from spot_eval.gating.policy import FAIL, INCONCLUSIVE, PASS, Policy
-from spot_eval.gating.rules import Judgement, family_rule, room_to_lose, settle, task_rule
+from spot_eval.gating.rules import room_to_lose
 from spot_eval.metrics.paired import NOTHING, Effect, Pairs, holm, lower_bound, screened_p_harm
 
 CASES = {"judged": AS_JUDGED, "worst": WORST, "best": BEST}
