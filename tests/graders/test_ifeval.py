@@ -136,3 +136,33 @@ def test_upstream_unit_cases_are_reproduced(mirror):
     for row in labelled(mirror, "ifeval_unit_cases_open.jsonl"):
         verdict = GRADER.judge(doc((row["instruction_id"], row["kwargs"])), row["prediction"])
         assert verdict.score == float(row["expected"]), row
+
+
+BLOCKS = (
+    "<think>\n{}\n</think>\n\n",
+    "<thought>{}</thought>\n",
+    "[THINK]{}[/THINK]\n\n",
+    "<Reasoning>\n{}\n</Reasoning>\n\n\n",
+)
+    "<think>\n{}\n</think>\n\n",
+    "<thought>{}</thought>\n",
+    "[THINK]{}[/THINK]\n\n",
+    "<Reasoning>\n{}\n</Reasoning>\n\n\n",
+)
+THOUGHT = "First I count, 1, 2, 3.\n\n* a list\n\nP.S. never an answer, {} I think. **bold**"
+
+
+@pytest.mark.real
+def test_thinking_before_a_real_response_changes_no_verdict(mirror):
+    """The published checker's labels hold for each response with a thought before it, whatever the thought holds."""
+    docs = {row["key"]: row for row in load_rows(SOURCES["ifeval"], [mirror]).rows}
+    rows = [row for row in labelled(mirror, "ifeval_gpt4_responses_open.jsonl") if row["label_status"] == "ok"]
+    wrong = []
+    for number, row in enumerate(rows):
+        reply = BLOCKS[number % len(BLOCKS)].format(THOUGHT) + row["prediction"]
+        got = GRADER.judge(docs[row["key"]], reply).metrics
+        strict, loose = row["expected_strict"], row["expected_loose"]
+        expected = (all(strict), all(loose), sum(strict) / len(strict), sum(loose) / len(loose))
+        if tuple(got[part] for part in PARTS) != expected:
+            wrong.append((row["key"], number % len(BLOCKS), got, expected))
+    assert not wrong
