@@ -144,11 +144,6 @@ BLOCKS = (
     "[THINK]{}[/THINK]\n\n",
     "<Reasoning>\n{}\n</Reasoning>\n\n\n",
 )
-    "<think>\n{}\n</think>\n\n",
-    "<thought>{}</thought>\n",
-    "[THINK]{}[/THINK]\n\n",
-    "<Reasoning>\n{}\n</Reasoning>\n\n\n",
-)
 THOUGHT = "First I count, 1, 2, 3.\n\n* a list\n\nP.S. never an answer, {} I think. **bold**"
 
 
