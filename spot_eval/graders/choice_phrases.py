@@ -89,7 +89,7 @@ CHOSEN = re.compile(
     rf"|clearly|because|since)\s){ALONE}\s(?i:(?:is|must be|has to be)\s(?:(?:therefore|thus|hence|clearly|indeed)\s)?"
     r"(?:the\s)?(?:only\s)?"
     r"(?:(?:correct|right|best)(?:\s(?:answer|choice|option|one|statement))?(?=\s*(?:[.!,;:)]|$|because|since|as\b|by\b))"
-    r"|(?:answer|choice)\b))"
+    r"|(?:answer|choice)\b|(?<=only\s)(?:option|one|possibility|alternative)\b))"
     r"|(?:^|[.;,:!]\s|\b(?:and|but)\s)(?i:therefore|thus|hence|so|consequently|accordingly|which gives|the choice)\b"
     rf"[,:]?\s(?i:(?:it|we)\s(?:is|get|have)\s)?(?i:(?:the\s)?(?:option|choice|answer)\s(?:is\s)?)?{ALONE}{_END}"
     rf"|{ALONE}\s(?:es la (?:respuesta )?correcta|est la (?:bonne réponse|réponse correcte|bonne)|est correcte"
@@ -98,7 +98,7 @@ CHOSEN = re.compile(
 )
 _FILLER = (
     r"(?:(?:so|it|that|this|the|my|final|correct|right|best|real|true|answer|option|choice|is|was|must|should|would"
-    r"|has|to|be|i|think|believe|meant?|made|a|mistake|error|again|wait|actually|no|rather|instead|in|fact|therefore"
+    r"|has|to|be|i|think|believe|meant?|made|an?|mistake|error|again|wait|actually|no|rather|instead|in|fact|therefore"
     r"|thus|then|on|second|thoughts?|reflection|let|me|correct|myself|after|all|checking|re-?checking|reconsidering"
     r"|sorry|oops|hmm|of|course|see|now|choose|pick)(?:['’](?:s|m|d|ll))?[\s,:;.—–-]{1,4}){0,16}"
 )

@@ -52,7 +52,10 @@ _SECOND = re.compile(
     r"|^\W*(?P<bare>[A-D])\W*$"
 )
 _GOES_ON = re.compile(r"(?:or|and|but|because|since|is|as|which|for|by|due|with|rather|instead|not|over|only|if)\b")
-_OPTION = r"(?:(?i:option|choice|answer|letter)\s|(?:我)?(?:选项|选择|选|選擇|選)\s?)"
+_OPTION = (
+    r"(?:(?i:option|choice|(?:the\s)?answer(?:\skey)?|letter|solution|choose|pick|select)(?:\s|\s?[:\]]\s?)"
+    r"|(?:我)?(?:选项|选择|选|選擇|選択肢|選)\s?[:：]?\s?)"
+)
 _ONLY_OPTION = re.compile(rf"\W*{_OPTION}\(?([A-D])(?![A-Za-z0-9'’])(?:\W*|(?:\)|\)?\s?[:.：,，。])\s.*)")
 _ONLY_LETTER = re.compile(r"\W*[A-D]\W*")
 _OPTION_LINE = re.compile(r"\W*\(?[A-D](?:\W*|\s*[).:,].*)")

@@ -31,6 +31,7 @@ _STRONG = (  # a line or a phrase that can only introduce the final answer
 )
 _WEAK = (
     r"\banswer\b[^.\n$\\]{0,40}?(?:\b(?:is|are|equals)\b[ \t*_]{0,4}:?|[:=])"
+    r"|\b(?:solutions?|roots)\s(?:are|is)[ \t*_]{0,4}:?(?=\s?(?:\$|\\[(\[]|[-+]?[0-9]))"
     r"|\b(?:réponse|résultat|respuesta|resultado|resposta|risposta|risultato|antwort|lösung|ergebnis|jawaban(?:nya)?)\b"
     r"[^.\n$]{0,20}?(?:\b(?:est|es|é|è|ist|lautet|beträgt|adalah)\b|:)(?:\s(?:donc|alors|also|por tanto|quindi)\b)?"
     r"|\bответ(?:ом)?\b[^.\n$]{0,20}?(?:—|–|\bэто\b|\bравен\b|является|:|(?=\s-?[0-9]))"
