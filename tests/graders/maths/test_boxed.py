@@ -131,4 +131,4 @@ def test_200_kilobytes_are_scanned_at_once(unit: str) -> None:
             function(text)  # type: ignore[operator]
         correction(text, "3")
 
-    assert least_cpu_s(scan) < 0.5
+    assert least_cpu_s(scan) < 2  # linear: 0.1 to 0.5 s; what backtracks takes minutes
