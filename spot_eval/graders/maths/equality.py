@@ -16,18 +16,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from spot_eval.graders.maths import normalize, safety, stated
-from spot_eval.graders.maths.comparison import (
-    EQUALITIES,
-    QUANTITY,
-    Comparison,
-    UnsafeError,
-    has_bare_log,
-    indexed_by_i,
-    is_plain,
-)
+from spot_eval.graders.maths.comparison import Comparison, UnsafeError
 from spot_eval.graders.maths.decimals import DECIMALS, ONE_NUMBER, SCIENTIFIC, equal_decimals
 from spot_eval.graders.maths.exact import Reading, TooLargeError, UndefinedError
 from spot_eval.graders.maths.extract import final_answer
+from spot_eval.graders.maths.forms import EQUALITIES, has_bare_log, indexed_by_i, is_plain
 from spot_eval.graders.maths.nodes import Node
 from spot_eval.graders.maths.reader import read
 from spot_eval.graders.maths.tokens import UnreadableError
@@ -57,7 +50,7 @@ def equal(gold: str, answer: str, *, tolerance: float | None = None, precision: 
     times = _OF_CLOCK.fullmatch(normalize.plain(gold)), _OF_CLOCK.fullmatch(normalize.plain(answer))
     if times[0] and times[1]:
         return (int(times[0][1]), times[0][2]) == (int(times[1][1]), times[1][2])
-    if _LOGIC.search(gold) and not QUANTITY.search(gold):
+    if _LOGIC.search(gold) and not _QUANTITY.search(gold):
         return _logic(gold) == _logic(answer)
     gold, answer = _of_option(gold, answer)
     by_digits = equal_decimals(gold, answer)
@@ -201,4 +194,5 @@ _LOGIC_NAMES = (
     (r"\\subset(?![A-Za-z])|⊂", "subset"),
     (r"\\supset(?![A-Za-z])|⊃", "supset"),
 )
+_QUANTITY = re.compile(r"[0-9=<>≤≥≠∞]|\\(?:leq?|geq?|neq?|lim|infty|in)(?![A-Za-z])")
 _LOGIC = re.compile("|".join(spelled for spelled, _ in _LOGIC_NAMES))
