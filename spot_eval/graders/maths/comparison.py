@@ -8,7 +8,7 @@ from __future__ import annotations
 from spot_eval.graders.maths import values
 from spot_eval.graders.maths.exact import TooLargeError, UndefinedError, contains, exact
 from spot_eval.graders.maths.forms import FORMULAS, has_sign, meaning, with_sign
-from spot_eval.graders.maths.matrices import MATRIX
+from spot_eval.graders.maths.matrices import MATRIX, in_components
 from spot_eval.graders.maths.nodes import Node
 from spot_eval.graders.maths.parts import Parts
 from spot_eval.graders.maths.relations import Relations
@@ -63,6 +63,8 @@ class Comparison(Relations, Parts):
                 return inner
             if not (node[0] == "set" and other[0] in ("set", "tuple", "list", "union", "minus")):
                 return self._plainer(inner, other)
+        if other[0] in ("tuple", "matrix") and node[0] in FORMULAS:
+            node = in_components(node, other)
         if node[0] == "app" and len(node[2]) > 1 and other[0] in ("tuple", "list"):  # the point P(1, 2)
             return ("tuple", "(", ")", node[2])
         if node[0] == "matrix" and len(node[1]) == 1 and len(node[1][0]) == 1 and other[0] != "matrix":

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from spot_eval.graders.maths import units
 from spot_eval.graders.maths.commands import Commands
+from spot_eval.graders.maths.matrices import transposed
 from spot_eval.graders.maths.nodes import ZERO, Node
 from spot_eval.graders.maths.symbols import FUNCTIONS
 from spot_eval.graders.maths.tokens import Token, UnreadableError
@@ -249,6 +250,15 @@ class Formula(Commands):
             else:
                 return node
 
+    def _transposes(self) -> bool:
+        """Take a T, or the sign for it, that stands in an exponent alone; return True if there was one."""
+        braces = self.peek().kind == "{"
+        mark = self.peek(1 if braces else 0)
+        if not (mark.text in ("T", "top", "intercal") and (not braces or self.peek(2).kind == "}")):
+            return False
+        self.at += 3 if braces else 1
+        return True
+
     def raised(self, node: Node) -> Node:
         """Read an exponent, or marks such as primes that stand in its place."""
         if node[0] in ("numset",):
@@ -261,6 +271,8 @@ class Formula(Commands):
                 marks += self.take().text
             self.take("}")
             return ("sym", node[1] + marks)
+        if node[0] in ("tuple", "matrix") and self._transposes():
+            return transposed(node)
         exponent = self.exponent()
         if node[0] in ("tuple", "set", "matrix", "numset", "words"):
             raise UnreadableError(f"a power of a {node[0]}")

@@ -12,12 +12,16 @@ from spot_eval.graders.maths.approximate import number, real
 from spot_eval.graders.maths.decimals import DECIMALS, RELATIVE, decimals, digits
 from spot_eval.graders.maths.exact import Reading, UndefinedError, contains, exact, variables
 from spot_eval.graders.maths.forms import FORMULAS, has_sign
-from spot_eval.graders.maths.nodes import Node
+from spot_eval.graders.maths.nodes import Node, replaced
 from spot_eval.graders.maths.points import has_pi
 from spot_eval.graders.maths.sizes import precision
 
 _ANY_INTEGER = frozenset("kmnl")
 _PERCENT = frozenset({"pct"})
+
+
+_GOLD_CONSTANTS = frozenset({"C", "K", "C_1", "c_1", "C_0"})
+_CONSTANTS = _GOLD_CONSTANTS | frozenset("ck")
 
 
 @dataclass
@@ -91,7 +95,7 @@ class Quantities(ABC):
         for infinite in ("inf",):
             if contains(gold, frozenset({infinite})) or contains(answer, frozenset({infinite})):
                 return sets.is_infinite(gold) and gold == answer
-        answer = self._with_one_integer(gold, answer)
+        answer = self._with_one_name(gold, answer)
         first, second = exact(gold, self.reading), exact(answer, self.reading)
         if first is not None and second is not None:
             return first == second or self._close(first, second, gold, answer)
@@ -104,15 +108,19 @@ class Quantities(ABC):
         reals = real(gold, self.reading), real(answer, self.reading)
         return reals[0] is not None and reals[1] is not None and self._close(reals[0], reals[1], gold, answer)
 
-    def _with_one_integer(self, gold: Node, answer: Node) -> Node:
-        """Return the answer with the gold's name for "any integer" in multiples of pi: ``n \\pi`` for ``k \\pi``."""
-        if not (has_pi(gold) and has_pi(answer)):
-            return answer
+    def _with_one_name(self, gold: Node, answer: Node) -> Node:
+        r"""Return the answer with the gold's name for what has no name of its own.
+
+        That is "any integer" in multiples of pi, ``n \pi`` for ``k \pi``, and the constant of an integral, ``x^2 + K``.
+        """
         mine, theirs = variables(gold, self.reading), variables(answer, self.reading)
         wanted, given = mine - theirs, theirs - mine
-        if not (len(wanted) == len(given) == 1 and wanted | given <= _ANY_INTEGER):
+        if len(wanted) != 1 or len(given) != 1:
             return answer
-        return sets.replaced(answer, min(given), ("sym", min(wanted)))
+        name, other = min(wanted), min(given)
+        integer = wanted | given <= _ANY_INTEGER and has_pi(gold) and has_pi(answer)
+        constant = name in _GOLD_CONSTANTS and other in _CONSTANTS and _adds(gold, name) and _adds(answer, other)
+        return replaced(answer, other, ("sym", name)) if integer or constant else answer
 
     def _close(self, first: Fraction, second: Fraction, gold: Node, answer: Node) -> bool:
         """Return True if one of two numbers that differ is a decimal that stands for the other.
@@ -178,3 +186,8 @@ class Quantities(ABC):
             if difference <= max(room, abs(reals[0]) / 10**30):
                 return True
         return False
+
+
+def _adds(node: Node, name: str) -> bool:
+    """Return True if a sum has a letter as one of its terms."""
+    return node[0] == "add" and (("sym", name) in node[1:] or _adds(node[1], name) or _adds(node[2], name))

@@ -48,6 +48,8 @@ class Relations(Quantities):
             return named and any(self.same(value, answer) for value in self._answers(gold, answer))
         if kinds[0] and answer[0] == "rel":  # x = 2 against x in {2}
             return self._named_set(answer, gold[1][0]) and is_name(gold[1][0]) and self.same(gold[1][-1], answer[1][-1])
+        if gold[0] == "rel" and answer[0] == "rel" and self._orders(gold, answer):  # a > b and b < a
+            return True
         found = self._real_sets(gold, answer)
         if found is not None:
             return found

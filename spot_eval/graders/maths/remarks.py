@@ -19,6 +19,8 @@ def without_remarks(tokens: list[Token]) -> list[Token]:
         if any(t.kind in ("word", "letters") for t in before) or (case and after.gap and not tokens[colons[0]].gap):
             if not any(t.kind == "relation" for t in tokens[colons[0] + 1 :]) or case or not named(before):
                 tokens = tokens[colons[0] + 1 :]
+    if len(tokens) > 1 and tokens[0].text.lower() in ("a", "an") and tokens[1].gap and all_prose(tokens[1:]):
+        tokens = tokens[1:]
     start = 0
     while start < len(tokens) and tokens[start].kind in ("word", "letters") and tokens[start].text.lower() in LEAD:
         start += 1
