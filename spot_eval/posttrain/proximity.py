@@ -102,7 +102,7 @@ def filter_pairs(file: Path, out: Path, wanted: Filter) -> dict[str, int]:
     gamma = wanted.limit if wanted.by == "lcs" and wanted.limit is not None else 1.0
     tokens = tokens_of(str(wanted.tokenizer or wanted.model))
     everything = list(read_pairs(file))
-    rows = []
+    rows: list[dict[str, Any]] = []
     with progress("comparing", len(everything)) as advance:
         for row in everything:
             rows += small_edits([row], tokens, gamma, stats)
