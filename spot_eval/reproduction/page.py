@@ -9,7 +9,7 @@ from typing import Any
 
 from spot_eval.reproduction.claims import BASE
 from spot_eval.reproduction.exam import FAMILIES
-from spot_eval.reproduction.protocol import MANY
+from spot_eval.reproduction.protocol import FEW
 from spot_eval.reproduction.table import TITLES
 
 Summary = Mapping[str, Any]
@@ -57,10 +57,11 @@ def notes(found: Summary) -> list[str]:
         "all errors add those over items and over seeds. gain: change in the mean of in-domain and out-of-domain. "
         "drift: KL from the base in thousandths of a nat per token. lost: general items that the base had right."
     ]
-    if found["at_edge"]:
+    if found.get("at_edge"):
         said.append(f"Chosen at the edge of the grid of rates: {', '.join(found['at_edge'])}.")
-    pairs = [counts["pairs"] for counts in found["rows_of_data"].values()]
-    said.append(f"Pairs by data seed: {', '.join(map(str, pairs))}.")
+    for name in next(iter(found["rows_of_data"].values())) if "part" in found else ("pairs",):
+        rows = ", ".join(str(counts[name]) for counts in found["rows_of_data"].values())
+        said.append(f"Pairs{f' of {name!r}' if 'part' in found else ''} by data seed: {rows}.")
     return said
 
 
@@ -77,14 +78,15 @@ def markdown(found: Summary) -> str:
 
 def html(found: Summary) -> str:
     """Return the page: claims, scores, frontier."""
+    title = escape(str(found.get("question", "SPoT in miniature")))
     claims = _table(*claim_rows(found), verdicts=True)
     scores = _table(*score_rows(found))
     said = "".join(f"<p>{escape(sentence)}</p>" for sentence in notes(found))
-    frontier = f"<h2>Gain against drift</h2>{svg(found['frontier'])}" if found["frontier"] else ""
+    frontier = f"<h2>Gain against drift</h2>{svg(found['frontier'])}" if found.get("frontier") else ""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>SPoT in miniature</title><style>{STYLE}</style></head><body>
-<h1>SPoT in miniature</h1>
+<title>{title}</title><style>{STYLE}</style></head><body>
+<h1>{title}</h1>
 <h2>Claims</h2>{claims}
 <h2>Scores</h2>{scores}{said}
 {frontier}
@@ -183,4 +185,4 @@ def _axes(x: Any, y: Any, drifts: tuple[float, float], gains: tuple[float, float
 
 
 def _named(row: Mapping[str, Any]) -> str:
-    return str(row["method"]) + ("" if row["regime"] == MANY.name else ", few pairs")
+    return str(row["method"]) + (", few pairs" if row["regime"] == FEW.name else "")
