@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from spot_eval.reproduction.part_run import run_part, setting_of, stage_folder, 
 from spot_eval.reproduction.parts import ALL, GAMMA
 from spot_eval.reproduction.self_oracle import verified, voted
 from spot_eval.reproduction.work import Place
+from tests.benchmarks.reproduction_parts import KEPT, marks
 from tests.command_line import spot_eval
+from tests.reproduction.test_page import numbers_in
 
 ROOT = Path(__file__).parents[2]
-KEPT = ROOT / "tests" / "benchmarks" / "reproduction_parts.json"
 TOKENS = tokens_of(str(BASE))
 
 
@@ -162,6 +164,19 @@ def test_an_unknown_part_is_one_sentence() -> None:
 def test_the_docs_show_the_kept_parts() -> None:
     page = (ROOT / "docs" / "reproduction.md").read_text()
     for name, found in read_json(KEPT).items():
-        shown = page.partition(f"<!-- part {name} -->\n")[2].partition(f"<!-- /part {name} -->")[0]
-        assert shown.strip() == markdown(found).strip(), name
+        start, end = marks(name)
+        assert page.partition(start)[2].partition(end)[0].strip() == markdown(found).strip(), name
         assert found["protocol"] == ALL[name].record(found["protocol"]["base"])
+
+
+def test_every_number_said_of_a_part_is_in_its_record() -> None:
+    page = (ROOT / "docs" / "reproduction.md").read_text()
+    kept = read_json(KEPT)
+    for name, found in kept.items():
+        said = page.partition(marks(name)[1])[2].partition("####")[0]
+        quoted = re.findall(r"\b\d+\.\d+\b", said)
+        assert quoted, name
+        known = {
+            f"{abs(scale * one):.{digits}f}" for one in numbers_in(found) for scale in (100, 1000) for digits in (1, 2)
+        }
+        assert set(quoted) <= known, name
