@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -23,19 +22,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spot_eval.comparison.pairing import DocPair, as_pairs, paired_docs
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json, write_json
 from spot_eval.core.progress import Say
-from spot_eval.metrics.paired import effect
 from spot_eval.models.checkpoint import locate
-from spot_eval.posttrain.grid import Point, at_end, best, claim_folder, do_all, frontier, points_of
+from spot_eval.posttrain.grid import Point, claim_folder, do_all, points_of
 from spot_eval.posttrain.own_process import last_line, spot_eval
-from spot_eval.runs.drift_files import FOLDER, read_drift
-from spot_eval.runs.finished import FinishedRun, read_run
+from spot_eval.posttrain.tuned_grid import count_docs, findings
+from spot_eval.runs.drift_files import FOLDER
+from spot_eval.runs.finished import read_run
 
-GENERAL = "general"
-"""The family whose loss is shown beside the gain of the others, if the suite has it."""
 FACTORS = {"rate": (0.1, 0.3, 1.0, 3.0, 10.0), "beta": (0.2, 1.0, 5.0)}
 """The default grid, as multiples of the recipe's values."""
 
@@ -112,10 +108,16 @@ def tune(options: TuneOptions, say: Say) -> dict[str, Any]:
     say(f"{len(points)} settings to train and score on {options.suite}; finished ones are kept in {options.out}")
     base = options.out / "base"
     _must(_score(options, options.model, base), f"the base cannot be scored on {options.suite}")
-    _docs(options, read_run(base))  # refuses before anything is trained
+    count_docs(read_run(base), options.held_out)  # refuses before anything is trained
     with ThreadPoolExecutor(options.jobs) as pool:
         done = do_all(pool, "tuning", _do, [(options, point) for point in points])
-    found = _found(options, points, dict(zip(points, done, strict=True)))
+    runs = {point: options.out / "points" / _name(point) / "run" for point in points}
+    found = {
+        "model": options.model,
+        "pairs": str(options.pairs),
+        "suite": options.suite,
+        **findings(read_run(base), runs, dict(zip(points, done, strict=True)), options.held_out),
+    }
     write_json(options.out / "tune.json", found)
     return found
 
@@ -204,135 +206,3 @@ def _threads(options: TuneOptions) -> dict[str, str]:
 def _must(done: Any, what: str) -> None:
     if done.returncode:
         raise UserError(f"{what}: {last_line(done.stderr)}")
-
-
-def is_held_out(doc_hash: str, cluster: str | None, share: float) -> bool:
-    """Return True if a doc is kept from the choice; docs of one cluster stand together.
-
-    Args:
-        doc_hash: hash of the doc.
-        cluster: name of its source, if it shares one with others.
-        share: fraction of the docs that are held out.
-    """
-    digest = hashlib.sha256(f"tune {cluster or doc_hash}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
-
-
-def _found(options: TuneOptions, points: Sequence[Point], done: Mapping[Point, Mapping[str, Any]]) -> dict[str, Any]:
-    base = read_run(options.out / "base")
-    families = _families(base)
-    rows = {point: _row(options, base, point, numbers) for point, numbers in done.items()}
-    chosen = best({point: row["overall"]["mean"] for point, row in rows.items()})
-    places = {
-        point: (row["drift"] if row["drift"] is not None else -row["general"]["mean"], row["gain"]["mean"])
-        for point, row in rows.items()
-        if row["drift"] is not None or row["general"] is not None
-    }
-    on = set(frontier(places))
-    for point, row in rows.items():
-        row["on_frontier"] = point in on
-    ends = {name: at_end(points, point) for name, point in chosen.items()}
-    return {
-        "model": options.model,
-        "pairs": str(options.pairs),
-        "suite": options.suite,
-        "families": families,
-        "docs": _docs(options, base),
-        "points": [rows[point] for point in points],
-        "chosen": {
-            name: {**rows[point], "at_end": ends[name], "held_out": _held_out(options, base, point)}
-            for name, point in chosen.items()
-        },
-        "warnings": [_end_warning(chosen[name], end, points) for name in chosen for end in ends[name]],
-    }
-
-
-def _families(base: FinishedRun) -> dict[str, list[str]]:
-    """Return the tasks that were asked, by family."""
-    asked = {
-        name: [task for task in tasks if task in base.docs] for name, tasks in base.config["suite"]["families"].items()
-    }
-    return {name: tasks for name, tasks in asked.items() if tasks}
-
-
-def _end_warning(point: Point, name: str, points: Sequence[Point]) -> str:
-    values = sorted({getattr(one, name) for one in points if one.method == point.method})
-    value = getattr(point, name)
-    side, where = ("smallest", "below") if value == values[0] else ("largest", "above")
-    return (
-        f"{point.method}: the chosen {name} {value:g} is the {side} of the grid, so a better one may lie {where} it; "
-        f"add such values to --{name}s"
-    )
-
-
-def _row(options: TuneOptions, base: FinishedRun, point: Point, numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a point's numbers on dev docs: changes from the base, in fractions of 1."""
-    run = options.out / "points" / _name(point) / "run"
-    families = _families(base)
-    pairs = _side(paired_docs(read_run(run), base), options, held_out=False)
-    drift = None if numbers["no_drift"] else read_drift(run)
-    gaining = [name for name in families if name != GENERAL] or list(families)
-    return {
-        **numbers,
-        "families": {name: _change(pairs, families, [name]) for name in families},
-        "gain": _change(pairs, families, gaining),
-        "general": _change(pairs, families, [GENERAL]) if GENERAL in families else None,
-        "overall": _change(pairs, families, list(families)),
-        "drift": None if drift is None else _drift(drift.summary["families"], families),
-    }
-
-
-def _drift(measured: Mapping[str, Any], families: Mapping[str, Sequence[str]]) -> float | None:
-    """Return the mean over families of KL(base || trained) per token, in nats; None if a family has none."""
-    found = [measured[name]["kl"]["mean"] for name in families if name in measured]
-    return None if None in found or len(found) < len(families) else sum(found) / len(found)
-
-
-def _held_out(options: TuneOptions, base: FinishedRun, point: Point) -> dict[str, Any] | None:
-    """Return the changes of a chosen point on the docs that did not choose it; None if there are none."""
-    run = options.out / "points" / _name(point) / "run"
-    pairs = _side(paired_docs(read_run(run), base), options, held_out=True)
-    families = _families(base)
-    if not all(pairs.get(task) for tasks in families.values() for task in tasks):
-        return None
-    return {name: _change(pairs, families, [name]) for name in families}
-
-
-def _side(pairs: Mapping[str, Sequence[DocPair]], options: TuneOptions, *, held_out: bool) -> dict[str, list[DocPair]]:
-    return {
-        task: [pair for pair in docs if is_held_out(pair[1].doc_hash, pair[1].cluster, options.held_out) is held_out]
-        for task, docs in pairs.items()
-    }
-
-
-def _docs(options: TuneOptions, base: FinishedRun) -> dict[str, int]:
-    """Return how many docs decide, and how many are held out. Raises UserError if a task has none that decides."""
-    counts = {"dev": 0, "held_out": 0}
-    for task, docs in base.docs.items():
-        held = sum(is_held_out(doc.doc_hash, doc.cluster, options.held_out) for doc in docs.values())
-        if held == len(docs):
-            raise UserError(
-                f"all {held} docs of {task} are held out, so none can decide; lower --held-out, or raise --limit"
-            )
-        counts["dev"] += len(docs) - held
-        counts["held_out"] += held
-    return counts
-
-
-def _change(
-    pairs: Mapping[str, Sequence[DocPair]], families: Mapping[str, Sequence[str]], wanted: Sequence[str]
-) -> dict[str, float | None]:
-    """Return the mean over families of the mean over tasks of the change, with its standard error over docs.
-
-    The error is None if a family's docs all differ alike, which measures none.
-    """
-    effects = [effect([as_pairs(pairs.get(task, ())) for task in families[name]]) for name in wanted]
-    missing = next((name for name, one in zip(wanted, effects, strict=True) if one.mean is None), None)
-    if missing is not None:
-        raise UserError(f"family {missing!r} has no doc that was judged in both runs, so nothing can be chosen on it")
-    errors = [one.stderr for one in effects]
-    known = [error for error in errors if error is not None]
-    return {
-        "mean": sum(float(one.mean or 0.0) for one in effects) / len(effects),
-        "stderr": math.hypot(*known) / len(effects) if len(known) == len(errors) else None,
-    }

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from spot_eval.cli import app
 from spot_eval.core.errors import UserError
 from spot_eval.posttrain import tuning
-from spot_eval.posttrain.tuning import TuneOptions, grid_of, is_held_out, tune
+from spot_eval.posttrain.tuned_grid import is_held_out
+from spot_eval.posttrain.tuning import TuneOptions, grid_of, tune
 
 PAIRS = Path(__file__).parents[2] / "examples" / "miniature_pairs.jsonl"
 
