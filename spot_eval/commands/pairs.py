@@ -124,21 +124,56 @@ def rectify_command(
     _report(out, rectify(file, out, oracle, asking, verifier=verifier, say=say), as_json)
 
 
-@verb(app, "filter", "spot-eval pairs filter corrected.jsonl -o pairs.jsonl --tokenizer miniature")
+@verb(
+    app,
+    "filter",
+    "spot-eval pairs filter corrected.jsonl -o pairs.jsonl --tokenizer miniature",
+    "spot-eval pairs filter fixed.jsonl -o pairs.jsonl --by likelihood --model miniature --keep 400",
+)
 def filter_command(
     file: PairsFile,
     out: Out,
-    tokenizer: Tokenizer,
     *,
-    gamma: Annotated[float, typer.Option(min=0, max=1, help="Largest change ratio to keep.")] = 0.6,
+    by: Annotated[
+        str, typer.Option(metavar="lcs|likelihood|embedding", help="Distance between the answers to filter by.")
+    ] = "lcs",
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            "--tokenizer", metavar="PATH|HUB", help="Tokenizer to count with: the policy's. [default: --model's]"
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|HUB", help="The base, for likelihood; a sentence-transformers model, for embedding."
+        ),
+    ] = None,
+    gamma: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Largest distance to keep: change ratio, nats per token or cosine distance. [default: 0.6 for lcs]",
+        ),
+    ] = None,
+    keep: Annotated[int | None, typer.Option(min=1, metavar="N", help="Keep the N nearest pairs.")] = None,
+    keep_share: Annotated[
+        float | None, typer.Option(min=0, max=1, metavar="X", help="Keep this share of the pairs, the nearest.")
+    ] = None,
+    span: Annotated[
+        str,
+        typer.Option(metavar="answer|edit", help="Tokens of the correction whose likelihood counts: all, or the edit."),
+    ] = "answer",
     as_json: Json = False,
 ) -> None:
     """Keep pairs whose correction is a small edit.
 
-    The change ratio is 1 - LCS / max(length), on tokens."""
-    from spot_eval.posttrain.pair_files import filter_pairs
+    Distances: change ratio 1 - LCS / max(length) on tokens; minus the mean log-prob per token of the correction by the
+    base; cosine distance of embeddings."""
+    from spot_eval.posttrain.proximity import Filter, filter_pairs
 
-    _report(out, filter_pairs(file, out, tokenizer, gamma), as_json)
+    wanted = Filter(by, model, tokenizer, gamma, keep, keep_share, span)
+    _report(out, filter_pairs(file, out, wanted), as_json)
 
 
 @verb(app, "stats", "spot-eval pairs stats pairs.jsonl --tokenizer miniature")

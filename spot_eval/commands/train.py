@@ -55,7 +55,7 @@ def train_command(
         typer.Option(
             metavar="X",
             help="Reward per nat of log-ratio, summed over an answer's tokens: the shorter the answers, the larger. "
-            "Recipes have 0.1 for thousands of tokens.",
+            "Recipes have 0.1 for thousands of tokens, and 5 (reward-sft: 1) for the miniature's fifty.",
         ),
     ] = None,
     shift: Annotated[

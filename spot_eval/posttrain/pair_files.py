@@ -1,4 +1,4 @@
-"""Elicit, filter and describe files of pairs. `trainer` has the rules; this module applies them to runs and files."""
+"""Elicit, write and describe files of pairs. `trainer` has the rules; this module applies them to runs and files."""
 
 from __future__ import annotations
 
@@ -57,25 +57,11 @@ def elicit_run(run: Path, out: Path, *, right: bool, per_doc: int | None, keep_t
     return dict(counts)
 
 
-def filter_pairs(file: Path, out: Path, tokenizer: str, gamma: float) -> dict[str, int]:
-    """Write the pairs with small edits to `out`; return the outcomes with their counts.
-
-    Args:
-        file: the pairs.
-        out: the file to write.
-        tokenizer: checkpoint whose tokens are compared.
-        gamma: largest change ratio to keep.
-    """
-    stats = PairStats()
-    write_pairs(out, list(small_edits(_watched(file), _tokens(tokenizer), gamma, stats)))
-    return dict(stats.outcomes)
-
-
 def pair_stats(file: Path, tokenizer: str) -> dict[str, Any]:
     """Return counts, quantiles and the histogram of a pairs file."""
     stats = PairStats()
     sources = Counter[str]()
-    for row in small_edits(_watched(file), _tokens(tokenizer), 1.0, stats):
+    for row in small_edits(_watched(file), tokens_of(tokenizer), 1.0, stats):
         sources[str(row["meta"].get("how") or row["meta"].get("oracle") or row["source"] or "?")] += 1
     return {
         "file": str(file),
@@ -117,6 +103,7 @@ def _watched(file: Path) -> Iterator[dict[str, Any]]:
             advance()
 
 
-def _tokens(model: str) -> Tokens:
+def tokens_of(model: str) -> Tokens:
+    """Return the function that turns a text into tokens of the checkpoint `model`."""
     tokenizer = ChatTokenizer(locate(model), chat_template="none").tokenizer
     return lambda text: tokenizer(text, add_special_tokens=False)["input_ids"]
