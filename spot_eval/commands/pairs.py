@@ -128,7 +128,7 @@ def rectify_command(
     app,
     "filter",
     "spot-eval pairs filter corrected.jsonl -o pairs.jsonl --tokenizer miniature",
-    "spot-eval pairs filter corrected.jsonl -o pairs.jsonl --by likelihood --model miniature --keep 400",
+    "spot-eval pairs filter fixed.jsonl -o pairs.jsonl --by likelihood --model miniature --keep 400",
 )
 def filter_command(
     file: PairsFile,

@@ -220,9 +220,12 @@ def embedding_distances(rows: Sequence[dict[str, Any]], model: str) -> list[floa
         raise UserError(
             "--by embedding needs sentence-transformers; install it with: pip install 'spot-eval[embed]'"
         ) from problem
+    import torch
+
     path = folder_of(model, "--model")
     try:
-        encoder = SentenceTransformer(str(path), trust_remote_code=False).float()
+        # in the 8 bits of bfloat16 equal texts are not at distance 0
+        encoder = SentenceTransformer(str(path), trust_remote_code=False, model_kwargs={"dtype": torch.float32})
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise UserError(
             f"--model {model}: sentence-transformers cannot load it ({str(problem).strip().splitlines()[0]})"

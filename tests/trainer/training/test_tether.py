@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +59,18 @@ def test_what_has_no_tether_or_another_pull_or_few_steps_is_not_judged() -> None
         assert warnings(objective, still, shift=-9) == []
     assert warnings("spot-bce", still[: FEWEST_STEPS - 1]) == []
     assert warnings("spot-bce", still[:FEWEST_STEPS])
+
+
+def test_what_the_page_says_of_betas_is_what_was_measured() -> None:
+    root = Path(__file__).parents[3]
+    kept = {
+        (one["objective"], one["beta"]): one
+        for one in json.loads((root / "tests" / "benchmarks" / "tether_betas.json").read_text())
+    }
+    low, middle, high = (kept["spot-bce", beta] for beta in (0.1, 5.0, 50.0))
+    page = " ".join((root / "docs" / "training.md").read_text().split())
+    assert f"at beta 0.1 ({low['tether_last_tenth']:.2f} left)" in page
+    assert f"and 50 (r+ {high['reward_chosen_first_tenth']:.1f} in the first tenth), and not at 5" in page
+    assert not middle["warnings"]
+    # each objective is warned of at its ends and nowhere else
+    assert [len(one["warnings"]) for one in kept.values()] == [1, 0, 1] * 4
