@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from jinja2 import TemplateError
 from spot_eval.core.errors import UserError
 from spot_eval.core.paths import folder
 from spot_eval.core.records import digest
+from spot_eval.tasks.beside import with_files_beside, with_rows_of
 from spot_eval.tasks.data.sources import ALL_SOURCES, MissingData
 from spot_eval.tasks.docs import LoadedTask, drawn_task, read_scored_task, read_task
 from spot_eval.tasks.likelihood import OUTPUT_TYPES
@@ -30,6 +32,29 @@ TASK_ERRORS = (
     OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, AssertionError, TemplateError,
     RunawayError,
 )  # fmt: skip
+
+
+OWN_TASK_CPU_S = 600.0
+"""CPU time in which a task of the user's has to be loaded: its templates and its Python may never end."""
+
+
+def is_task_error(problem: BaseException) -> bool:
+    """Return True for what a task that is wrong may end in, and a fault of ours may not."""
+    return isinstance(problem, TASK_ERRORS) or _has_no_rows(problem) or type(problem).__module__.startswith("datasets.")
+
+
+def why_not_loaded(problem: BaseException) -> str:
+    """Return in one line why a task could not be loaded; of a data set that cannot be read, the cause."""
+    if _has_no_rows(problem):
+        return "its data has no rows"
+    if type(problem).__module__.startswith("datasets.") and problem.__cause__:
+        return f"its data cannot be read ({one_line(problem.__cause__)})"
+    return one_line(problem)
+
+
+def _has_no_rows(problem: BaseException) -> bool:
+    """Return True if lm-eval asked for the first row and there was none."""
+    return isinstance(problem, StopIteration) or isinstance(problem.__cause__, StopIteration)
 
 
 def load_tasks(
@@ -55,8 +80,15 @@ def load_tasks(
     Returns (tasks, left_out): a gated data set that is not at hand is left out with the reason, so that the rest can
     run; its family then has no mean. Any other missing or malformed data raises UserError.
     """
+    # signals, by which the limit works, reach the main thread alone
+    limited = suite.tasks_dir is not None and threading.current_thread() is threading.main_thread()
     loader = TaskLoader(
-        suite, data_dirs=data_dirs, data_files=data_files, connect4_seed=connect4_seed, fresh_seed=fresh_seed
+        suite,
+        data_dirs=data_dirs,
+        data_files=data_files,
+        connect4_seed=connect4_seed,
+        fresh_seed=fresh_seed,
+        cpu_seconds=OWN_TASK_CPU_S if limited else None,
     )
     loaded, left_out = [], {}
     for name in suite.tasks:
@@ -124,7 +156,7 @@ class TaskLoader:
             raise UserError(f"suite {self.suite.name}: there is no task {name!r}{nearest(name, known)}")
         try:
             with guarded(self._cpu_seconds):
-                task = self._manager.load([name])["tasks"][name]
+                task = self._manager.load([self._own(name) or name])["tasks"][name]
                 settings = self.suite.settings(name)
                 if settings.num_fewshot is not None:
                     task.set_config("num_fewshot", settings.num_fewshot)
@@ -140,10 +172,23 @@ class TaskLoader:
             raise
         except Exception as problem:
             place = own_place(problem, self.suite.tasks_dir)
-            if place is None and not isinstance(problem, TASK_ERRORS):
+            if place is None and not is_task_error(problem):
                 raise
             file, line = place or (self.file(name), None)
-            raise BrokenTaskError(name, file, line, one_line(problem)) from problem
+            raise BrokenTaskError(name, file, line, why_not_loaded(problem)) from problem
+
+    def _own(self, name: str) -> dict[str, Any] | None:
+        """Return the settings of a user's task whose rows lie beside its YAML, or where `--data` says; else None."""
+        from lm_eval.tasks._yaml_loader import load_yaml
+
+        file = self.file(name).resolve()
+        if self.suite.tasks_dir is None or not file.is_relative_to(Path(self.suite.tasks_dir).resolve()):
+            return None
+        config = load_yaml(file)
+        changed = with_files_beside(config, file.parent)
+        if name in self._data_files:
+            changed |= with_rows_of({**config, **changed}, Path(self._data_files[name]))
+        return {**config, **changed} if changed else None
 
     def file(self, name: str) -> Path:
         """The YAML file of a task."""
