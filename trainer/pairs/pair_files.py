@@ -56,7 +56,7 @@ def read_pairs(path: Path, *, rejected: bool = True) -> list[Pair]:
 def _pair(line: bytes, where: str, number: int, rejected: bool) -> Pair:
     try:
         row = json.loads(line)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise TrainError(f"{where}: not JSON ({problem})") from problem
     if not isinstance(row, dict):
         raise TrainError(f"{where}: expected an object, found {type(row).__name__}")
@@ -109,6 +109,8 @@ def pair_row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         raise ValueError(f"no prompt (columns looked for: {', '.join(NAMES['prompt'])}; there are: {', '.join(row)})")
     prompt = _conversation(found["prompt"], "prompt")
     answers = {side: _text_of(found[side], side) for side in ("rejected", "chosen")}
+    if not isinstance(found["meta"] or {}, Mapping):
+        raise ValueError(f"column 'meta' is not an object: {json.dumps(found['meta'])[:60]}")
     identity = found["id"] if found["id"] is not None else number
     return {**found, "id": str(identity), "prompt": prompt, **answers, "meta": dict(found["meta"] or {})}
 
