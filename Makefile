@@ -70,6 +70,7 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 	$(BIN)/python -m tests.benchmarks.bench_harness
 	$(BIN)/python -m tests.benchmarks.bench_grading
 	$(BIN)/python -m tests.benchmarks.bench_likelihood  # needs SPOT_EVAL_DATA
+	$(BIN)/python -m tests.benchmarks.bench_hf_batches
 	$(BIN)/python -m tests.benchmarks.bench_adapters
 	$(BIN)/python -m tests.benchmarks.bench_report
 	$(BIN)/python -m tests.benchmarks.bench_connect4

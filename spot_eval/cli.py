@@ -33,6 +33,7 @@ from spot_eval.commands import (
     runs,
     tasks,
     train,
+    tune,
 )
 from spot_eval.commands.common import examples, say, verb
 from spot_eval.core.errors import Interrupted, UserError, sentence_of
@@ -58,6 +59,7 @@ verb(app, "report", *report.EXAMPLES)(report.report_command)
 verb(app, "export", *export_import.EXPORT_EXAMPLES)(export_import.export_command)
 verb(app, "import", *export_import.IMPORT_EXAMPLES)(export_import.import_command)
 verb(app, "train", *train.EXAMPLES)(train.train_command)
+verb(app, "tune", *tune.EXAMPLES)(tune.tune_command)
 verb(app, "reproduce", *reproduce.EXAMPLES)(reproduce.reproduce_command)
 verb(app, "doctor", *doctor.EXAMPLES)(doctor.doctor_command)
 app.add_typer(runs.app, name="runs")

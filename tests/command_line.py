@@ -16,11 +16,13 @@ def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "100", **changes}
 
 
-def spot_eval(*arguments: Any, cwd: Path | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
-    """The command when it has ended, well or not; `changes` are of its environment."""
+def spot_eval(
+    *arguments: Any, cwd: Path | None = None, text: str = "", **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """The command when it has ended, well or not; `text` is its input, `changes` are of its environment."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd, env=environment(**changes), timeout=900, check=False,
+        capture_output=True, text=True, input=text, cwd=cwd, env=environment(**changes), timeout=900, check=False,
     )  # fmt: skip
 
 

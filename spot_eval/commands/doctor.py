@@ -31,6 +31,7 @@ EXTRAS = {
     "hf": "runs checkpoints with transformers",
     "vllm": "runs them with vLLM",
     "train": "the trainer",
+    "embed": "pairs filtered by embedding distance",
     "fresh": "procedural tasks drawn from a seed",
     "code": "the sandbox in which programs are judged",
 }

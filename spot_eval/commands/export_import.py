@@ -14,6 +14,7 @@ EXPORT_EXAMPLES = ("spot-eval export runs/new --to inspect",)
 IMPORT_EXAMPLES = (
     "spot-eval import samples_gsm8k.jsonl --family gsm8k=in_domain --metric exact_match",
     "spot-eval import logs/2026-05-01_gsm8k.eval --family gsm8k=in_domain",
+    "spot-eval import out/details/org/model --metric extractive_match",
 )
 
 
@@ -64,11 +65,14 @@ def import_command(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE…", help="lm-eval's samples_….jsonl files, Inspect's .eval or .json logs, or their folder."
+            metavar="FILE…",
+            help="lm-eval's samples_….jsonl, Inspect's .eval or .json, lighteval's details_….parquet, or promptfoo's "
+            "results.json; or their folder.",
         ),
     ],
     results: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="lm-eval's results_….json. [default: the one beside the logs]")
+        Path | None,
+        typer.Option(metavar="FILE", help="The results_….json of lm-eval or lighteval. [default: that of the logs]"),
     ] = None,
     suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="Suite that gives each task its family.")] = "spot",
     family: Annotated[
@@ -77,7 +81,8 @@ def import_command(
     ] = None,
     metric: Annotated[str | None, typer.Option(metavar="NAME", help="Metric or scorer to use as the score.")] = None,
     log_filter: Annotated[
-        str | None, typer.Option("--filter", metavar="NAME", help="lm-eval filter whose answers to use.")
+        str | None,
+        typer.Option("--filter", metavar="NAME", help="Filter of lm-eval, or provider of promptfoo, to take."),
     ] = None,
     model_id: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the model. [default: the one in the logs]")
@@ -87,14 +92,16 @@ def import_command(
     ] = None,
     as_json: BoardJson = False,
 ) -> None:
-    """Import a run made by lm-eval or Inspect, from its logs.
+    """Import a run made by lm-eval, Inspect, lighteval or promptfoo.
 
-    It can then be compared, gated and reported."""
+    The files show which tool wrote them. The run can be compared, gated and reported."""
     from spot_eval.core.errors import UserError
     from spot_eval.interchange.from_inspect import import_inspect
+    from spot_eval.interchange.from_lighteval import import_lighteval
     from spot_eval.interchange.from_lm_eval import import_logs
-    from spot_eval.interchange.imported_run import Import
-    from spot_eval.interchange.inspect_logs import looks_like_inspect
+    from spot_eval.interchange.from_promptfoo import import_promptfoo
+    from spot_eval.interchange.imported_run import Import, Importer
+    from spot_eval.interchange.recognise import OPTIONS, tool_of
     from spot_eval.tasks.suite import load_suite
 
     wanted = Import(
@@ -106,8 +113,16 @@ def import_command(
         families=assignments("--family", family),
         out=out,
     )
-    inspect = looks_like_inspect(files)
-    if inspect and (results or log_filter):
-        raise UserError(f"--{'results' if results else 'filter'} is for logs of lm-eval, and these are Inspect's")
-    path, board = (import_inspect if inspect else import_logs)(wanted, load_suite(suite), say)
+    importers: dict[str, Importer] = {
+        "inspect": import_inspect,
+        "lighteval": import_lighteval,
+        "lm-eval": import_logs,
+        "promptfoo": import_promptfoo,
+    }
+    tool = tool_of(files)
+    for option, given in (("results", results), ("filter", log_filter)):
+        if given and option not in OPTIONS[tool]:
+            takers = " and ".join(name for name, options in OPTIONS.items() if option in options)
+            raise UserError(f"--{option} is for files of {takers}, and these look like those of {tool}")
+    path, board = importers[tool](wanted, load_suite(suite), say)
     show_board(path, board, as_json)

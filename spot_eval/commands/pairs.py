@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -124,21 +125,56 @@ def rectify_command(
     _report(out, rectify(file, out, oracle, asking, verifier=verifier, say=say), as_json)
 
 
-@verb(app, "filter", "spot-eval pairs filter corrected.jsonl -o pairs.jsonl --tokenizer miniature")
+@verb(
+    app,
+    "filter",
+    "spot-eval pairs filter corrected.jsonl -o pairs.jsonl --tokenizer miniature",
+    "spot-eval pairs filter fixed.jsonl -o pairs.jsonl --by likelihood --model miniature --keep 400",
+)
 def filter_command(
     file: PairsFile,
     out: Out,
-    tokenizer: Tokenizer,
     *,
-    gamma: Annotated[float, typer.Option(min=0, max=1, help="Largest change ratio to keep.")] = 0.6,
+    by: Annotated[
+        str, typer.Option(metavar="lcs|likelihood|embedding", help="Distance between the answers to filter by.")
+    ] = "lcs",
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            "--tokenizer", metavar="PATH|HUB", help="Tokenizer to count with: the policy's. [default: --model's]"
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|HUB", help="The base, for likelihood; a sentence-transformers model, for embedding."
+        ),
+    ] = None,
+    gamma: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Largest distance to keep: change ratio, nats per token or cosine distance. [default: 0.6 for lcs]",
+        ),
+    ] = None,
+    keep: Annotated[int | None, typer.Option(min=1, metavar="N", help="Keep the N nearest pairs.")] = None,
+    keep_share: Annotated[
+        float | None, typer.Option(min=0, max=1, metavar="X", help="Keep this share of the pairs, the nearest.")
+    ] = None,
+    span: Annotated[
+        str,
+        typer.Option(metavar="answer|edit", help="Tokens of the correction whose likelihood counts: all, or the edit."),
+    ] = "answer",
     as_json: Json = False,
 ) -> None:
     """Keep pairs whose correction is a small edit.
 
-    The change ratio is 1 - LCS / max(length), on tokens."""
-    from spot_eval.posttrain.pair_files import filter_pairs
+    Distances: change ratio 1 - LCS / max(length) on tokens; minus the mean log-prob per token of the correction by the
+    base; cosine distance of embeddings."""
+    from spot_eval.posttrain.proximity import Filter, filter_pairs
 
-    _report(out, filter_pairs(file, out, tokenizer, gamma), as_json)
+    wanted = Filter(by, model, tokenizer, gamma, keep, keep_share, span)
+    _report(out, filter_pairs(file, out, wanted), as_json)
 
 
 @verb(app, "stats", "spot-eval pairs stats pairs.jsonl --tokenizer miniature")
@@ -148,6 +184,39 @@ def stats_command(file: PairsFile, tokenizer: Tokenizer, *, as_json: Json = Fals
 
     found = pair_stats(file, tokenizer)
     print_json(found) if as_json else print_stats(found)
+
+
+class Form(StrEnum):
+    """Columns that pairs can be written in."""
+
+    spot = "spot"
+    trl = "trl"
+
+
+@verb(app, "convert", "spot-eval pairs convert trl-lib/ultrafeedback_binarized -o pairs.jsonl")
+def convert_command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="JSON Lines, JSON, CSV or parquet; a folder of save_to_disk; or a hub id."
+        ),
+    ],
+    out: Out,
+    *,
+    to: Annotated[
+        Form, typer.Option("--to", help="Columns to write: ours, or TRL's (prompt, chosen and rejected as turns).")
+    ] = Form.spot,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Split of a data set that has several. [default: train]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Convert preference data to pairs, or pairs to TRL's form.
+
+    A name that ends in .parquet is written as parquet, any other as JSON Lines."""
+    from spot_eval.posttrain.pair_files import convert_pairs
+
+    _report(out, convert_pairs(source, out, split=split, trl=to is Form.trl), as_json)
 
 
 @verb(app, "check", "spot-eval pairs check pairs.jsonl --suite spot -o clean.jsonl")

@@ -129,11 +129,12 @@ def _looks(family: str, rules: Rules, plans: Mapping[str, TaskPlan], change: flo
             for task in rules.members[family]
         ]
         stderr, df = spread(parts, max(0.0, -change))
+        stderr = max(stderr, GAP)  # docs that all score the same
         upper = -margin + _times(levels.passing[k], df) * stderr
         lower = -_times(levels.failing[k], df) * stderr
         if k < rules.looks - 1:
             lower = min(lower, -margin)
-        found.append(Look(max(stderr, GAP), min(lower, upper - GAP), upper))  # a mean that passes does not fail
+        found.append(Look(stderr, min(lower, upper - GAP), upper))  # a mean that passes does not fail
     return found
 
 

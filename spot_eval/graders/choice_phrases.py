@@ -77,6 +77,7 @@ _ASIAN = (
 )
 SAID = re.compile(
     rf"(?:(?i:{_ENGLISH})|(?i:{_EUROPEAN})|{_ASIAN})(?P<letter>\(?[A-D](?![A-Za-z0-9'’]|['’]t\b)|\([a-d]\)"
+    r"|(?<=\s)[b-d](?=\s*[.!]?\s*$)"
     r"|[A-D](?=['’](?:d[ıi]r|t[ıi]r)))"
 )
 
@@ -87,7 +88,7 @@ CHOSEN = re.compile(
     rf"(?i:(?:option|choice|answer|letter|with|on)\s+){{0,2}}{ALONE}"
     rf"|(?:^|[.;,:!(]\s?|\b(?i:option|choice|answer|letter|statement|only|that|and|but|so|thus|hence|therefore|then"
     rf"|clearly|because|since)\s){ALONE}\s(?i:(?:is|must be|has to be)\s(?:(?:therefore|thus|hence|clearly|indeed)\s)?"
-    r"(?:the\s)?(?:only\s)?"
+    r"(?:(?:the|my|our)\s)?(?:only\s|final\s)?"
     r"(?:(?:correct|right|best)(?:\s(?:answer|choice|option|one|statement))?(?=\s*(?:[.!,;:)]|$|because|since|as\b|by\b))"
     r"|(?:answer|choice)\b|(?<=only\s)(?:option|one|possibility|alternative)\b))"
     r"|(?:^|[.;,:!]\s|\b(?:and|but)\s)(?i:therefore|thus|hence|so|consequently|accordingly|which gives|the choice)\b"
@@ -110,5 +111,6 @@ CORRECTED = re.compile(
     r"|\b(?:but|however,?)\s(?:actually\s)?(?=(?:it|that|the (?:correct |right )?answer)\s(?:is|should|must))"
     r"|\brather,\s|\binstead,\s))"
     rf"(?i:{_FILLER})(?i:(?:the\s)?(?:option|choice|answer|letter)\s(?:is\s)?)?"
-    rf"{_UP}(?=\s*(?:[.!,;]|$|\n|\)|(?i:is (?:the )?(?:correct|right|answer|best))|(?i:instead|because|since)\b))"
+    rf"{_UP}(?=\s*(?:[.!,;]|$|\n|\)|(?i:(?:is|fits|seems|looks|works) (?:the )?"
+    r"(?:much )?(?:correct|right|answer|best|better))|(?i:instead|because|since)\b))"
 )

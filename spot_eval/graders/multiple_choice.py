@@ -7,7 +7,7 @@ Read after the thinking, in the first turn (`turns`), in this order:
 2. the last statement ("the answer is (C)", a boxed letter, on the last line "I choose C", "so C"), in any of the
    languages of `choice_phrases`. A denial, a hypothesis ("if the answer is C, then") and a temptation are no statement;
    one under a condition ("if friction is small, the answer is C") counts if there is no other;
-3. a reply that is one line and begins with its letter, or a last line that is only a letter.
+3. a reply that begins with its letter, where no other line begins with one, or a last line that is only a letter.
 
 A later correction ("Wait, actually it is D") wins over either. A line asked for that names two letters, or none, is
 unparsed: the search does not go on to a place that happens to suit.
@@ -57,6 +57,8 @@ _OPTION = (
     r"|(?:我)?(?:选项|选择|选|選擇|選択肢|選)\s?[:：]?\s?)"
 )
 _ONLY_OPTION = re.compile(rf"\W*{_OPTION}\(?([A-D])(?![A-Za-z0-9'’])(?:\W*|(?:\)|\)?\s?[:.：,，。])\s.*)")
+_FIRST_LINE = re.compile(r"\(?([A-D])(?:[).:]{0,2}|[).:]{1,2}\s.{1,200})")  # "B" or "B. 3 km", the reasons below
+_LISTED = re.compile(r"\W{0,3}[A-D](?:[).:]|\W*$)")
 _ONLY_LETTER = re.compile(r"\W*[A-D]\W*")
 _OPTION_LINE = re.compile(r"\W*\(?[A-D](?:\W*|\s*[).:,].*)")
 _MAX_LINE = 2_000  # characters; a longer line is a run-away and holds no answer line
@@ -219,6 +221,8 @@ def _of_last_line(lines: list[str]) -> tuple[str | None, str]:
         return _settled(lines[0], "a reply of one line")
     if len(lines) == 1 and (option := _ONLY_OPTION.fullmatch(lines[0])):
         return _settled(lines[0][option.start(1) :], "a reply of one line")
+    if len(lines) > 1 and (first := _FIRST_LINE.fullmatch(lines[0])) and not any(map(_LISTED.match, lines[1:])):
+        return _correction(lines, 0, len(lines[0])) or first[1], "the first line"
     if lines and _ONLY_LETTER.fullmatch(lines[-1]) and "?" not in lines[-1]:
         return re.sub(r"\W", "", lines[-1]), "the last line"
     return None, "no answer line, no 'the answer is', and the reply is more than a letter"
@@ -277,4 +281,4 @@ def perfect(row: Mapping[str, Any], gold: object) -> str:
     return f"Answer: {row['answer']}"
 
 
-GRADER = Grader("choice", 3, judge, same, perfect=perfect)
+GRADER = Grader("choice", 4, judge, same, perfect=perfect)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,8 @@ class Tool:
 
 
 Record = tuple[Doc, Generation | None, Sample]
+Importer = Callable[[Import, Suite, Callable[[str], None]], tuple[Path, dict[str, Any]]]
+"""Makes a run of a tool's files: (options, suite, receiver of remarks) -> (run directory, scoreboard)."""
 
 
 def run_config(tasks: Sequence[ImportedTask], tool: Tool, suite: Suite, families: Mapping[str, str]) -> dict[str, Any]:

@@ -62,12 +62,13 @@ class EngineFacts:
 
     `identity` decides texts and is part of every record's key; `dtype` is what the checkpoint would be loaded in (part
     of its fingerprint), None where it is loaded elsewhere; `context` counts tokens of prompt and answer together, None
-    where unknown.
+    where unknown; `score_room` is the part of it that scoring a given text needs beside the text.
     """
 
     identity: Mapping[str, Any]
     dtype: str | None
     context: int | None
+    score_room: int = 0
 
 
 class Engine(Protocol):

@@ -1,4 +1,4 @@
-"""The `hf` engine: transformers on CPU or GPU, in batches of like length.
+"""The `hf` engine: transformers on CPU or GPU, in continuous batches where the model's cache allows it.
 
 Sampling is independent of batch and order: each row draws from a counter-based generator keyed by (its seed, step,
 token), so another batch size, another order or `--limit` give the same texts wherever the logits are the same bits'
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
@@ -19,31 +18,27 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import Field
 from safetensors import SafetensorError
-from transformers import (
-    AutoModelForCausalLM,
-    GenerationConfig,
-    LogitsProcessorList,
-    StoppingCriteria,
-    StoppingCriteriaList,
-)
+from transformers import AutoModelForCausalLM, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
 from spot_eval.core.errors import UserError
 from spot_eval.models.adapter import Adapter
-from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
+from spot_eval.models.base import Emit, EngineFacts, Request
 from spot_eval.models.checkpoint import context_length, read_config
 from spot_eval.models.hf_adapter import put_on, take_off
+from spot_eval.models.hf_continuous import ContinuousBatch, runs_continuously
+from spot_eval.models.hf_endings import Endings
 from spot_eval.models.hf_likelihood import HfScorer
-from spot_eval.models.hf_sampling import SAMPLER_VERSION, BrokenRows, SeededSampling
+from spot_eval.models.hf_memory import room_for_tokens
+from spot_eval.models.hf_sampling import SAMPLER_VERSION
+from spot_eval.models.hf_static import StaticBatches
 from spot_eval.models.likelihood import LikelihoodRequest, ScoreEmit
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.models.quantization import check_quantization
 from spot_eval.models.settings import EngineSettings
-from spot_eval.models.stop_strings import ended_text
 from spot_eval.models.thinking_count import ThinkingCount
 from spot_eval.tasks.suite import Sampling
 
-TAIL_TOKENS = 64  # more than any stop string has
 SMALL_MODEL = 10_000_000  # parameters below which a CPU gains from large batches
 
 
@@ -55,6 +50,8 @@ class HfSettings(EngineSettings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     batch_size: int | None = Field(default=None, ge=1)
+    token_budget: int | None = Field(default=None, ge=1)
+    batches: Literal["continuous", "static"] = "continuous"
     max_model_len: int | None = Field(default=None, ge=2)
     attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flex_attention"] | None = None
 
@@ -157,6 +154,8 @@ class HfEngine:
         self._modules = dict(self.model.named_modules(remove_duplicate=False))
         roomy = self.device != "cpu" or model.num_parameters() < SMALL_MODEL
         self.batch_size = settings.batch_size or (64 if roomy else 16)
+        self.continuous = settings.batches == "continuous" and runs_continuously(model)
+        self.token_budget = settings.token_budget or room_for_tokens(model.config, model.dtype, self.device)
         self.stop_ids = tokenizer.stop_ids(read_config(path, "generation_config.json"), config)
         # otherwise the sampling that a checkpoint recommends leaks into ours
         self.model.generation_config = GenerationConfig()
@@ -167,6 +166,7 @@ class HfEngine:
         name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else self.device
         return {
             "batch_size": self.batch_size,
+            **({"token_budget": self.token_budget} if self.continuous else {"batches": "static"}),
             "device": name,
             "dtype": self.dtype,
             "threads": torch.get_num_threads(),
@@ -178,80 +178,20 @@ class HfEngine:
         """Answer all requests; see `Engine.generate`."""
         emit = self.thinking.counted(requests, emit)
         for (sampling, until), group in groupby(requests, key=lambda request: (_draw(request.sampling), request.until)):
-            waiting = deque(group)
-            while waiting:  # the batch may shrink on the way
-                batch = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
-                waiting.extendleft(reversed(self._batch(batch, sampling, until, emit)))
-
-    def _batch(
-        self,
-        requests: Sequence[Request],
-        sampling: tuple[float, float, int],
-        until: tuple[str, ...],
-        emit: Emit,
-    ) -> list[Request]:
-        """Answers one batch; returns what it has to ask again, in smaller batches, where the memory did not suffice."""
-        emitted: set[str] = set()
-
-        def emit_once(result: Completion | Refusal) -> None:
-            emitted.add(result.key)
-            emit(result)
-
-        try:
-            self._run(requests, sampling, until, emit_once)
-            return []
-        except torch.OutOfMemoryError as problem:
-            reason = str(problem).splitlines()[0]
-        torch.cuda.empty_cache()
-        if len(requests) == 1:
-            emit(Refusal(requests[0].key, f"out of memory: {reason}"))
-            return []
-        self.batch_size = len(requests) // 2
-        return [request for request in requests if request.key not in emitted]
+            endings = Endings(self.stop_ids, until, self.tokenizer.decode, emit)
+            if self.continuous:
+                ContinuousBatch(
+                    self.model, self.device, most_rows=self.batch_size, token_budget=self.token_budget,
+                    sampling=sampling, endings=endings,
+                ).answer(list(group))  # fmt: skip
+            else:
+                StaticBatches(
+                    self.model, self.device, most_rows=self.batch_size, sampling=sampling, endings=endings
+                ).answer(list(group))
 
     def score(self, requests: Sequence[LikelihoodRequest], emit: ScoreEmit) -> None:
         """Score all requests; see `ScoringEngine.score`."""
         HfScorer(self.model, self.device, self.batch_size).score(requests, emit)
-
-    @torch.inference_mode()
-    def _run(
-        self,
-        requests: Sequence[Request],
-        sampling: tuple[float, float, int],
-        until: tuple[str, ...],
-        emit: Emit,
-    ) -> None:
-        width = max(len(request.prompt.token_ids) for request in requests)
-        pad = min(self.stop_ids, default=0)
-        ids = torch.full((len(requests), width), pad, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, request in enumerate(requests):
-            tokens = torch.tensor(request.prompt.token_ids)
-            ids[row, width - len(tokens) :] = tokens
-            mask[row, width - len(tokens) :] = 1
-        temperature, top_p, top_k = sampling
-        drawing = [SeededSampling([r.seed for r in requests], width, temperature, top_p, top_k)] if temperature else []
-        broken = BrokenRows(len(requests))
-        finish = FinishedRows(
-            requests,
-            width=width,
-            stop_ids=self.stop_ids,
-            until=until,
-            decode=self.tokenizer.decode,
-            emit=emit,
-            broken=broken,
-        )
-        self.model.generate(
-            input_ids=ids.to(self.device),
-            attention_mask=mask.to(self.device),
-            generation_config=GenerationConfig(
-                do_sample=False,
-                max_new_tokens=max(request.sampling.max_new_tokens for request in requests),
-                pad_token_id=pad,
-            ),
-            logits_processor=LogitsProcessorList([broken, *drawing]),
-            stopping_criteria=StoppingCriteriaList([finish]),
-        )
 
     def use(self, adapter: Adapter | None) -> None:
         """Put `adapter` on the base, in place of the one before; None leaves the bare base. Nothing is merged.
@@ -271,60 +211,3 @@ class HfEngine:
 
 def _draw(sampling: Sampling) -> tuple[float, float, int]:
     return (sampling.temperature, sampling.top_p, sampling.top_k)
-
-
-class FinishedRows(StoppingCriteria):
-    """Watches a batch while it is generated and hands each row over at the step that finishes it."""
-
-    def __init__(
-        self,
-        requests: Sequence[Request],
-        *,
-        width: int,
-        stop_ids: frozenset[int],
-        until: tuple[str, ...],
-        decode: Callable[[list[int]], str],
-        emit: Emit,
-        broken: BrokenRows,
-    ) -> None:
-        self.requests, self.width, self.until = requests, width, until
-        self.decode, self.emit, self.broken = decode, emit, broken
-        self.stop_ids = torch.tensor(sorted(stop_ids), dtype=torch.long)
-        self.budgets = torch.tensor([request.sampling.max_new_tokens for request in requests])
-        self.done = torch.zeros(len(requests), dtype=torch.bool)
-
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
-        """Which rows are finished, shape (batch,)."""
-        if self.stop_ids.device != input_ids.device:
-            self.stop_ids = self.stop_ids.to(input_ids.device)
-        length = input_ids.shape[1] - self.width
-        stopped = torch.isin(input_ids[:, -1], self.stop_ids).cpu()
-        for row in (~self.done & self.broken.rows.cpu()).nonzero().flatten().tolist():
-            self.done[row] = True
-            self.emit(
-                Refusal(
-                    self.requests[row].key,
-                    "the model's logits are NaN: its weights are broken, or too large for the dtype it runs in",
-                )
-            )
-        for row in self._candidates(stopped, length):
-            self._finish(row, input_ids[row, self.width :].tolist(), bool(stopped[row]))
-        return self.done.to(input_ids.device)
-
-    def _candidates(self, stopped: torch.Tensor, length: int) -> Iterator[int]:
-        """Rows to look at now: all that are still open where strings may end them."""
-        ending = ~self.done & (stopped | (self.budgets <= length) | bool(self.until))
-        yield from ending.nonzero().flatten().tolist()
-
-    def _finish(self, row: int, tokens: list[int], stopped: bool) -> None:
-        ended = stopped or len(tokens) >= self.requests[row].sampling.max_new_tokens
-        # a stop string is in the newest tokens or it was found before
-        if not ended and not any(stop in self.decode(tokens[-TAIL_TOKENS:]) for stop in self.until):
-            return
-        text, cut = ended_text(tokens, stopped=stopped, until=self.until, decode=self.decode)
-        if not cut and not ended:
-            return
-        request = self.requests[row]
-        reason = "stop" if stopped or cut else "length"
-        self.done[row] = True
-        self.emit(Completion(request.key, text, reason, len(request.prompt.token_ids), len(tokens)))

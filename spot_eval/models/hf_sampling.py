@@ -27,23 +27,41 @@ class SeededSampling(LogitsProcessor):
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """`scores` of shape (batch, vocabulary) with all but the drawn token at minus infinity."""
-        vocabulary = scores.shape[-1]
-        kept = min(self.top_k, vocabulary) if self.top_k else vocabulary
-        logits, tokens = scores.float().topk(kept, dim=-1)  # sorted, so the top-p set is a prefix
-        if scores.device.type == "mps":  # which has no float64
-            logits, tokens = logits.cpu(), tokens.cpu()
-        self.seeds = self.seeds.to(tokens.device)
-        probabilities = torch.softmax(logits / self.temperature, dim=-1)
-        before = probabilities.cumsum(dim=-1) - probabilities
-        step = input_ids.shape[1] - self.width
-        noise = gumbel(self.seeds[:, None], step, tokens)
-        perturbed = probabilities.double().log() + noise
-        perturbed[before >= self.top_p] = -torch.inf
-        drawn = tokens.gather(-1, perturbed.argmax(dim=-1, keepdim=True))
-        return torch.full_like(scores, -torch.inf).scatter_(-1, drawn.to(scores.device), 0.0)
+        step = torch.tensor(input_ids.shape[1] - self.width)
+        drawn = draw(
+            scores, self.seeds, step.expand(len(self.seeds)),
+            temperature=self.temperature, top_p=self.top_p, top_k=self.top_k,
+        )  # fmt: skip
+        return torch.full_like(scores, -torch.inf).scatter_(-1, drawn[:, None].to(scores.device), 0.0)
 
 
-def gumbel(seeds: torch.Tensor, step: int, tokens: torch.Tensor) -> torch.Tensor:
+def draw(
+    scores: torch.Tensor, seeds: torch.Tensor, steps: torch.Tensor, *, temperature: float, top_p: float, top_k: int
+) -> torch.Tensor:
+    """Return a token for each row, shape (rows,), drawn by its own seed and step.
+
+    Args:
+        scores: logits, shape (rows, vocabulary).
+        seeds: the seed of each row, shape (rows,).
+        steps: the number of tokens each row has drawn before, shape (rows,).
+        temperature: above 0.
+        top_p: the smallest set of tokens whose mass reaches it is drawn from.
+        top_k: only so many of the likeliest tokens; 0 for all.
+    """
+    vocabulary = scores.shape[-1]
+    kept = min(top_k, vocabulary) if top_k else vocabulary
+    logits, tokens = scores.float().topk(kept, dim=-1)  # sorted, so the top-p set is a prefix
+    if scores.device.type == "mps":  # which has no float64
+        logits, tokens = logits.cpu(), tokens.cpu()
+    probabilities = torch.softmax(logits / temperature, dim=-1)
+    before = probabilities.cumsum(dim=-1) - probabilities
+    noise = gumbel(seeds.to(tokens.device)[:, None], steps.to(tokens.device)[:, None], tokens)
+    perturbed = probabilities.double().log() + noise
+    perturbed[before >= top_p] = -torch.inf
+    return tokens.gather(-1, perturbed.argmax(dim=-1, keepdim=True))[:, 0]
+
+
+def gumbel(seeds: torch.Tensor, step: int | torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     """Gumbel noise by counter: the same (seed, step, token) gives the same float64 on every device."""
     state = _scramble(_scramble(_scramble(seeds) + step) + tokens)
     # 53 random bits, centred in their cell, so that neither 0 nor 1 occurs

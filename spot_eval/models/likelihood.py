@@ -114,11 +114,11 @@ def likelihood_request(
 
 
 class PairEncoder:
-    """Tokens of pairs, by a checkpoint's tokenizer and for its context of `context` tokens."""
+    """Tokens of pairs, by a checkpoint's tokenizer and for its context of `context` tokens less `room`."""
 
-    def __init__(self, tokenizer: Any, context: int | None) -> None:
+    def __init__(self, tokenizer: Any, context: int | None, room: int = 0) -> None:
         self._tokenizer = tokenizer
-        self._context = context or UNKNOWN_CONTEXT
+        self._context = (context or UNKNOWN_CONTEXT) - room
         first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
         self._first: int | None = first
         self._first_text: str | None = None if first is None else tokenizer.decode(first)

@@ -11,22 +11,19 @@ Requests are handed over in chunks; what is finished is on disk after each.
 from __future__ import annotations
 
 import contextlib
-import inspect
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from spot_eval.core.errors import EngineDiedError, UserError
+from spot_eval.core.errors import UserError
 from spot_eval.core.files import file_name
 from spot_eval.core.options import RunOptions
-from spot_eval.core.records import digest
 from spot_eval.models.adapter import NO_ADAPTER, Adapter
 from spot_eval.models.adapter_fit import adapter_on, with_adapter
-from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
+from spot_eval.models.base import EngineFacts
 from spot_eval.models.checkpoint import (
     context_length,
     locate,
@@ -36,14 +33,11 @@ from spot_eval.models.checkpoint import (
     weight_files,
 )
 from spot_eval.models.likelihood import (
-    ChoiceScore,
     Continuation,
-    LikelihoodRequest,
     Pair,
-    ScoreEmit,
-    Scores,
-    unable,
 )
+from spot_eval.models.lm_eval_class import CLASS_ERRORS, PREFIX, accepts, find_class, line, positive, takes, typed
+from spot_eval.models.lm_eval_engine import LmEvalEngine
 from spot_eval.models.prompts import (
     NO_TEMPLATE,
     ChatTokenizer,
@@ -55,16 +49,11 @@ from spot_eval.models.prompts import (
 )
 from spot_eval.models.settings import refuse_secrets
 from spot_eval.models.tensors import refuse_nan
-from spot_eval.tasks.suite import Suite, nearest
+from spot_eval.tasks.suite import Suite
 
-PREFIX = "lm_eval:"
 CHUNK = 64
 ADAPTER_ARGUMENTS = ("peft", "lora_local_path")  # of lm-eval's classes hf and vllm
 UNDECIDING = {"batch_size", "device", "max_batch_size", "max_retries", "num_concurrent", "timeout"}
-# What lm-eval's classes and the libraries under them raise.
-CLASS_ERRORS = (
-    OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, ImportError,
-)  # fmt: skip
 
 
 class LmEvalModel:
@@ -79,7 +68,7 @@ class LmEvalModel:
         self._class = find_class(self._class_name)
         refuse_secrets(options.engine_args)
         given = dict(options.engine_args)
-        self._chunk = _positive("chunk", given.pop("chunk", str(CHUNK)))
+        self._chunk = positive("chunk", given.pop("chunk", str(CHUNK)))
         self._arguments = typed(given)
         if not {"pretrained", "model"} & self._arguments.keys():
             self._arguments["pretrained"] = options.model
@@ -88,7 +77,7 @@ class LmEvalModel:
         self._id = options.model_id
         self._folder = self._checkpoint(options)
         self._adapter = self._put_on(options, say)
-        if options.trust_remote_code and _takes(self._class, "trust_remote_code"):
+        if options.trust_remote_code and takes(self._class, "trust_remote_code"):
             self._arguments.setdefault("trust_remote_code", True)
         if self._folder:
             self.name = readable_name(self._folder, str(self._folder))
@@ -102,7 +91,7 @@ class LmEvalModel:
                 self.name = f"{self.name}+{self._adapter.name}"
         else:
             self.name = file_name(str(self._id))
-            if _takes(self._class, "enable_thinking"):
+            if takes(self._class, "enable_thinking"):
                 self._arguments.setdefault("enable_thinking", suite.thinking)
         self.facts = EngineFacts(identity=self._identity(), dtype=None, context=self._context())
         say(
@@ -154,7 +143,7 @@ class LmEvalModel:
                 model = self._class.create_from_arg_obj(self._arguments)
         except CLASS_ERRORS as problem:
             shown = ", ".join(f"{name}={value}" for name, value in self._arguments.items())
-            raise UserError(f"{PREFIX}{self._class_name} cannot be opened with {shown}: {_line(problem)}") from problem
+            raise UserError(f"{PREFIX}{self._class_name} cannot be opened with {shown}: {line(problem)}") from problem
         return LmEvalEngine(model, self._class_name, self._chunk)
 
     def _checkpoint(self, options: RunOptions) -> Path | None:
@@ -185,7 +174,7 @@ class LmEvalModel:
 
         One that `--engine-arg` names is taken as one that `--adapter` names: known by its content, and checked.
         """
-        name = next((each for each in ADAPTER_ARGUMENTS if _accepts(self._class, each)), None)
+        name = next((each for each in ADAPTER_ARGUMENTS if accepts(self._class, each)), None)
         told = next((self._arguments[each] for each in ADAPTER_ARGUMENTS if self._arguments.get(each)), None)
         if told is not None and options.adapter is not None:
             raise UserError(f"--adapter {options.adapter} and an adapter by --engine-arg: give one of the two")
@@ -216,180 +205,3 @@ class LmEvalModel:
             if isinstance(length := self._arguments.get(name), int):
                 return length
         return context_length(read_config(self._folder)) if self._folder else None
-
-
-class LmEvalEngine:
-    """An opened model of lm-eval, ready to answer."""
-
-    def __init__(self, model: Any, name: str, chunk: int) -> None:
-        from lm_eval.api.instance import Instance
-        from lm_eval.models.api_models import LMEVAL_MODEL_NONE_ANSWER_PLACEHOLDER, TemplateAPI
-
-        self._model, self._name, self._chunk = model, name, chunk
-        self._instance, self._nothing = Instance, LMEVAL_MODEL_NONE_ANSWER_PLACEHOLDER
-        self._over_http = isinstance(model, TemplateAPI)
-        self._quiet = {"disable_tqdm": True} if _takes(model.generate_until, "disable_tqdm") else {}
-
-    def description(self) -> dict[str, Any]:
-        """The class and the size of its chunks."""
-        return {"class": self._name, "chunk": self._chunk, "seeds": "none of a request's own"}
-
-    def generate(self, requests: Sequence[Request], emit: Emit) -> None:
-        """Answers all requests, a chunk at a time; see `Engine.generate`.
-
-        Raises EngineDiedError where the class breaks off.
-        """
-        for chunk in self._chunks(requests):
-            asked: list[tuple[Request, Any]] = []
-            for request, options in chunk:
-                text = self._rendered(request.prompt)
-                if reason := self._too_long(text, request):
-                    emit(Refusal(request.key, reason))
-                else:
-                    asked.append((request, self._instance("generate_until", {}, (text, options), len(asked))))
-            if not asked:
-                continue
-            try:
-                with contextlib.redirect_stdout(sys.stderr):
-                    texts = self._model.generate_until([instance for _, instance in asked], **self._quiet)
-            except CLASS_ERRORS as problem:
-                raise EngineDiedError(
-                    f"{PREFIX}{self._name} broke off: {_line(problem)}; what was finished is kept, the same command "
-                    "goes on from there"
-                ) from problem
-            for (request, _), text in zip(asked, texts, strict=True):
-                if isinstance(text, str) and not (self._over_http and text == self._nothing):
-                    emit(Completion(request.key, text, "unknown", None, None))
-                else:
-                    emit(Refusal(request.key, "the class gave no text"))
-
-    def score(self, requests: Sequence[LikelihoodRequest], emit: ScoreEmit) -> None:
-        """Score all requests, a chunk at a time; see `ScoringEngine.score`.
-
-        Raises UserError if the class gives no log-likelihoods, EngineDiedError if it breaks off.
-        """
-        groups: dict[bool, list[LikelihoodRequest]] = {False: [], True: []}
-        for request in requests:
-            groups[request.continuations[0].pair.context is None].append(request)
-        for rolling, group in groups.items():
-            for start in range(0, len(group), self._chunk):
-                self._score_chunk(group[start : start + self._chunk], emit, rolling=rolling)
-
-    def _score_chunk(self, chunk: Sequence[LikelihoodRequest], emit: ScoreEmit, *, rolling: bool) -> None:
-        pairs = [one.pair for request in chunk for one in request.continuations]
-        kind = "loglikelihood_rolling" if rolling else "loglikelihood"
-        texts = [(pair.continuation,) if rolling else (pair.context, pair.continuation) for pair in pairs]
-        instances = [self._instance(kind, {}, text, at) for at, text in enumerate(texts)]
-        ask = getattr(self._model, kind)
-        try:
-            with contextlib.redirect_stdout(sys.stderr):
-                answers = ask(instances, **({"disable_tqdm": True} if _takes(ask, "disable_tqdm") else {}))
-        except NotImplementedError as problem:
-            raise unable(f"lm-eval's class {self._name}", f"choose another engine ({_line(problem)})") from problem
-        except CLASS_ERRORS as problem:
-            raise EngineDiedError(
-                f"{PREFIX}{self._name} broke off: {_line(problem)}; what was finished is kept, the same command "
-                "goes on from there"
-            ) from problem
-        found = iter(answers)
-        for request in chunk:
-            scores = []
-            for _ in request.continuations:
-                answer = next(found)
-                logprob, greedy = (answer, False) if rolling else answer
-                scores.append(ChoiceScore(float(logprob), None, bool(greedy)))
-            emit(Scores(request.key, tuple(scores)))
-
-    def close(self) -> None:
-        """Lets the model go."""
-        del self._model
-
-    def _chunks(self, requests: Sequence[Request]) -> Iterator[list[tuple[Request, dict[str, Any]]]]:
-        """Requests that one call can answer: of one sampling, and no prompt twice."""
-        groups: dict[str, list[tuple[Request, dict[str, Any]]]] = defaultdict(list)
-        asked_before = Counter[str]()
-        for request in requests:
-            turn = asked_before[request.prompt.text]
-            asked_before[request.prompt.text] += 1
-            options = self._options(request, turn)
-            groups[digest(options, turn)].append((request, options))
-        for group in groups.values():
-            for start in range(0, len(group), self._chunk):
-                yield group[start : start + self._chunk]
-
-    def _options(self, request: Request, turn: int) -> dict[str, Any]:
-        sampling = request.sampling
-        options: dict[str, Any] = {"until": list(request.until), "max_gen_toks": sampling.max_new_tokens}
-        if not sampling.temperature:
-            return {**options, "do_sample": False, "temperature": 0.0}
-        options |= {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p}
-        if sampling.top_k or not self._over_http:  # OpenAI's own endpoints know no top_k
-            options["top_k"] = sampling.top_k
-        if self._over_http:  # these classes send one and the same seed for all, so that repeats would be equal
-            options["seed"] = int(digest("lm_eval", turn)[:8], 16) & 0x7FFFFFFF
-        return options
-
-    def _rendered(self, prompt: Prompt) -> Any:
-        if not prompt.messages:
-            return prompt.text
-        messages = [dict(message) for message in prompt.messages]
-        return self._model.apply_chat_template(messages, add_generation_prompt=messages[-1]["role"] != "assistant")
-
-    def _too_long(self, text: Any, request: Request) -> str | None:
-        """Why the class would cut the prompt, which it does without a word; None where it fits or cannot be counted."""
-        if not isinstance(text, str) or not getattr(self._model, "tokenized_requests", True):
-            return None
-        try:
-            most, tokens = self._model.max_length, len(self._model.tok_encode(text))
-        except (AttributeError, NotImplementedError, TypeError):
-            return None
-        budget = request.sampling.max_new_tokens
-        if not isinstance(most, int) or tokens + budget <= most:
-            return None
-        return (
-            f"{tokens} tokens of prompt and a budget of {budget} do not fit the class's max_length of {most}; "
-            "--engine-arg max_length=N says how many the model takes"
-        )
-
-
-def find_class(name: str) -> Any:
-    """lm-eval's model class called `name`. Raises UserError where there is none, or its libraries are not installed."""
-    import lm_eval.models  # noqa: F401 - registers them
-    from lm_eval.api.registry import get_model, model_registry
-
-    known = sorted(model_registry.keys())
-    if name not in known:
-        if not name:
-            raise UserError("--engine lm_eval: name one of lm-eval's model classes too, such as lm_eval:hf")
-        raise UserError(f"lm-eval has no model class {name!r}{nearest(name, known)}")
-    try:
-        return get_model(name)
-    except ImportError as problem:
-        raise UserError(f"{PREFIX}{name}: {_line(problem)}") from problem
-
-
-def typed(arguments: Mapping[str, str]) -> dict[str, Any]:
-    """Values as lm-eval's own command line reads them: booleans, numbers and None by how they are written."""
-    from lm_eval.utils import handle_arg_string
-
-    return {name: handle_arg_string(value) for name, value in arguments.items()}
-
-
-def _accepts(kind: Any, name: str) -> bool:
-    """Return True if a class, or one it is derived from, has a parameter of that name."""
-    return any("__init__" in vars(each) and _takes(each.__init__, name) for each in kind.__mro__)
-
-
-def _takes(callable_: Any, name: str) -> bool:
-    return name in inspect.signature(callable_).parameters
-
-
-def _positive(name: str, text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"--engine-arg {name}={text}: expected a number of requests, 1 or more")
-    return int(text)
-
-
-def _line(problem: BaseException) -> str:
-    said = " ".join(str(problem).split())[:300]
-    return f"{type(problem).__name__}: {said}" if said else type(problem).__name__

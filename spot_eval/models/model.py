@@ -175,7 +175,7 @@ class CheckpointModel:
 
     def encode(self, pairs: Sequence[Pair]) -> list[Continuation]:
         """By the checkpoint's own tokenizer, for its context."""
-        return PairEncoder(self.tokenizer.tokenizer, self.facts.context).encode(pairs)
+        return PairEncoder(self.tokenizer.tokenizer, self.facts.context, self.facts.score_room).encode(pairs)
 
     def open(self) -> Engine:
         """Load the weights, or take the engine that is held for them. Raises UserError if a weight is NaN."""

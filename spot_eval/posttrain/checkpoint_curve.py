@@ -11,9 +11,7 @@ A checkpoint that cannot be scored is reported and skipped: training is worth mo
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +19,8 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.progress import Say
+from spot_eval.posttrain.own_process import last_line, spot_eval
 from spot_eval.runs.drift_files import FOLDER, read_drift
-
-# torchrun sets these for its own processes; the processes that score must not see them
-TORCHRUN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK", "MASTER_ADDR",
-            "MASTER_PORT")  # fmt: skip
 
 
 @dataclass
@@ -47,7 +42,7 @@ class Curve:
         place = self.folder / "base"
         done = self._run(self.base, place)
         if done.returncode:
-            raise UserError(f"the base cannot be scored on {self.suite}: {_last_line(done.stderr)}")
+            raise UserError(f"the base cannot be scored on {self.suite}: {last_line(done.stderr)}")
         self.base_run = place
 
     def score(self, step: int, checkpoint: Path) -> dict[str, Any] | None:
@@ -55,7 +50,7 @@ class Curve:
         place = self.folder / f"step-{step}"
         done = self._run(checkpoint, place, "--baseline", str(self.base_run))
         if done.returncode:
-            self.say(f"step {step} could not be scored ({_last_line(done.stderr)}); training goes on")
+            self.say(f"step {step} could not be scored ({last_line(done.stderr)}); training goes on")
             return None
         board: dict[str, Any] = json.loads(done.stdout)
         self.points.append((step, place))
@@ -79,7 +74,7 @@ class Curve:
     def _run(self, model: Path, place: Path, *more: str) -> subprocess.CompletedProcess[str]:
         self.say(f"scoring {model} on {self.suite}")
         arguments = [part for argument in self.engine_args for part in ("--engine-arg", argument)]
-        return _spot_eval(
+        return spot_eval(
             "run", "--model", str(model), "--suite", self.suite, "--engine", self.engine, *arguments,
             "--out", str(place), "--json", *more,
         )  # fmt: skip
@@ -87,22 +82,9 @@ class Curve:
     def _measure_drift(self, step: int, checkpoint: Path, place: Path) -> None:
         """Read the base's answers by both; a point without drift is still a point."""
         run = ("--baseline", str(self.base_run), "--run", str(place))
-        done = _spot_eval("drift", str(checkpoint), *run, "-o", str(place / FOLDER), "--json")
+        done = spot_eval("drift", str(checkpoint), *run, "-o", str(place / FOLDER), "--json")
         if done.returncode:
-            self.say(f"step {step}: its drift could not be measured ({_last_line(done.stderr)})")
-
-
-def _spot_eval(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - ourselves
-        [sys.executable, "-P", "-m", "spot_eval", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            **{name: value for name, value in os.environ.items() if name not in TORCHRUN},
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        },
-    )
+            self.say(f"step {step}: its drift could not be measured ({last_line(done.stderr)})")
 
 
 def _drift_of(run: Path) -> dict[str, Any] | None:
@@ -112,11 +94,6 @@ def _drift_of(run: Path) -> dict[str, Any] | None:
         return None
     groups = {**found.summary["families"], "overall": found.summary["overall"]}
     return {name: {**one["kl"], "z": one["z"]} for name, one in groups.items()}
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].removeprefix("spot-eval: ").removeprefix("error: ") if lines else "no reason given"
 
 
 def _summary(board: dict[str, Any]) -> str:

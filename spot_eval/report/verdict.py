@@ -53,14 +53,14 @@ def _stop(gate: Mapping[str, Any]) -> str:
 def _points(gate: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Yield families, then guards and limits that did not pass."""
     for family, found in gate["families"].items():
-        yield _point(found, format.family_title(family), f"family {family}")
+        yield _point(found, format.family_title(family), format.family_named(family))
     for task, found in gate["guards"].items():
         if found["verdict"] != "pass":
             yield _point(found, task, f"task {task}")
     for limit in gate["limits"]:
         if limit["verdict"] != "pass":
             name = f"{format.family_title(limit['family'])}, {limit['flag'].replace('_', ' ')}"
-            yield _point(limit, name, f"family {limit['family']}")
+            yield _point(limit, name, format.family_named(limit["family"]))
 
 
 def _point(found: Mapping[str, Any], name: str, of: str) -> dict[str, str]:

@@ -74,7 +74,7 @@ class Difference:
     def p_above(self, bound: float) -> float:
         """Return the one-sided p-value of a true difference above `bound`."""
         if self.stderr == 0:
-            return 0.0 if self.mean > bound else 1.0
+            return 0.5 if self.mean == bound else float(self.mean < bound)
         return float(stats.t.sf((self.mean - bound) / self.stderr, self.df))
 
 

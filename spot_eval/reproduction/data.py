@@ -10,7 +10,8 @@ from spot_eval.core.files import read_json, write_json
 from spot_eval.core.options import RunOptions
 from spot_eval.evaluation.run import run
 from spot_eval.posttrain.oracles import Asking
-from spot_eval.posttrain.pair_files import elicit_run, filter_pairs
+from spot_eval.posttrain.pair_files import elicit_run
+from spot_eval.posttrain.proximity import Filter, filter_pairs
 from spot_eval.posttrain.rectify import rectify
 from spot_eval.reproduction.protocol import FEW_PAIRS, GAMMA
 
@@ -36,7 +37,7 @@ def make_data(base: Path, folder: Path, seed: int) -> dict[str, int]:
     elicit_run(path, places["right"], right=True, per_doc=None, keep_truncated=False)
     rectify(places["errors"], places["mended"], "miniature", Asking(options, {}), say=_silent)
     rectify(places["errors"], places["taught"], "miniature", Asking(options, {}, direct=True), say=_silent)
-    filter_pairs(places["mended"], places["pairs"], str(base), GAMMA)
+    filter_pairs(places["mended"], places["pairs"], Filter(tokenizer=str(base), most=GAMMA))
     lines = places["pairs"].read_bytes().splitlines(keepends=True)
     places["few"].write_bytes(b"".join(lines[:FEW_PAIRS]))
     counts = {name: places[name].read_bytes().count(b"\n") for name in FILES}

@@ -14,13 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spot_eval.core.records import request_seed
 from spot_eval.graders import load_grader
 from spot_eval.miniature.authors import right as right_step
 from spot_eval.miniature.authors import steps
 from spot_eval.miniature.world import Item, items
+
+if TYPE_CHECKING:
+    from spot_eval.tasks.suite import Sampling
 
 PARTS = {
     "arithmetic": "in_domain", "bags": "ood", "boards": "ood", "brief": "general", "closing": "general",
@@ -65,20 +68,40 @@ def questions(split: str, seed: int, count: int) -> list[Question]:
 
 def answers(model: Path, asked: Sequence[Question]) -> list[str]:
     """Return the checkpoint's greedy answer to each question, in order."""
-    from spot_eval.models.prompts import ChatTokenizer
-    from spot_eval.models.registry import Completion, Refusal, Request, open_engine
     from spot_eval.tasks.suite import Sampling
 
+    # alike questions share a batch
+    order = sorted(range(len(asked)), key=lambda at: asked[at].part)
+    texts = generated(model, [asked[at].item for at in order], Sampling(temperature=0.0, max_new_tokens=BUDGET))
+    found = dict(zip(order, texts, strict=True))
+    return [found[at][0] for at in range(len(asked))]
+
+
+def generated(
+    model: Path, asked: Sequence[Item], sampling: Sampling, *, repeats: int = 1, seed: int = 0
+) -> list[list[str]]:
+    """Return the checkpoint's answers to each item, `repeats` of them, in order.
+
+    Args:
+        model: the checkpoint.
+        asked: the items.
+        sampling: temperature and budget.
+        repeats: answers to each item.
+        seed: of the sampling.
+    """
+    from spot_eval.models.prompts import ChatTokenizer
+    from spot_eval.models.registry import Completion, Refusal, Request, open_engine
+
     tokenizer = ChatTokenizer(model)
-    sampling = Sampling(temperature=0.0, max_new_tokens=BUDGET)
     requests = [
         Request(
-            str(number),
-            tokenizer.render([{"role": "user", "content": one.item.prompt}]),
+            f"{number}-{repeat}",
+            tokenizer.render([{"role": "user", "content": item.prompt}]),
             sampling,
-            request_seed(0, one.item.task, one.item.prompt, 0),
+            request_seed(seed, item.task, item.prompt, repeat),
         )
-        for number, one in enumerate(asked)
+        for number, item in enumerate(asked)
+        for repeat in range(repeats)
     ]
     texts: dict[str, str] = {}
 
@@ -88,10 +111,10 @@ def answers(model: Path, asked: Sequence[Question]) -> list[str]:
 
     engine = open_engine("hf", model, tokenizer, {"batch_size": "64", "device": "cpu", "dtype": "float32"})
     try:
-        engine.generate(sorted(requests, key=lambda request: asked[int(request.key)].part), keep)
+        engine.generate(requests, keep)
     finally:
         engine.close()
-    return [texts[str(number)] for number in range(len(asked))]
+    return [[texts[f"{number}-{repeat}"] for repeat in range(repeats)] for number in range(len(asked))]
 
 
 def judged(asked: Sequence[Question], texts: Sequence[str]) -> list[bool]:

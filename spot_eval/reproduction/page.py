@@ -9,7 +9,7 @@ from typing import Any
 
 from spot_eval.reproduction.claims import BASE
 from spot_eval.reproduction.exam import FAMILIES
-from spot_eval.reproduction.protocol import MANY
+from spot_eval.reproduction.protocol import FEW
 from spot_eval.reproduction.table import TITLES
 
 Summary = Mapping[str, Any]
@@ -48,6 +48,15 @@ def claim_rows(found: Summary) -> tuple[list[str], list[list[str]]]:
     return ["claim", "difference", "p (Holm)", "verdict"], rows
 
 
+def data_rows(found: Summary) -> tuple[list[str], list[list[str]]]:
+    """Return head and rows of the table of a part's training files."""
+    seeds = found["rows_of_data"]
+    names = list(next(iter(seeds.values())))
+    return ["pairs", *(f"seed {seed}" for seed in seeds)], [
+        [name, *(str(counts[name]) for counts in seeds.values())] for name in names
+    ]
+
+
 def notes(found: Summary) -> list[str]:
     """Return the sentences below the tables."""
     protocol = found["protocol"]
@@ -57,36 +66,40 @@ def notes(found: Summary) -> list[str]:
         "all errors add those over items and over seeds. gain: change in the mean of in-domain and out-of-domain. "
         "drift: KL from the base in thousandths of a nat per token. lost: general items that the base had right."
     ]
-    if found["at_edge"]:
+    if found.get("at_edge"):
         said.append(f"Chosen at the edge of the grid of rates: {', '.join(found['at_edge'])}.")
-    pairs = [counts["pairs"] for counts in found["rows_of_data"].values()]
-    said.append(f"Pairs by data seed: {', '.join(map(str, pairs))}.")
+    if "part" not in found:
+        pairs = [counts["pairs"] for counts in found["rows_of_data"].values()]
+        said.append(f"Pairs by data seed: {', '.join(map(str, pairs))}.")
     return said
 
 
 def markdown(found: Summary) -> str:
     """Return the tables and notes as Markdown."""
+    tables = [score_rows(found), claim_rows(found), *([data_rows(found)] if "part" in found else [])]
     parts = []
-    for head, rows in (score_rows(found), claim_rows(found)):
+    for head, rows in tables:
         lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
         lines += ["| " + " | ".join(row) + " |" for row in rows]
         parts.append("\n".join(lines))
-    scores, claims = parts
-    return "\n\n".join([scores, *notes(found), claims]) + "\n"
+    scores, *others = parts
+    return "\n\n".join([scores, *notes(found), *others]) + "\n"
 
 
 def html(found: Summary) -> str:
     """Return the page: claims, scores, frontier."""
+    title = escape(str(found.get("question", "SPoT in miniature")))
     claims = _table(*claim_rows(found), verdicts=True)
     scores = _table(*score_rows(found))
     said = "".join(f"<p>{escape(sentence)}</p>" for sentence in notes(found))
-    frontier = f"<h2>Gain against drift</h2>{svg(found['frontier'])}" if found["frontier"] else ""
+    frontier = f"<h2>Gain against drift</h2>{svg(found['frontier'])}" if found.get("frontier") else ""
+    data = f"<h2>Training files</h2>{_table(*data_rows(found))}" if "part" in found else ""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>SPoT in miniature</title><style>{STYLE}</style></head><body>
-<h1>SPoT in miniature</h1>
+<title>{title}</title><style>{STYLE}</style></head><body>
+<h1>{title}</h1>
 <h2>Claims</h2>{claims}
-<h2>Scores</h2>{scores}{said}
+<h2>Scores</h2>{scores}{said}{data}
 {frontier}
 </body></html>
 """
@@ -183,4 +196,4 @@ def _axes(x: Any, y: Any, drifts: tuple[float, float], gains: tuple[float, float
 
 
 def _named(row: Mapping[str, Any]) -> str:
-    return str(row["method"]) + ("" if row["regime"] == MANY.name else ", few pairs")
+    return str(row["method"]) + (", few pairs" if row["regime"] == FEW.name else "")

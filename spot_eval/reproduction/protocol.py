@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from spot_eval.core.records import digest
+from spot_eval.posttrain.grid import Point, points_of
 
 GAMMA = 0.6
 BATCH = 16
-DEV_SEED, TEST_SEED = 5001, 6001
+DEV_SEED, TEST_SEED, PARTS_SEED = 5001, 6001, 7001
 """Seeds of items that nobody had looked at when the protocol was written."""
 FEW_PAIRS = 256
 
@@ -101,14 +102,13 @@ class Protocol:
     test_items: int
     base: str = ""
 
+    def points(self) -> list[Point]:
+        """Return the points of the grid."""
+        return points_of(self.methods, self.rates, self.betas, lambda name: METHODS[name].tethered)
+
     def grid(self) -> list[Setting]:
         """Return the settings among which each method's is chosen, on dev items with seed 0."""
-        return [
-            Setting(name, rate, beta, MANY.name, 0, "dev", self.dev_items, self.base)
-            for name in self.methods
-            for beta in (self.betas if METHODS[name].tethered else (None,))
-            for rate in self.rates
-        ]
+        return [Setting(*point, MANY.name, 0, "dev", self.dev_items, self.base) for point in self.points()]
 
     def finals(self, chosen: Mapping[str, tuple[float, float | None]]) -> list[Setting]:
         """Return the runs that are judged: each method as chosen with every seed, and the regime of few pairs.

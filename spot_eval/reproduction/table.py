@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from spot_eval.reproduction.claims import BASE, GAIN, Claim, Difference, Results, decide, difference_of
+from spot_eval.reproduction.claims import (
+    BASE,
+    CLAIMS,
+    GAIN,
+    Claim,
+    Decided,
+    Difference,
+    Results,
+    decide,
+    difference_of,
+)
 from spot_eval.reproduction.exam import FAMILIES
 from spot_eval.reproduction.protocol import Setting
 from spot_eval.reproduction.run import Experiment, at_edge
@@ -44,26 +54,30 @@ def results_of(finals: Sequence[Mapping[str, Any]]) -> Results:
 
 def rows_of(found: Experiment) -> list[Row]:
     """Return the base's row, then those of the methods, regime by regime."""
-    base = found.base["test"]
+    return rows_from(found.finals, found.base["test"])
+
+
+def rows_from(results: Sequence[Mapping[str, Any]], base: Mapping[str, Any]) -> list[Row]:
+    """Return the base's row, then one per regime and method of the results."""
     rows = [Row(BASE, "", None, None, 0, family_means(base["right"], base["parts"]), {}, None, 0.0, 0.0, 0.0)]
-    finals = results_of(found.finals)
-    for (regime, method), results in finals.items():
-        setting = Setting(**results[0]["setting"])
-        drifts = [drift_of(one, base["parts"]) for one in results]
-        means = [family_means(one["right"], base["parts"]) for one in results]
+    finals = results_of(results)
+    for (regime, method), mine in finals.items():
+        setting = Setting(**mine[0]["setting"])
+        drifts = [drift_of(one, base["parts"]) for one in mine]
+        means = [family_means(one["right"], base["parts"]) for one in mine]
         changes = {
             family: difference_of(Claim("", method, BASE, (family,), regime=regime), finals, base)
             for family in FAMILIES
         }
         rows.append(
             Row(
-                method, regime, setting.rate, setting.beta, len(results),
+                method, regime, setting.rate, setting.beta, len(mine),
                 {family: float(np.mean([one[family] for one in means])) for family in FAMILIES},
                 changes,
                 difference_of(Claim("", method, BASE, GAIN, regime=regime), finals, base),
                 float(np.mean(drifts)),
                 float(np.std(drifts, ddof=1) / len(drifts) ** 0.5) if len(drifts) > 1 else 0.0,
-                float(np.mean([lost_of(one, base) for one in results])),
+                float(np.mean([lost_of(one, base) for one in mine])),
             )
         )  # fmt: skip
     return rows
@@ -85,10 +99,6 @@ def frontier_of(found: Experiment) -> dict[str, list[tuple[float, float, float, 
 
 def summary(found: Experiment) -> dict[str, Any]:
     """Return everything that is shown, for a JSON file."""
-    from dataclasses import asdict
-
-    from spot_eval.reproduction.claims import CLAIMS
-
     base = found.base["test"]
     return {
         "protocol": asdict(found.protocol),
@@ -96,13 +106,18 @@ def summary(found: Experiment) -> dict[str, Any]:
         "chosen": {name: list(one) for name, one in found.chosen.items()},
         "at_edge": at_edge(found.protocol, found.chosen),
         "rows": [asdict(row) for row in rows_of(found)],
-        "claims": [
-            {
-                "claim": one.claim.text, "method": one.claim.method, "against": one.claim.against,
-                "drift": one.claim.drift, "margin": one.claim.margin, "difference": asdict(one.difference), "p": one.p,
-                "verdict": one.verdict,
-            }
-            for one in decide(CLAIMS, results_of(found.finals), base)
-        ],
+        "claims": claim_records(decide(CLAIMS, results_of(found.finals), base)),
         "frontier": frontier_of(found),
-    }  # fmt: skip
+    }
+
+
+def claim_records(decided: Sequence[Decided]) -> list[dict[str, Any]]:
+    """Return decided claims for a JSON file."""
+    return [
+        {
+            "claim": one.claim.text, "method": one.claim.method, "against": one.claim.against,
+            "drift": one.claim.drift, "margin": one.claim.margin, "difference": asdict(one.difference), "p": one.p,
+            "verdict": one.verdict,
+        }
+        for one in decided
+    ]  # fmt: skip

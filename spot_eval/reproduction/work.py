@@ -12,9 +12,10 @@ from typing import Any
 
 from spot_eval.core.files import read_json, write_json
 from spot_eval.reproduction import exam
-from spot_eval.reproduction.protocol import BATCH, DEV_SEED, METHODS, REGIMES, TEST_SEED, Setting
+from spot_eval.reproduction.protocol import BATCH, DEV_SEED, METHODS, PARTS_SEED, REGIMES, TEST_SEED, Setting
 
-SEEDS = {"dev": DEV_SEED, "test": TEST_SEED}
+EXAMS = {"dev": ("dev", DEV_SEED), "test": ("test", TEST_SEED), "parts": ("test", PARTS_SEED)}
+"""Exam to (split, seed) of its items."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,24 @@ class Place:
         return self.folder / "results" / f"base-{split}-{count}.json"
 
 
+@dataclass(frozen=True)
+class Training:
+    """A training run: objective, file of pairs, steps, checkpoint to start from; `keep` is where its own is kept."""
+
+    objective: str
+    pairs: Path
+    steps: int
+    start: Path
+    keep: Path | None = None
+
+
 def score_base(place: Place, split: str, count: int) -> dict[str, Any]:
     """Return the base's texts and verdicts on an exam, asked once."""
     file = place.base_answers(split, count)
     if file.is_file():
         return read_json(file)
-    _one_thread()
-    asked = exam.questions(split, SEEDS[split], count)
+    one_thread()
+    asked = exam.questions(*EXAMS[split], count)
     texts = exam.answers(place.base, asked)
     found = {"right": _bits(exam.judged(asked, texts)), "texts": texts, "parts": [one.part for one in asked]}
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +64,13 @@ def score_base(place: Place, split: str, count: int) -> dict[str, Any]:
 
 
 def run_setting(place: Place, setting: Setting) -> dict[str, Any]:
+    """Return the result of a setting of the protocol's methods and regimes; see `measured`."""
+    method, regime = METHODS[setting.method], REGIMES[setting.regime]
+    pairs = place.data(setting.seed) / f"{'few' if regime.pairs else method.data}.jsonl"
+    return measured(place, setting, Training(method.objective, pairs, regime.steps, place.base))
+
+
+def measured(place: Place, setting: Setting, training: Training) -> dict[str, Any]:
     """Return the result of a setting: trained, scored and measured for drift, unless its file is there already.
 
     The result holds, for each question of the exam in order, if it was answered right and the KL of the base's answer.
@@ -59,14 +78,18 @@ def run_setting(place: Place, setting: Setting) -> dict[str, Any]:
     file = place.result(setting)
     if file.is_file():
         return read_json(file)
-    _one_thread()
+    one_thread()
     base = score_base(place, setting.split, setting.items)
-    asked = exam.questions(setting.split, SEEDS[setting.split], setting.items)
+    asked = exam.questions(*EXAMS[setting.split], setting.items)
     out = Path(tempfile.mkdtemp(prefix="setting-", dir=place.folder))
     try:
-        last = _train(place, setting, out)
+        last = _train(place, setting, training, out)
         right = exam.judged(asked, exam.answers(out, asked))
         drift = exam.drift(place.base, out, asked, base["texts"])
+        if training.keep:
+            shutil.rmtree(training.keep, ignore_errors=True)
+            training.keep.parent.mkdir(parents=True, exist_ok=True)
+            out.replace(training.keep)
     finally:
         shutil.rmtree(out, ignore_errors=True)
     found = {
@@ -80,7 +103,7 @@ def run_setting(place: Place, setting: Setting) -> dict[str, Any]:
     return json.loads(json.dumps(found))
 
 
-def _train(place: Place, setting: Setting, out: Path) -> dict[str, Any]:
+def _train(place: Place, setting: Setting, training: Training, out: Path) -> dict[str, Any]:
     """Train, and return the last step's metrics."""
     from transformers.utils import logging
 
@@ -88,20 +111,18 @@ def _train(place: Place, setting: Setting, out: Path) -> dict[str, Any]:
     from trainer.training.loop import Job, run_training
 
     logging.disable_progress_bar()
-    method, regime = METHODS[setting.method], REGIMES[setting.regime]
-    data = "few" if regime.pairs else method.data
     recipe = recipe_for(None, "spot-bce", miniature=True)  # all methods share its schedule and optimizer
     settings = settings_from(
         recipe,
-        objective=method.objective,
+        objective=training.objective,
         learning_rate=setting.rate,
         seed=setting.seed,
-        steps=regime.steps,
+        steps=training.steps,
         batch_size=BATCH,
         **({} if setting.beta is None else {"beta": setting.beta}),
     )
-    pairs = place.data(setting.seed) / f"{data}.jsonl"
-    result = run_training(Job(place.base, pairs, out, settings, device="cpu", cache=place.folder / "reference"))
+    job = Job(training.start, training.pairs, out, settings, device="cpu", cache=place.folder / "reference")
+    result = run_training(job)
     return {name: value for name, value in result["last"].items() if isinstance(value, (int, float))}
 
 
@@ -109,7 +130,8 @@ def _bits(right: list[bool]) -> str:
     return "".join("1" if one else "0" for one in right)
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
+    """Compute on one thread, so that processes do not disturb each other."""
     os.environ["OMP_NUM_THREADS"] = "1"
     import torch
 

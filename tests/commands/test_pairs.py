@@ -14,7 +14,8 @@ from spot_eval.evaluation.run import run
 from spot_eval.miniature import BASE
 from spot_eval.posttrain.oracles import Asking
 from spot_eval.posttrain.overlap import check_pairs
-from spot_eval.posttrain.pair_files import elicit_run, filter_pairs, pair_stats, read_pairs
+from spot_eval.posttrain.pair_files import elicit_run, pair_stats, read_pairs
+from spot_eval.posttrain.proximity import Filter, filter_pairs
 from spot_eval.posttrain.rectify import read_wording, rectify
 
 
@@ -59,7 +60,7 @@ def test_from_errors_to_a_filtered_set(elicited: tuple[Path, Path, dict[str, int
     _, errors, counts = elicited
     rectified, kept = tmp_path / "rectified.jsonl", tmp_path / "pairs.jsonl"
     assert rectify(errors, rectified, "miniature", ASKING, say=silent) == {"verified": counts["taken"]}
-    outcomes = filter_pairs(rectified, kept, str(BASE), 0.6)
+    outcomes = filter_pairs(rectified, kept, Filter(tokenizer=str(BASE)))
     stats = pair_stats(rectified, str(BASE))
     above = sum(stats["change_ratio"]["histogram"][12:])
     assert outcomes == {"kept": len(rows_of(kept)), "change ratio above 0.6": above}

@@ -82,6 +82,19 @@ def test_one_look_is_the_fixed_gate() -> None:
     assert found["truths"][0]["pass"] == pytest.approx(fixed, abs=0.04)
 
 
+@pytest.mark.parametrize("mean", [0.0, 1.0])
+def test_docs_that_all_score_the_same_give_finite_chances(mean: float) -> None:
+    few = {"a": (6, 4), "b": (6, 4), "c": (5, 1)}  # the first look of so few has no say
+    plans = {
+        task: replace(PLANS[task], docs=docs, repeats=repeats, base_repeats=repeats, mean=mean, square=mean)
+        for task, (docs, repeats) in few.items()
+    }
+    for found in by_change(plans).values():
+        assert 0 <= found["pass"] <= 1
+        assert 0 <= found["fail"] <= 1
+        assert 0 < found["share"] <= 1 + 1e-9
+
+
 def test_tokens_and_hours_are_the_bases() -> None:
     base = made({"a": [[1.0] * 5] * 3, "b": [[0.0] * 5] * 3, "c": [[1.0] * 5] * 3}, families=FAMILIES)
     found = expected_cost(PLANS, FAMILIES, Policy(), MARGINS, base)

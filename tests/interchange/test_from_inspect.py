@@ -169,7 +169,7 @@ def test_what_cannot_be_read_is_one_sentence(log: Path, tmp_path: Path, change: 
 def test_other_wrong_input_is_one_sentence(log: Path, tmp_path: Path) -> None:
     for words, sentence in (
         ([log, "--metric", "mach"], "has the scorers match, includes; did you mean"),
-        ([log, "--filter", "strict"], "--filter is for logs of lm-eval"),
+        ([log, "--filter", "strict"], "--filter is for files of lm-eval"),
         ([log, "--family", "add=ood"], "there is no log of 'add'"),
         ([tmp_path / "none.eval"], "does not exist"),
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -169,17 +170,18 @@ def test_memory_that_does_not_suffice_costs_the_batch_not_the_run(
 ) -> None:
     asked = requests(engine, GREEDY, 8)
     free = answers(engine, asked, 8)
-    generate = engine.model.generate
+    forward = engine.model.forward
 
-    def small_card(input_ids: torch.Tensor, **options: Any) -> Any:
-        if len(input_ids) > 2 or (len(input_ids) == 1 and input_ids.shape[1] > 60):
+    @functools.wraps(forward)
+    def small_card(most: int = 2, **options: Any) -> Any:
+        if len(options["input_ids"]) > most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3 GiB")
-        return generate(input_ids=input_ids, **options)
+        return forward(**options)
 
-    monkeypatch.setattr(engine.model, "generate", small_card)
+    monkeypatch.setattr(engine.model, "forward", small_card)
     assert answers(engine, asked, 8) == free
 
-    monkeypatch.setattr(engine.model, "generate", lambda **_: small_card(torch.zeros(3, 1)))
+    monkeypatch.setattr(engine.model, "forward", functools.wraps(forward)(functools.partial(small_card, most=0)))
     refused: list[Completion | Refusal] = []
     engine.generate(asked[:2], refused.append)
     assert [(type(one), one.key) for one in refused] == [(Refusal, "0"), (Refusal, "1")]

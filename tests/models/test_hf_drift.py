@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from spot_eval.models import hf_drift
+from spot_eval.models import hf_forced
 from spot_eval.models.forced import Forced
 from spot_eval.models.hf_drift import differences
 
@@ -44,7 +44,7 @@ def exact(base, candidate, one):
 
 @pytest.mark.parametrize(("budget", "segment"), [(4096, 512), (1, 512), (64, 8)])
 def test_it_equals_the_definition(models, monkeypatch, budget, segment):
-    monkeypatch.setattr(hf_drift, "SEGMENT", segment)
+    monkeypatch.setattr(hf_forced, "SEGMENT", segment)
     asked = sequences()
     found = {one.key: one for one in differences(*models, asked, token_budget=budget)}
     assert found.keys() == {one.key for one in asked}

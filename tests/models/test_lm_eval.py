@@ -18,7 +18,8 @@ from spot_eval.core.errors import EngineDiedError, UserError
 from spot_eval.core.options import RunOptions
 from spot_eval.miniature import BASE
 from spot_eval.models.adapter import locate_adapter
-from spot_eval.models.lm_eval import LmEvalEngine, LmEvalModel
+from spot_eval.models.lm_eval import LmEvalModel
+from spot_eval.models.lm_eval_engine import LmEvalEngine
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.models.registry import Completion, Refusal, Request, open_engine
 from spot_eval.tasks.suite import Sampling, load_suite

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from spot_eval.core.paths import folder
 from spot_eval.report.content import load_content
 from tests.report.made_up_runs import write_run
-from tests.report.report_pages import Page, candidate_answer, write_report
+from tests.report.report_pages import Page, base_answer, candidate_answer, write_report
 
 
 def items(tab: Any) -> list[str]:
@@ -157,6 +157,30 @@ def test_a_phone_needs_no_sideways_scrolling(chromium: Any, report: Path) -> Non
     tab.locator(".item").first.click()
     page.assert_quiet(report)
     context.close()
+
+
+def test_long_names_of_models_fit_a_phone_and_leave_the_difference_in_sight(chromium: Any, tmp_path: Path) -> None:
+    name = "organisation-of-some-renown/qwen3-8b-instruct-spot-bce-beta-5-step-1000"
+    candidate = write_run(tmp_path / "candidate", candidate_answer, model=name)
+    base = write_run(tmp_path / "base", base_answer, model=name.replace("step-1000", "base"))
+    report = write_report(tmp_path / "report.html", candidate, base)
+    context = chromium.new_context(viewport={"width": 360, "height": 740})
+    tab = Page(context).open(report)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 360
+    for column in (1, 2):  # the difference, and the candidate's score
+        box = tab.locator(".board tbody tr.family td:visible").nth(column - 1).bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= 360
+    context.close()
+
+
+def test_no_claim_about_a_family_names_it_twice(page: Page, tmp_path: Path) -> None:
+    suite = {"ood": {"sums": (30, 2)}, "general": {"orders": (30, 2)}}
+    runs = [write_run(tmp_path / name, suite=suite, model=name) for name in ("after", "before")]
+    tab = page.open(write_report(tmp_path / "report.html", *runs))
+    said = tab.locator(".points .why").all_inner_texts()
+    assert len(said) == 2
+    assert not [one for one in said if "family" in one]
 
 
 def test_without_scripts_everything_but_the_docs_is_there(chromium: Any, report: Path) -> None:

@@ -44,6 +44,7 @@ def test_seeds_widen_the_error_and_lower_the_degrees_of_freedom() -> None:
     assert loud.df == pytest.approx(4)
     assert Difference(0.1, 0.0, 1.0).p_above(0.0) == 0.0
     assert Difference(-0.1, 0.0, 1.0).p_above(0.0) == 1.0
+    assert Difference(0.0, 0.0, 1.0).p_above(0.0) == 0.5  # equal throughout: neither a claim nor its opposite
 
 
 def test_a_false_claim_holds_as_rarely_as_alpha_says() -> None:

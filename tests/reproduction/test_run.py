@@ -59,7 +59,7 @@ def test_another_experiment_in_the_folder_is_refused(tmp_path: Path) -> None:
     assert "exists and holds no experiment; choose another with --out" in done.stderr
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "protocol.json").write_text("{}")
-    with pytest.raises(UserError, match="of another protocol or base"):
+    with pytest.raises(UserError, match="holds another experiment \\(its methods differs\\)"):
         run_experiment(QUICK, tmp_path / "other")
 
 
@@ -86,7 +86,7 @@ def test_the_best_mean_of_families_is_chosen_and_an_edge_is_said() -> None:
     protocol = replace(FULL, methods=("sft", "sft+"))
     grid = [result("sft", 1e-4, "110"), result("sft", 1e-3, "111"), result("sft+", 1e-4, "010"),
             result("sft+", 3e-4, "010")]  # fmt: skip
-    chosen = choose(protocol, grid, base)
+    chosen = choose(grid, base)
     assert chosen == {"sft": (1e-3, None), "sft+": (1e-4, None)}
     assert at_edge(protocol, chosen) == ["sft"]
     finals = [{"setting": {"regime": "a", "method": "m", "seed": seed}} for seed in (1, 0)]

@@ -84,7 +84,7 @@ def lcs_length(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
     Bit-parallel, a row of the dynamic programme in one integer (Hyyrö 2004, "Bit-parallel LCS-length computation
     revisited"): O(len(a) * len(b) / word) steps.
     """
-    start, end = _shared_ends(a, b)
+    start, end = shared_ends(a, b)
     a, b = a[start : len(a) - end], b[start : len(b) - end]
     places: dict[Hashable, int] = {}
     for at, token in enumerate(a):
@@ -102,7 +102,7 @@ def change_ratio(a: Sequence[Hashable], b: Sequence[Hashable]) -> float:
     return 1 - lcs_length(a, b) / longest if longest else 0.0
 
 
-def _shared_ends(a: Sequence[Hashable], b: Sequence[Hashable]) -> tuple[int, int]:
+def shared_ends(a: Sequence[Hashable], b: Sequence[Hashable]) -> tuple[int, int]:
     """Return how many tokens `a` and `b` share at the beginning and, of what is left, at the end: in every such LCS."""
     shorter = min(len(a), len(b))
     start = next((at for at in range(shorter) if a[at] != b[at]), shorter)

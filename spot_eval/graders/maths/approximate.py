@@ -6,8 +6,6 @@ r"""Values to a stated number of bits: real and complex, by mpmath, of formulas 
 from __future__ import annotations
 
 import math
-import random
-import zlib
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -16,21 +14,25 @@ from mpmath.ctx_mp import MPContext
 
 from spot_eval.graders.maths.exact import (
     MAX_TERMS,
-    MAX_WORK,
     Reading,
     TooLargeError,
     UndefinedError,
-    contains,
     exact,
-    exact_or_none,
     factorial,
-    parts,
-    size_in_bits,
     variables,
 )
 from spot_eval.graders.maths.nodes import Node
+from spot_eval.graders.maths.points import real_points
+from spot_eval.graders.maths.sizes import precision
 
-MAX_PRECISION = 6_000  # bits of a number that is not rational
+_FORMULAS = frozenset(["neg", "abs", "floor", "ceil", "fact", "fact2", "add", "sub", "mul", "div", "mod", "binom"])
+_QUOTIENTS = {
+    "tan": ("sin", "cos"),
+    "cot": ("cos", "sin"),
+    "sec": ("", "cos"),
+    "csc": ("", "sin"),
+    "coth": ("cosh", "sinh"),
+}
 
 
 @cache
@@ -38,7 +40,42 @@ def _context() -> Any:
     return MPContext()
 
 
-_FORMULAS = frozenset(["neg", "abs", "floor", "ceil", "fact", "fact2", "add", "sub", "mul", "div", "mod", "binom"])
+def number(node: Node, reading: Reading, precise: int | None = None, point: dict[str, Any] | None = None) -> Any:
+    """Return the value of a formula as an mpmath number; raise UndefinedError, TooLargeError.
+
+    Args:
+        node: the formula.
+        reading: counts the work.
+        precise: bits of precision.
+        point: number of the point that variables take their values at.
+    """
+    numbers = _Numbers(precise or precision(node), point or {}, reading)
+    try:
+        value = numbers.of(node)
+    except (ZeroDivisionError, ValueError, OverflowError, ArithmeticError, TypeError) as problem:
+        raise UndefinedError(str(problem)) from problem
+    if not numbers.mp.isfinite(value):
+        raise UndefinedError("no finite value")
+    return value
+
+
+def real(node: Node, reading: Reading) -> Fraction | None:
+    """Return a real constant as a fraction, to 100 bits if it is not rational; None if it is not real."""
+    try:
+        value = exact(node, reading)
+        if value is not None:
+            return value
+        if variables(node, reading):
+            return None
+        found = number(node, reading, min(precision(node), 400))
+    except (TooLargeError, UndefinedError):
+        return None
+    if getattr(found, "imag", 0) != 0 and abs(found.imag) > abs(found.real) * 1e-30:
+        return None
+    sign, mantissa, power, _ = _context().mpf(found.real if hasattr(found, "real") else found)._mpf_
+    if abs(power) > 4_000:
+        return None
+    return Fraction(-int(mantissa) if sign else int(mantissa)) * Fraction(2) ** power
 
 
 class _Numbers:
@@ -265,170 +302,3 @@ class _Numbers:
         if before is not None:
             self.bound[node[1]] = before
         return total
-
-
-_QUOTIENTS = {
-    "tan": ("sin", "cos"),
-    "cot": ("cos", "sin"),
-    "sec": ("", "cos"),
-    "csc": ("", "sin"),
-    "coth": ("cosh", "sinh"),
-}
-
-
-def real_points(name: str, point: int) -> Fraction:
-    """Return the real value of a variable at one of the fixed points: the same in every run."""
-    draw = random.Random(zlib.crc32(f"{name}/{point}".encode()))
-    size = Fraction(draw.randint(1009, 2999), 1013)
-    if point == 2:
-        return size / 5  # below 1
-    if point == 3:
-        return -size
-    if point in (4, 5):
-        return size if draw.random() < 0.5 else -size / 3
-    return size * 5 if point == 6 else size
-
-
-def whole_points(name: str, point: int) -> Fraction:
-    """Return the whole value of a variable at one of the fixed points: the same in every run."""
-    draw = random.Random(zlib.crc32(f"{name}/{point}/whole".encode()))
-    return Fraction((point + 1 if point < 4 else 3) + draw.randint(0, 2 + 2 * point))
-
-
-def bits(node: Node) -> float:
-    """Return about how many bits the largest number has that evaluating `node` makes; may be infinite."""
-    kind = node[0]
-    if kind == "num":
-        return float(size_in_bits(node[1]))
-    if kind == "base":
-        return len(node[1]) * math.log2(node[2])
-    if kind in ("sym", "inf"):
-        return 4.0
-    inside = [bits(part) for part in parts(node)]
-    if not inside:
-        return 4.0
-    if kind == "pow":
-        exponent = _plain(node[2])
-        if exponent is not None:
-            return max(inside[1], inside[0] * max(1.0, exponent))
-        return max(inside[0], min(2_500.0, magnitude(node[2])) * math.log2(2 + magnitude(node[1])))
-    if kind in ("fact", "fact2", "app"):
-        whole = _plain(node[1]) if kind != "app" else 4.0
-        n = whole if whole is not None else _exp2(min(8.0, inside[0]))
-        return max(inside[0], n * max(1.0, math.log2(n + 2)))
-    if kind in ("sum", "prod"):
-        return inside[-1] + 24 if kind == "sum" else inside[-1] * 40
-    if kind == "call" and node[1] in ("exp", "sinh", "cosh"):
-        return max(inside[0], 1.5 * min(2_500.0, magnitude(node[2][0])))
-    if kind in ("mul", "div", "binom"):
-        return sum(inside)
-    return max(inside) + 1
-
-
-def magnitude(node: Node) -> float:
-    """Return about how large a formula is, absolutely, at the points where it is evaluated; may be infinite."""
-    kind = node[0]
-    if kind in ("num", "base"):
-        return _plain(node) or 0.0
-    if kind == "sym":
-        return {"pi": 3.2, "e": 2.8, "i": 1.0}.get(node[1], 15.0)
-    inside = [magnitude(part) for part in parts(node)]
-    if not inside:
-        return 15.0
-    if kind == "pow":
-        exponent = _plain(node[2])
-        size = math.log2(1 + inside[0]) * min(inside[1] if exponent is None else exponent, 1e6)
-        return _exp2(size)
-    if kind == "mul":
-        return inside[0] * inside[1]
-    if kind == "div":
-        below = _plain(node[2])
-        return inside[0] / below if below else inside[0]
-    if kind in ("add", "sub"):
-        return sum(inside)
-    return max(inside)
-
-
-def _plain(node: Node) -> float | None:
-    """The size of a number that is plain enough to be read off, None for any other formula."""
-    try:
-        value = exact(node, Reading(work=[MAX_WORK - 20_000]))
-    except (TooLargeError, UndefinedError):
-        return math.inf
-    if value is None:
-        return None
-    return float(abs(value)) if size_in_bits(value) < 900 else math.inf
-
-
-def _exp2(exponent: float) -> float:
-    return 2.0**exponent if exponent < 900 else math.inf
-
-
-_WHOLE_KINDS = frozenset({"fact", "fact2", "binom", "floor", "ceil", "mod", "sum", "prod", "abs"})
-_REAL_NAMES = frozenset("xyztuvw")  # whoever rounds these means no whole numbers
-
-
-def wants_whole(node: Node, reading: Reading) -> bool:
-    """True if the formula is about whole numbers: factorials, floors, (-1)^n, or cos(n pi)."""
-    if node[0] in ("floor", "ceil"):
-        return not variables(node, reading) <= _REAL_NAMES
-    if node[0] in _WHOLE_KINDS - {"abs"}:
-        return True
-    if node[0] == "pow" and variables(node[2], reading):
-        base = exact_or_none(node[1])
-        if (base is not None and base < 0) or contains(node[1], frozenset({"neg"})) or node[1] == ("sym", "i"):
-            return True
-    if node[0] == "call" and node[1] in ("sin", "cos", "tan") and has_pi(node):
-        return bool(variables(node, reading))
-    return any(wants_whole(part, reading) for part in parts(node))
-
-
-def has_pi(node: Node) -> bool:
-    """Return True if pi stands in the formula."""
-    return node == ("sym", "pi") or any(has_pi(part) for part in parts(node))
-
-
-def precision(*nodes: Node) -> int:
-    """Return the bits to evaluate formulas to, so that no difference between them hides; raise TooLargeError."""
-    size = max(bits(node) for node in nodes)
-    if size * 2 + 128 > MAX_PRECISION:
-        raise TooLargeError("a number of too many digits")
-    return int(size * 2) + 128
-
-
-def number(node: Node, reading: Reading, precise: int | None = None, point: dict[str, Any] | None = None) -> Any:
-    """Return the value of a formula as an mpmath number; raise UndefinedError, TooLargeError.
-
-    Args:
-        node: the formula.
-        reading: counts the work.
-        precise: bits of precision.
-        point: number of the point that variables take their values at.
-    """
-    numbers = _Numbers(precise or precision(node), point or {}, reading)
-    try:
-        value = numbers.of(node)
-    except (ZeroDivisionError, ValueError, OverflowError, ArithmeticError, TypeError) as problem:
-        raise UndefinedError(str(problem)) from problem
-    if not numbers.mp.isfinite(value):
-        raise UndefinedError("no finite value")
-    return value
-
-
-def real(node: Node, reading: Reading) -> Fraction | None:
-    """Return a real constant as a fraction, to 100 bits if it is not rational; None if it is not real."""
-    try:
-        value = exact(node, reading)
-        if value is not None:
-            return value
-        if variables(node, reading):
-            return None
-        found = number(node, reading, min(precision(node), 400))
-    except (TooLargeError, UndefinedError):
-        return None
-    if getattr(found, "imag", 0) != 0 and abs(found.imag) > abs(found.real) * 1e-30:
-        return None
-    sign, mantissa, power, _ = _context().mpf(found.real if hasattr(found, "real") else found)._mpf_
-    if abs(power) > 4_000:
-        return None
-    return Fraction(-int(mantissa) if sign else int(mantissa)) * Fraction(2) ** power

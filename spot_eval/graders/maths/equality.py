@@ -16,18 +16,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from spot_eval.graders.maths import normalize, safety, stated
-from spot_eval.graders.maths.comparison import (
-    EQUALITIES,
-    QUANTITY,
-    Comparison,
-    UnsafeError,
-    has_bare_log,
-    indexed_by_i,
-    is_plain,
-)
+from spot_eval.graders.maths.comparison import Comparison, UnsafeError
 from spot_eval.graders.maths.decimals import DECIMALS, ONE_NUMBER, SCIENTIFIC, equal_decimals
 from spot_eval.graders.maths.exact import Reading, TooLargeError, UndefinedError
 from spot_eval.graders.maths.extract import final_answer
+from spot_eval.graders.maths.forms import EQUALITIES, has_bare_log, indexed_by_i, is_plain
 from spot_eval.graders.maths.nodes import Node
 from spot_eval.graders.maths.reader import read
 from spot_eval.graders.maths.tokens import UnreadableError
@@ -36,7 +29,11 @@ _OPTION = re.compile(
     r"\s*(?:\\(?:text|mbox|mathrm|textbf|mathbf)\s?\{\s*(?:[Oo]ption|[Cc]hoice)?\s*\(?([A-E])\)?[\s.:~]*\}|\(([A-E])\))"
     r"(?:\s|~|\\[ ,;:!]|\\q?quad)*(?=\S)"
 )
-_OF_CLOCK = re.compile(r"([0-9]{1,2}):([0-5][0-9])")
+_OF_CLOCK = re.compile(r"([0-9]{1,2}):([0-5][0-9])(am|pm)?")
+_MAX_QUANTITY = 40
+_MEASURE = re.compile(  # two letters behind a number and a space are no product
+    r"-?[0-9.,]{1,20}\s(?:mm|cm|dm|km|ft|in|yd|mi|kg|mg|lb|lbs|oz|hr|hrs|min|ms|kN|kJ|kW|Hz|kHz|MHz|Pa|kPa|mol|mL|eV)"
+)
 _GROUPS = re.compile(r"[0-9],[0-9]{3}|[0-9],[0-9]{2},")
 
 
@@ -56,14 +53,28 @@ def equal(gold: str, answer: str, *, tolerance: float | None = None, precision: 
         return True
     times = _OF_CLOCK.fullmatch(normalize.plain(gold)), _OF_CLOCK.fullmatch(normalize.plain(answer))
     if times[0] and times[1]:
-        return (int(times[0][1]), times[0][2]) == (int(times[1][1]), times[1][2])
-    if _LOGIC.search(gold) and not QUANTITY.search(gold):
+        return _one_time(times[0], times[1])
+    if _LOGIC.search(gold) and not _QUANTITY.search(gold):
         return _logic(gold) == _logic(answer)
     gold, answer = _of_option(gold, answer)
     by_digits = equal_decimals(gold, answer)
     if by_digits is not None:
         return by_digits
     return _Judge(gold, answer, tolerance, precision).verdict()
+
+
+def _one_time(gold: re.Match[str], answer: re.Match[str]) -> bool:
+    """Return True if two times of day are one; half of the day counts if both name it, 14:30 names the second."""
+    (hour, half), (other, other_half) = (_of_day(time) for time in (gold, answer))
+    halves = {half, other_half} - {None}
+    return gold[2] == answer[2] and hour == other and len(halves) < 2
+
+
+def _of_day(time: re.Match[str]) -> tuple[int, str | None]:
+    hour = int(time[1])
+    if time[3]:
+        return hour % 12, time[3]
+    return hour % 12, "pm" if 12 < hour < 24 else None
 
 
 def _logic(text: str) -> str:
@@ -91,9 +102,19 @@ def holds(answer: str) -> bool:
 def _read_gold(gold: str) -> str:
     """Return the final answer of a gold that is a worked solution, any other gold as it stands."""
     gold = gold.strip()
-    if stated.is_expression(gold) and "\\boxed" not in gold:
+    if "\\boxed" not in gold and (stated.is_expression(gold) or _is_quantity(gold)):
         return stated.bare(gold)
     return final_answer(gold) or gold
+
+
+def _is_quantity(gold: str) -> bool:
+    """Return True for a number with its unit in words, which no search in prose may cut off: "3 hours"."""
+    if len(gold) > _MAX_QUANTITY or "\n" in gold:
+        return False
+    try:
+        return bool(read(normalize.tidy(gold), bare_units=True)[0] == "unit")
+    except (UnreadableError, RecursionError):
+        return False
 
 
 def _of_option(gold: str, answer: str) -> tuple[str, str]:
@@ -125,7 +146,7 @@ class _Judge:
         self.refusal = ""
 
     def verdict(self) -> bool:
-        golds = list(self._readings(self.gold, [False]))
+        golds = list(self._readings(self.gold, [bool(_MEASURE.fullmatch(self.gold))]))
         number = bool(golds) and all(is_plain(node) for _, node in golds)
         refusal = safety.of_text(self.answer)
         if refusal:
@@ -201,4 +222,5 @@ _LOGIC_NAMES = (
     (r"\\subset(?![A-Za-z])|⊂", "subset"),
     (r"\\supset(?![A-Za-z])|⊃", "supset"),
 )
+_QUANTITY = re.compile(r"[0-9=<>≤≥≠∞]|\\(?:leq?|geq?|neq?|lim|infty|in)(?![A-Za-z])")
 _LOGIC = re.compile("|".join(spelled for spelled, _ in _LOGIC_NAMES))

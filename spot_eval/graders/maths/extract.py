@@ -12,6 +12,7 @@ from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
 
 from spot_eval.graders.maths import boxed, normalize, safety, stated
 from spot_eval.graders.maths.formatting import answers_in_lines, plain_answer
+from spot_eval.graders.maths.number_words import is_number_phrase
 from spot_eval.graders.turns import first_turn
 
 logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns that its own time limits are off: pool has ours
@@ -31,6 +32,9 @@ _CONCLUDES = re.compile(
     r"\W{0,8}(?:thus|therefore|hence|so|consequently|it follows|this gives|which gives|we (?:get|have|find|obtain))\b"
     r"[^\n]{0,200}[=\u2248]",
     re.IGNORECASE,
+)
+_COUNTED = re.compile(
+    r"\b(?:is|are|was|were|be|equals|get|has|have)\s(?:only\s|exactly\s)?([a-z][a-z -]{1,60})\.?$", re.IGNORECASE
 )
 _RUNAWAY = re.compile(r"[0-9]{200}|[-+*/^()0-9. ]{300}")
 _GLUED = re.compile(r"(?<=[^\W\d_a-zA-Z])(?=-?[0-9])")  # digits after a letter of a script without spaces
@@ -79,7 +83,10 @@ def _unstated(text: str) -> str | None:
         return stated.bare(last)
     if stated.is_expression(text) or normalize.plain(text).lstrip("-").isdigit():
         return stated.bare(text)
-    in_words = stated.bare(text) if _is_few_words(text) else None
+    in_words = stated.bare(text.replace("**", "")) if _is_few_words(text) else None
+    if counted := _COUNTED.search(last):
+        if is_number_phrase(counted[1]):
+            return counted[1]
     return stated.last_group(text) or _read_prose(text) or in_words or None
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from spot_eval.graders.maths.nodes import Node
+from spot_eval.graders.maths.exact import Reading, variables
+from spot_eval.graders.maths.nodes import Node, replaced
+
+_AXES = ("unit vector i", "unit vector j", "unit vector k")
 
 
 def matrix(node: Node) -> tuple[tuple[Node, ...], ...] | None:
@@ -36,6 +39,29 @@ def matrix(node: Node) -> tuple[tuple[Node, ...], ...] | None:
     if kind == "div" or second is None:
         return None
     return tuple(tuple(("mul", node[1], entry) for entry in row) for row in second)
+
+
+def transposed(node: Node) -> Node:
+    """Return a matrix with its rows as columns; a row in brackets becomes a column."""
+    rows = node[1] if node[0] == "matrix" else (node[3],)
+    return ("matrix", tuple(zip(*rows, strict=True)))
+
+
+def in_components(node: Node, other: Node) -> Node:
+    r"""Return a sum of the unit vectors ``\mathbf{i}, \mathbf{j}, \mathbf{k}`` as a tuple as long as `other` is.
+
+    Any other formula is returned as it is.
+    """
+    if variables(node, Reading()).isdisjoint(_AXES):
+        return node
+    length = len(other[3]) if other[0] == "tuple" else max(len(other[1]), len(other[1][0]))
+    components = []
+    for axis in _AXES[: max(2, length)]:
+        component = node
+        for each in _AXES:
+            component = replaced(component, each, ("num", Fraction(each == axis), 0))
+        components.append(component)
+    return ("tuple", "(", ")", tuple(components))
 
 
 def _sum_of_products(row: Sequence[Node], column: Sequence[Node]) -> Node:

@@ -22,3 +22,18 @@ KINDS = {
     "pieces": "(pairs of value and condition,)",
 }
 ZERO: Node = ("num", Fraction(0), 0)
+
+
+def replaced(node: Node, name: str, value: Node) -> Node:
+    """Return `node` with `value` wherever the symbol `name` stands."""
+    if node == ("sym", name):
+        return value
+
+    def inside(part: Any) -> Any:
+        if not isinstance(part, tuple):
+            return part
+        if part and isinstance(part[0], str):
+            return replaced(part, name, value)
+        return tuple(replaced(one, name, value) for one in part)
+
+    return tuple(inside(part) for part in node)

@@ -70,6 +70,7 @@ REMARKS = frozenset(
         "because",
     ]
 )
+_ARTICLES = frozenset({"a", "an", "the"})
 _ONES = {
     word: number
     for number, word in enumerate(
@@ -116,7 +117,8 @@ def only_words(tokens: list[Token]) -> bool:
 
 def words(tokens: list[Token]) -> Node:
     """Return the node of an answer in words."""
-    return ("words", " ".join(t.text.lower() for t in tokens if t.kind in ("word", "letters", "join", "name")))
+    said = [t.text.lower() for t in tokens if t.kind in ("word", "letters", "join", "name")]
+    return ("words", " ".join(said[1:] if len(said) > 1 and said[0] in _ARTICLES else said))
 
 
 def in_digits(tokens: list[Token]) -> list[Token]:

@@ -7,7 +7,6 @@ points with variables are kept as they stand, in the order of the text. Comparin
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from spot_eval.graders.maths.approximate import real
 from spot_eval.graders.maths.exact import Reading, variables
@@ -24,7 +23,7 @@ from spot_eval.graders.maths.intervals import (
     named_numbers,
     union,
 )
-from spot_eval.graders.maths.nodes import Node
+from spot_eval.graders.maths.nodes import Node, replaced
 
 _ORDER = frozenset({"<", "<=", ">", ">="})
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "!=": "!=", "=": "="}
@@ -191,7 +190,7 @@ def _solved(left: Node, right: Node, relation: str, reading: Reading) -> tuple[s
     values = []
     for at in (0, 1, 5):
         point: Node = ("num", Fraction(at), 0)
-        difference = real(_replaced(("sub", left, right), name, point), reading)
+        difference = real(replaced(("sub", left, right), name, point), reading)
         if difference is None:
             raise NoSetError
         values.append(difference)
@@ -199,20 +198,3 @@ def _solved(left: Node, right: Node, relation: str, reading: Reading) -> tuple[s
     if not slope or values[2] != values[0] + 5 * slope:
         raise NoSetError
     return name, ("num", -values[0] / slope, None), relation if slope > 0 else _FLIPPED[relation]
-
-
-def _replaced(node: Node, name: str, value: Node) -> Node:
-    if node == ("sym", name):
-        return value
-
-    def inside(part: Any) -> Any:
-        if not isinstance(part, tuple):
-            return part
-        if part and isinstance(part[0], str):
-            return _replaced(part, name, value)
-        return tuple(_replaced(one, name, value) for one in part)
-
-    return tuple(inside(part) for part in node)
-
-
-replaced = _replaced

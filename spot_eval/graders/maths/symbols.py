@@ -20,12 +20,12 @@ _REPLACED = {
 }  # fmt: skip
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
-    "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "varphi",
+    "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi",
     "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Σ": "Sigma",
     "Φ": "Phi", "Ψ": "Psi", "ϕ": "phi",
 }  # fmt: skip
 GREEK = frozenset(_GREEK.values()) | {
-    "upsilon", "Upsilon", "Xi", "Pi", "Omega", "ell", "hbar", "varepsilon", "vartheta", "varrho", "varsigma", "iota",
+    "upsilon", "Upsilon", "Xi", "Pi", "Omega", "ell", "hbar", "varsigma", "iota",
     "partial", "nabla", "odot", "oplus", "star", "mho", "wp",
 }  # fmt: skip
 FUNCTIONS = frozenset(
@@ -133,7 +133,8 @@ ALIASES = {
     "ast": "*", "star": "star", "times": "*", "cdot": "*", "bullet": "*", "div": "/", "mathbin": "", "degree": "circ",
     "cup": "cup", "cap": "cap", "dots": "ldots", "cdots": "ldots", "dotsc": "ldots", "vdots": "ldots", "infin": "infty",
     "newline": "\\\\", "arccosine": "arccos", "slash": "/", "prime": "'", "lcm": "lcm", "euro": "€", "pounds": "£",
-    "iota": "iota", "imath": "i",
+    "iota": "iota", "imath": "i", "vartheta": "theta", "varphi": "phi", "varepsilon": "epsilon", "varrho": "rho",
+    "varkappa": "kappa",
 }  # fmt: skip
 MODULES = re.compile(r"(?:np|numpy|math|sympy|sp)\.(?=[a-zA-Z])")
 ASCII_NAMES = {"infinity": "infty", "inf": "infty", "oo": "infty", "Infinity": "infty", "union": "cup", "pm": "pm"}
@@ -144,6 +145,10 @@ _ORDINAL = re.compile(
     r"(?<![A-Za-z0-9.])([0-9]{1,6})(?:(?:st|nd|rd|th)(?![A-Za-z])|\^(?:\{(?:st|nd|rd|th)\}"
     r"|\{\\(?:text|mathrm)\{(?:st|nd|rd|th)\}\}|\\(?:text|mathrm)\{(?:st|nd|rd|th)\}))"
 )
+_ABBREVIATED = re.compile(
+    r"(?<![A-Za-z\\])(sq|cu|hrs?|mins?|secs?|lbs?|oz|ft|in|yds?|mi|approx)\.(?=[\s}]|$)", re.IGNORECASE
+)
+_POINTS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:\.[0-9]{3}){2,6}(?![0-9.])")  # 1.000.000, as much of Europe has it
 _MONEY_LAST = re.compile(r"\s*([-+]?[0-9][0-9.,]{0,40})(?:\s|\\[,;: ]|~)*([€£¥₹])\s*")  # 29 €
 
 
@@ -164,6 +169,8 @@ def spell(text: str) -> str:
                 text = text.replace(c, unicodedata.normalize("NFKC", c))
     text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
     text = _ORDINAL.sub(r"\1", text)
+    text = _ABBREVIATED.sub(r"\1", text)
+    text = _POINTS.sub(lambda number: number[0].replace(".", ""), text)
     if money := _MONEY_LAST.fullmatch(text):
         text = money[2] + money[1]
     spaced = _SPACED.fullmatch(text)

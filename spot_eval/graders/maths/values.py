@@ -11,9 +11,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from spot_eval.graders.maths.approximate import number, precision, real_points, wants_whole, whole_points
+from spot_eval.graders.maths.approximate import number
 from spot_eval.graders.maths.exact import Reading, UndefinedError, parts, variables
 from spot_eval.graders.maths.nodes import Node
+from spot_eval.graders.maths.points import real_points, wants_whole, whole_points
+from spot_eval.graders.maths.sizes import precision
 
 _REAL_POINTS = 7
 _WHOLE_POINTS = 8

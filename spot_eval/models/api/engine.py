@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -16,9 +16,11 @@ from spot_eval.core.errors import EngineDiedError
 from spot_eval.display.messages import say
 from spot_eval.models.api.background import Background
 from spot_eval.models.api.client import Client, ExhaustedError, RefusedError
+from spot_eval.models.api.scoring import read_score, score_body, together
 from spot_eval.models.api.settings import ApiSettings
 from spot_eval.models.api.wire import Dialect, Reply, body, read_reply
 from spot_eval.models.base import Completion, Emit, Refusal, Request
+from spot_eval.models.likelihood import ChoiceScore, LikelihoodRequest, ScoreEmit, Scores, Span
 from spot_eval.models.prompts import Prompt
 from spot_eval.tasks.suite import Sampling
 
@@ -28,7 +30,8 @@ STOPPED_SERVING = {401, 402, 404}
 PERHAPS_STOPPED = 403  # of a key that is gone, and of a filter that minds one prompt
 SEED_PROBE = Sampling(temperature=1.0, max_new_tokens=16)
 
-HandOver = Callable[[Completion | Refusal], None]
+HandOver = Callable[[Completion | Scores | Refusal], None]
+Answer = Callable[[Client, Any], Awaitable[Completion | Scores]]
 
 
 class ApiEngine:
@@ -73,9 +76,17 @@ class ApiEngine:
 
     def generate(self, requests: Sequence[Request], emit: Emit) -> None:
         """Answers all requests; see `Engine.generate`. Raises EngineDiedError where the server is gone."""
-        results: SimpleQueue[Completion | Refusal | Future[None]] = SimpleQueue()
+        self._serve(requests, emit, self._answer)
+
+    def score(self, requests: Sequence[LikelihoodRequest], emit: ScoreEmit) -> None:
+        """Score all requests; see `ScoringEngine.score`. Raises EngineDiedError where the server is gone."""
+        self._serve(requests, emit, self._scores)
+
+    def _serve(self, requests: Sequence[Any], emit: Callable[[Any], None], answer: Answer) -> None:
+        """Have `answer` ask for each request and hand over what comes, as it comes."""
+        results: SimpleQueue[Any] = SimpleQueue()
         self._background = self._background or Background()
-        work = self._background.start(self._all(requests, results.put))
+        work = self._background.start(self._all(requests, results.put, answer))
         work.add_done_callback(results.put)
         try:
             while not isinstance(result := self._next(results), Future):
@@ -101,14 +112,17 @@ class ApiEngine:
         if self._background:
             self._background.close()
 
-    async def _all(self, requests: Sequence[Request], hand_over: HandOver) -> None:
+    async def _all(self, requests: Sequence[Request], hand_over: HandOver, answer: Answer) -> None:
         async with Client(self._settings) as self._client:
-            sampled = next((request for request in requests if request.sampling.temperature), None)
+            sampled = next(
+                (request for request in requests if request.sampling.max_new_tokens and request.sampling.temperature),
+                None,
+            )
             if sampled:
                 self._seeds = await self._try_seeds(self._client, sampled.prompt)
             waiting = iter(requests)
             workers = [
-                asyncio.ensure_future(self._work(self._client, waiting, hand_over))
+                asyncio.ensure_future(self._work(self._client, waiting, hand_over, answer))
                 for _ in range(min(self._settings.in_flight, len(requests)))
             ]
             try:
@@ -117,13 +131,13 @@ class ApiEngine:
                 for worker in workers:
                     worker.cancel()
 
-    async def _work(self, client: Client, waiting: Iterator[Request], hand_over: HandOver) -> None:
+    async def _work(self, client: Client, waiting: Iterator[Request], hand_over: HandOver, answer: Answer) -> None:
         for request in waiting:
-            hand_over(await self._answer(client, request))
+            hand_over(await self._or_refusal(client, request, answer))
 
-    async def _answer(self, client: Client, request: Request) -> Completion | Refusal:
+    async def _or_refusal(self, client: Client, request: Request, answer: Answer) -> Completion | Scores | Refusal:
         try:
-            reply = await self._ask(client, request)
+            found = await answer(client, request)
         except RefusedError as problem:
             if problem.status in STOPPED_SERVING or problem.code == "insufficient_quota":
                 raise self._gone(problem) from problem
@@ -134,6 +148,10 @@ class ApiEngine:
             await self._raise_if_gone(client, problem)
             return Refusal(request.key, str(problem))
         self._in_a_row = 0
+        return found
+
+    async def _answer(self, client: Client, request: Request) -> Completion:
+        reply = await self._ask(client, request)
         self._thought += reply.thought
         return Completion(request.key, reply.text, reply.finish_reason, reply.prompt_tokens, reply.output_tokens)
 
@@ -145,6 +163,23 @@ class ApiEngine:
             return reply
 
         return await client.call("POST", self._operation, body(request, self._dialect), read)
+
+    async def _scores(self, client: Client, request: Any) -> Scores:
+        """Ask for each continuation, one after the other: requests are many, so the server stays busy."""
+        choices = []
+        for one in request.continuations:
+            windows = [await self._score_of(client, span) for span in one.spans]
+            choices.append(windows[0] if len(windows) == 1 else together(windows))
+        return Scores(request.key, tuple(choices))
+
+    async def _score_of(self, client: Client, span: Span) -> ChoiceScore:
+        def read(payload: Any) -> ChoiceScore:
+            found = read_score(payload, span)
+            self._prompt_tokens += len(span.ids)
+            self._output_tokens += 1
+            return found
+
+        return await client.call("POST", self._operation, score_body(span, self._dialect), read)
 
     async def _raise_if_gone(self, client: Client, problem: RefusedError | ExhaustedError) -> None:
         """Raises EngineDiedError where it is the server that fails, and not this request alone."""

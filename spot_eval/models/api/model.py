@@ -16,14 +16,16 @@ from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
 from spot_eval.core.records import digest
 from spot_eval.models.api.background import Background
+from spot_eval.models.api.client import Client, ExhaustedError, RefusedError
 from spot_eval.models.api.engine import ApiEngine
 from spot_eval.models.api.handshake import Handshake
+from spot_eval.models.api.scoring import ROOM, read_score, score_body
 from spot_eval.models.api.settings import ApiSettings, base_url
 from spot_eval.models.api.token_counts import TokenCounts
 from spot_eval.models.api.wire import Dialect, Form
 from spot_eval.models.base import EngineFacts
 from spot_eval.models.checkpoint import DECIDING_SUFFIXES, read_config
-from spot_eval.models.likelihood import Continuation, Pair, unable
+from spot_eval.models.likelihood import Continuation, Pair, PairEncoder, Span, unable
 from spot_eval.models.prompts import (
     NO_TEMPLATE,
     ChatTokenizer,
@@ -62,11 +64,13 @@ class ServedModel:
         with Background() as background:
             handshake = Handshake(self.url, self.settings, widest, self._tokenizer, say)
             self.dialect, context = background.run(handshake.meet())
+        self._scores = False  # not yet known to tell log-probs of a prompt
         self._token_counts = TokenCounts(self.url, self.settings, self.dialect, say)
         self.facts = EngineFacts(
             identity={"name": "api", "prompts": str(self.dialect.form), "not_taken": sorted(self.dialect.not_taken)},
             dtype=None,
             context=context,
+            score_room=ROOM,
         )
 
     @property
@@ -106,8 +110,33 @@ class ServedModel:
             return background.run(self._token_counts.counted(prompts, self.facts.context, self._budget))
 
     def encode(self, pairs: Sequence[Pair]) -> list[Continuation]:
-        """Return the pairs with their tokens. Raises UserError: a server's prompt log-probabilities are not read."""
-        raise unable(self.url, "evaluate the checkpoint itself (--engine hf), or leave them out with --tasks")
+        """Return the pairs with their tokens. Raises UserError if the server does not tell log-probs of a prompt."""
+        if self._tokenizer is None:
+            raise UserError(
+                f"{self.url}: likelihood tasks need the model's tokenizer here, so that context and continuation meet "
+                "where they should; give its folder by --engine-arg tokenizer=DIR"
+            )
+        if not self._scores:
+            with Background() as background:
+                background.run(self._ask_for_scores())
+            self._scores = True
+        return PairEncoder(self._tokenizer.tokenizer, self.facts.context, self.facts.score_room).encode(pairs)
+
+    async def _ask_for_scores(self) -> None:
+        """Try two tokens before any are paid for. Raises UserError if their log-probs do not come back."""
+        assert self._tokenizer is not None
+        span = Span(self._tokenizer.render([{"role": "user", "content": "Say yes."}]).token_ids[:8], 1)
+        async with Client(self.settings) as client:
+            try:
+                await client.call(
+                    "POST", f"{self.url}/{Form.TOKEN_IDS.path}", score_body(span, self.dialect),
+                    lambda payload: read_score(payload, span), retries=0,
+                )  # fmt: skip
+            except (RefusedError, ExhaustedError) as problem:
+                raise unable(
+                    f"{self.url} ({problem})",
+                    "serve the checkpoint with vLLM, evaluate it here (--engine hf), or leave them out with --tasks",
+                ) from problem
 
     def _form(self) -> Form:
         if self._tokenizer:

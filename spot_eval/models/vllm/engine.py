@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,80 +23,16 @@ from spot_eval.models.adapter import Adapter
 from spot_eval.models.base import Completion, Emit, EngineFacts, Refusal, Request
 from spot_eval.models.checkpoint import read_config
 from spot_eval.models.forced import Forced, Places
+from spot_eval.models.likelihood import LikelihoodRequest, ScoreEmit
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.models.stop_strings import ended_text
 from spot_eval.models.thinking_count import ThinkingCount
+from spot_eval.models.vllm.scoring import ROOM, Scoring
+from spot_eval.models.vllm.settings import VllmSettings
 from spot_eval.models.vllm.shards import Message, Shard, ask, stream
 
 # -P: a folder called vllm where the command is typed is not the package
 PROGRAM = ["-P", "-m", "spot_eval.models.vllm.process"]
-STEP_TIMEOUT_S = 600.0  # vLLM's own limit of one step on its workers is 300
-OURS = {
-    "model": "the checkpoint is --model",
-    "tokenizer": "prompts are made with the checkpoint's tokenizer",
-    "skip_tokenizer_init": "vLLM needs its tokenizer for stop strings",
-    "generation_config": "a suite says how to sample",
-    "override_generation_config": "a suite says how to sample",
-    "seed": "each request has a seed of its own, which --seed decides",
-    "enable_lora": "--adapter names the adapters",
-    "lora_modules": "--adapter names the adapters",
-    "max_lora_rank": "it is read from the adapters",
-    "max_loras": "one adapter is used at a time",
-}
-# They move work and memory about, and texts no further than another batch would.
-UNDECIDING = {
-    "async_scheduling", "block_size", "data_parallel_size", "disable_custom_all_reduce", "disable_log_stats",
-    "distributed_executor_backend", "dtype", "enable_chunked_prefill", "enable_prefix_caching", "enforce_eager",
-    "gpu_memory_utilization", "kv_cache_memory_bytes", "max_model_len", "max_num_batched_tokens", "max_num_seqs",
-    "max_parallel_loading_workers", "pipeline_parallel_size", "step_timeout", "tensor_parallel_size",
-    "trust_remote_code",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class VllmSettings:
-    """The `--engine-arg`s: two of our own, and vLLM's, which are checked where vLLM is."""
-
-    arguments: Mapping[str, str] = field(default_factory=dict)
-    processes: int | None = None
-    step_timeout_s: float = STEP_TIMEOUT_S
-    memory_share: float | None = None
-    """Share of a GPU's memory where another engine sits beside this one; None leaves it to vLLM."""
-
-    @classmethod
-    def parse(cls, arguments: Mapping[str, str]) -> VllmSettings:
-        """From `K=V` texts. Raises UserError for what is not the user's to say here."""
-        theirs = {name.replace("-", "_"): value for name, value in arguments.items()}
-        processes = _number("data_parallel_size", theirs.pop("data_parallel_size", None), int)
-        patience = _number("step_timeout", theirs.pop("step_timeout", None), float)
-        for name, value in theirs.items():
-            if name == "load_format" and value in {"pt", "npcache"}:
-                raise UserError(f"--engine-arg {name}={value}: loads pickles, which can run code; use safetensors")
-            if reason := OURS.get(name):
-                raise UserError(f"--engine-arg {name}={value}: not to be set here; {reason}")
-            if name.startswith("data_parallel"):
-                raise UserError(
-                    f"--engine-arg {name}={value}: spot-eval shares requests out among processes itself; "
-                    "data_parallel_size=N says among how many"
-                )
-        return cls(theirs, None if processes is None else int(processes), patience or STEP_TIMEOUT_S)
-
-    def identity(self) -> dict[str, Any]:
-        """Return the settings that can decide a text."""
-        deciding = {name: value for name, value in sorted(self.arguments.items()) if name not in UNDECIDING}
-        return {"name": "vllm", **({"arguments": deciding} if deciding else {})}
-
-
-def _number(name: str, text: str | None, kind: type[int] | type[float]) -> float | None:
-    if text is None:
-        return None
-    try:
-        value = kind(text)
-    except ValueError:
-        value = 0
-    if not value > 0:
-        raise UserError(f"--engine-arg {name}={text}: expected a number above 0")
-    return value
 
 
 @dataclass
@@ -124,7 +60,9 @@ def facts(path: Path, settings: VllmSettings, *, trust_remote_code: bool = False
     scout = _scout(path, settings, trust_remote_code, lora_rank)
     _waiting.append(scout)
     _shares(settings, scout.told)
-    return EngineFacts(identity=settings.identity(), dtype=scout.told["dtype"], context=scout.told["context"])
+    return EngineFacts(
+        identity=settings.identity(), dtype=scout.told["dtype"], context=scout.told["context"], score_room=ROOM
+    )
 
 
 def _scout(path: Path, settings: VllmSettings, trust_remote_code: bool, lora_rank: int) -> Scout:
@@ -288,8 +226,22 @@ class VllmEngine:
             if "refused" in answer:
                 refused[answer["key"]] = answer["refused"]
             else:
-                found[answer["key"]] = [dict(place) for place in answer["read"]]
+                found[answer["key"]] = _places(answer)
 
+        self._read(sequences, top, take)
+        return found, refused
+
+    def score(self, requests: Sequence[LikelihoodRequest], emit: ScoreEmit) -> None:
+        """Score all requests; see `ScoringEngine.score`. Raises EngineDiedError if vLLM dies or hangs."""
+        scoring = Scoring(requests, emit)
+
+        def take(answer: Message) -> None:
+            refused = answer.get("refused")
+            scoring.take(answer["key"], None if refused else _places(answer), refused or "")
+
+        self._read(scoring.sequences(), 1, take)
+
+    def _read(self, sequences: Iterable[Forced], top: int, take: Callable[[Message], None]) -> None:
         stream(
             self.shards,
             (
@@ -300,7 +252,6 @@ class VllmEngine:
             patience_s=self.settings.step_timeout_s,
             take=take,
         )
-        return found, refused
 
     def close(self) -> None:
         """Ends the engine processes and all they started."""
@@ -317,6 +268,10 @@ def _unknown_part(adapter: Adapter) -> str | None:
     if embedded := [name for name in adapter.tensors if ".lora_embedding_" in name]:
         return f"changes embeddings ({min(embedded)})"
     return f"brings whole weights along ({min(adapter.replaced)})" if adapter.replaced else None
+
+
+def _places(answer: Message) -> Places:
+    return [dict(place) for place in answer["read"]]
 
 
 def _message(request: Request) -> Message:

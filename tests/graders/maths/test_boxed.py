@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spot_eval.graders.maths.boxed import boxed_answer, boxes, joins
-from spot_eval.graders.maths.normalize import plain, to_latex, without_percent
+from spot_eval.graders.maths.normalize import plain, without_percent
 from spot_eval.graders.maths.stated import bare, bold_line, correction, is_expression, stated_answer, without_denials
 from tests.cpu_time import least_cpu_s
 
@@ -67,7 +67,6 @@ def test_nothing_raises(text: str) -> None:
         bare,
         joins,
         plain,
-        to_latex,
         without_percent,
     ):
         function(text)  # type: ignore[operator]
@@ -131,4 +130,4 @@ def test_200_kilobytes_are_scanned_at_once(unit: str) -> None:
             function(text)  # type: ignore[operator]
         correction(text, "3")
 
-    assert least_cpu_s(scan) < 0.5
+    assert least_cpu_s(scan) < 2  # linear: 0.1 to 0.5 s; what backtracks takes minutes

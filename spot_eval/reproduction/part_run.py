@@ -1,0 +1,102 @@
+"""Run one part, stage by stage: data per seed, then its arms; whatever is done already is kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from spot_eval.core.files import read_json, write_json
+from spot_eval.miniature import BASE
+from spot_eval.models.checkpoint import fingerprint
+from spot_eval.posttrain.grid import claim_folder, do_all
+from spot_eval.reproduction.claims import decide
+from spot_eval.reproduction.parts import ALL, BETA, Arm, Part
+from spot_eval.reproduction.protocol import Setting
+from spot_eval.reproduction.run import parallel
+from spot_eval.reproduction.table import claim_records, results_of, rows_from
+from spot_eval.reproduction.work import Place, Training, measured, one_thread, score_base
+
+EXAM = "parts"
+OBJECTIVE = "spot-bce"
+
+
+def run_part(part: Part, folder: Path, *, jobs: int = 2, base: Path = BASE) -> dict[str, Any]:
+    """Run what is missing of a part in `folder`, and return everything that is shown of it, for a JSON file.
+
+    Args:
+        part: what to run.
+        folder: holds data and results; a folder of something else is refused.
+        jobs: processes at once, of one thread each.
+        base: the checkpoint that it starts from.
+
+    Raises UserError if `folder` holds something else.
+    """
+    identity = fingerprint(base, "float32", None)[:16]
+    place = Place(folder, base)
+    claim_folder(folder, "part.json", part.record(identity), "part")
+    counts: dict[str, dict[str, int]] = {str(seed): {} for seed in part.seeds}
+    finals: list[dict[str, Any]] = []
+    with parallel(jobs) as pool:
+        (asked,) = do_all(pool, "asking the base", score_base, [(place, EXAM, part.items)])
+        for number, stage in enumerate(part.stages):
+            made = do_all(pool, "making pairs", make, [(part.name, number, place, seed) for seed in part.seeds])
+            for seed, rows in zip(part.seeds, made, strict=True):
+                counts[str(seed)] |= rows
+            calls = [
+                (place, setting_of(part, arm, seed, identity), training_of(place, number, arm, seed))
+                for arm in stage.arms
+                for seed in part.seeds
+            ]
+            finals += do_all(pool, "training and scoring", measured, calls)
+    return {
+        "part": part.name,
+        "question": part.question,
+        "protocol": {**part.record(identity), "seeds": list(part.seeds)},
+        "rows_of_data": counts,
+        "rows": [asdict(row) for row in rows_from(finals, asked)],
+        "claims": claim_records(decide(part.claims, results_of(finals), asked)),
+    }
+
+
+def make(name: str, number: int, place: Place, seed: int) -> Mapping[str, int]:
+    """Make the files of one stage and seed of the part `name`, once; return their rows."""
+    folder = stage_folder(place, number, seed)
+    done = folder / "counts.json"
+    if done.is_file():
+        return read_json(done)
+    one_thread()
+    work = folder.with_name(f"{folder.name}.{os.getpid()}")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    counts = dict(ALL[name].stages[number].make(place.base, work, checkpoints(place), seed))
+    write_json(work / "counts.json", counts)
+    shutil.rmtree(folder, ignore_errors=True)
+    work.replace(folder)
+    return counts
+
+
+def setting_of(part: Part, arm: Arm, seed: int, base: str) -> Setting:
+    """Return the setting of an arm; its method is the arm's name, its regime the part's."""
+    return Setting(arm.name, arm.rate, BETA, part.name, seed, EXAM, part.items, base)
+
+
+def training_of(place: Place, number: int, arm: Arm, seed: int) -> Training:
+    """Return the training run of an arm of stage `number`."""
+    kept = checkpoints(place)
+    start = place.base if arm.start is None else kept / f"{arm.start}-{seed}"
+    pairs = stage_folder(place, number, seed) / f"{arm.data}.jsonl"
+    return Training(OBJECTIVE, pairs, arm.steps, start, kept / f"{arm.name}-{seed}")
+
+
+def stage_folder(place: Place, number: int, seed: int) -> Path:
+    """Return the folder of the files of a stage and seed."""
+    return place.folder / "data" / f"{number}-{seed}"
+
+
+def checkpoints(place: Place) -> Path:
+    """Return the folder of the arms' checkpoints."""
+    return place.folder / "checkpoints"

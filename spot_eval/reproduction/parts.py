@@ -1,0 +1,185 @@
+"""Further questions, each a small experiment of its own with SPoT-BCE: what its training data are, and what is claimed.
+
+    spot-eval reproduce --part gamma
+
+docs/reproduction.md has the questions in words. Stages follow each other: the second one of `self-oracle` trains on
+what the checkpoints of the first one say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from spot_eval.reproduction import part_data, self_oracle
+from spot_eval.reproduction.claims import BASE, GAIN, Claim
+
+RATE, BETA, STEPS = 1e-4, 5.0, 100
+"""What the full run chose for SPoT-BCE on dev items."""
+ITEMS = 200
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A training run of a part: the file it trains on, and what differs from the others."""
+
+    name: str
+    data: str
+    steps: int = STEPS
+    rate: float = RATE
+    start: str | None = None
+    """The arm whose checkpoint it starts from; None for the base."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Arms that can run side by side once `make` has made their data."""
+
+    make: Callable[[Path, Path, Path, int], Mapping[str, int]]
+    """(base, folder for the files, folder of checkpoints so far, seed) to rows by file; called once per seed."""
+    arms: tuple[Arm, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A question with its arms and claims."""
+
+    name: str
+    question: str
+    stages: tuple[Stage, ...]
+    claims: tuple[Claim, ...]
+    seeds: tuple[int, ...] = SEEDS
+    items: int = ITEMS
+
+    @property
+    def arms(self) -> list[Arm]:
+        """Return the arms of all stages."""
+        return [arm for stage in self.stages for arm in stage.arms]
+
+    def record(self, base: str) -> dict[str, Any]:
+        """Return what is run, as JSON."""
+        return {
+            "part": self.name,
+            "arms": [asdict(arm) for arm in self.arms],
+            "seeds": list(self.seeds),
+            "items": self.items,
+            "base": base,
+        }
+
+
+def _ahead(part: str, text: str, arm: str, against: str) -> Claim:
+    return Claim(text, arm, against, GAIN, regime=part)
+
+
+def _drifts_less(part: str, text: str, arm: str, against: str) -> Claim:
+    return Claim(text, arm, against, drift=True, below=True, regime=part)
+
+
+ORACLE = Part(
+    "oracle",
+    "Does it matter that the oracle mends y- instead of writing y+ anew?",
+    (
+        Stage(
+            part_data.rectified_and_direct,
+            (
+                Arm("rectified", "rectified"),
+                Arm("direct", "direct"),
+                Arm("direct, lower rate", "direct", rate=3e-5),
+            ),
+        ),
+    ),
+    (
+        _ahead("oracle", "rectified is ahead of direct in gain", "rectified", "direct"),
+        _ahead("oracle", "rectified is ahead of direct at a lower rate", "rectified", "direct, lower rate"),
+        _drifts_less("oracle", "rectified drifts less than direct", "rectified", "direct"),
+        _drifts_less("oracle", "rectified drifts less than direct at a lower rate", "rectified", "direct, lower rate"),
+    ),
+)
+AMOUNT = Part(
+    "amount",
+    "Do twice the pairs help?",
+    (
+        Stage(
+            part_data.amounts,
+            (
+                Arm("all pairs", "all"),
+                Arm("half of them, as many steps", "half"),
+                Arm("half of them, as many epochs", "half", steps=STEPS // 2),
+                Arm("a quarter, as many steps", "quarter"),
+            ),
+        ),
+    ),
+    (
+        _ahead("amount", "all pairs gain more than half at equal steps", "all pairs", "half of them, as many steps"),
+        _ahead("amount", "all pairs gain more than half at equal epochs", "all pairs", "half of them, as many epochs"),
+        _ahead("amount", "half gain more than a quarter at equal steps", "half of them, as many steps",
+               "a quarter, as many steps"),
+    ),
+)  # fmt: skip
+GAMMA = Part(
+    "gamma",
+    "Does the filter on the change ratio help?",
+    (
+        Stage(
+            part_data.gammas,
+            (Arm("gamma 0.6", "gamma"), Arm("no filter", "all"), Arm("gamma 0.06", "small")),
+        ),
+    ),
+    (
+        _ahead("gamma", "gamma 0.6 gains more than no filter", "gamma 0.6", "no filter"),
+        _drifts_less("gamma", "gamma 0.6 drifts less than no filter", "gamma 0.6", "no filter"),
+        _ahead("gamma", "gamma 0.06 gains less than gamma 0.6", "gamma 0.6", "gamma 0.06"),
+    ),
+)
+PROXIMITY = Part(
+    "proximity",
+    "Which measure of nearness picks the better pairs, at equal size?",
+    (
+        Stage(
+            part_data.proximities,
+            tuple(Arm(name, name) for name in ("lcs", "likelihood", "edit", "embedding", "first")),
+        ),
+    ),
+    tuple(
+        claim
+        for name in ("lcs", "likelihood", "edit", "embedding")
+        for claim in (
+            _ahead("proximity", f"{name} gains more than the first 600", name, "first"),
+            _drifts_less("proximity", f"{name} drifts less than the first 600", name, "first"),
+        )
+    ),
+)
+SELF_ORACLE = Part(
+    "self-oracle",
+    "Can the checkpoint mend its own errors, by a verifier or by votes?",
+    (
+        Stage(
+            self_oracle.first_round,
+            (
+                Arm("oracle", "oracle"),
+                Arm("verifier, round 1", "verifier"),
+                Arm("votes, round 1", "votes"),
+            ),
+        ),
+        Stage(
+            self_oracle.second_round,
+            (
+                Arm("verifier, round 2", "verifier-2", start="verifier, round 1"),
+                Arm("votes, round 2", "votes-2", start="votes, round 1"),
+            ),
+        ),
+    ),
+    (
+        _ahead("self-oracle", "verified by a grader, round 1 gains", "verifier, round 1", BASE),
+        _ahead("self-oracle", "verified by a grader, round 2 gains over round 1", "verifier, round 2",
+               "verifier, round 1"),
+        _ahead("self-oracle", "accepted by votes, round 1 gains", "votes, round 1", BASE),
+        _ahead("self-oracle", "accepted by votes, round 2 gains over round 1", "votes, round 2", "votes, round 1"),
+        _ahead("self-oracle", "the verifier is ahead of votes", "verifier, round 1", "votes, round 1"),
+        _ahead("self-oracle", "the oracle is ahead of the verifier", "oracle", "verifier, round 1"),
+    ),
+)  # fmt: skip
+ALL = {part.name: part for part in (ORACLE, AMOUNT, GAMMA, PROXIMITY, SELF_ORACLE)}
