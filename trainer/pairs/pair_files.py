@@ -109,7 +109,7 @@ def _carried(meta: Any) -> dict[str, Any]:
     if isinstance(meta, str):
         try:
             meta = json.loads(meta)
-        except ValueError:
+        except (ValueError, RecursionError):
             meta = {"meta": meta}
     return dict(meta) if isinstance(meta, Mapping) else {}
 
