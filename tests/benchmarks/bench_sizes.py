@@ -42,7 +42,7 @@ def made_up(path: Path, records: int, seed: int) -> Path:
         return {"text": f"It is {doc_id}, I think.", "score": 0.0} if draw.random() < 0.25 else {}
 
     write_run(path, answer, suite=suite, model=path.name, seed=seed)
-    samples = path / "samples.jsonl"  # as judged by the grader of today, so that verdicts hold
+    samples = path / "samples.jsonl"  # by the grader of today: `grade` judges only one of the two again
     samples.write_bytes(samples.read_bytes().replace(b"maths/1", f"maths/{load_grader('maths').version}".encode()))
     return path
 
