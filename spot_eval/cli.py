@@ -36,7 +36,7 @@ from spot_eval.commands import (
     tune,
 )
 from spot_eval.commands.common import examples, say, verb
-from spot_eval.core.errors import Interrupted, UserError
+from spot_eval.core.errors import Interrupted, UserError, sentence_of
 from spot_eval.core.streams import prepare_streams
 
 app = typer.Typer(
@@ -96,7 +96,7 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except UserError as problem:
-        say(f"error: {problem}")
+        say(f"error: {sentence_of(problem)}")
         sys.exit(problem.exit_code)
     except OSError as problem:
         if problem.errno != errno.ENAMETOOLONG:

@@ -17,6 +17,10 @@ from trainer.errors import TrainError
 RECIPES = Path(__file__).parent / "recipes"
 
 
+LARGEST_RANK = 4096
+"""The width of an 8B model; an adapter of this rank has more weights than the layer it adapts."""
+
+
 @dataclass(frozen=True)
 class Lora:
     """Low-rank adapters on every linear layer but the head; the reference is the model without them."""
@@ -27,6 +31,10 @@ class Lora:
     def __post_init__(self) -> None:
         if not isinstance(self.rank, int) or isinstance(self.rank, bool) or self.rank < 1:
             raise TrainError(f"lora: rank is {self.rank!r}; expected a whole number of at least 1")
+        if self.rank > LARGEST_RANK:
+            raise TrainError(
+                f"lora: rank is {self.rank:,}; adapters of a rank above {LARGEST_RANK:,} are no longer low-rank"
+            )
         if not _is_finite(self.alpha) or self.alpha <= 0:
             raise TrainError(f"lora: alpha is {self.alpha!r}; expected a number above 0")
 
@@ -144,6 +152,9 @@ def read_recipe(name: str) -> Recipe:
         raise TrainError(f"{path}: not TOML ({problem})") from problem
     about = str(content.pop("about", ""))
     tables = {one: content.pop(one, {}) for one in SCALES}
+    for one, table in tables.items():
+        if not isinstance(table, dict):
+            raise TrainError(f"{path}: {one} is {table!r}; expected a table of settings")
     content |= tables[scale if ours and scale else SCALES[0]]
     types = [one.name for one in fields(Settings)]
     if unknown := sorted(set(content) - set(types)):
@@ -162,6 +173,8 @@ def settings_from(recipe: Recipe | None, **given: Any) -> Settings:
             raise TrainError(f"lora has no setting {unknown[0]!r}; there are rank and alpha")
         merged["lora"] = Lora(**lora)
     if "betas" in merged:
+        if not isinstance(merged["betas"], list | tuple):
+            raise TrainError(f"betas is {merged['betas']!r}; expected two numbers from 0 to below 1")
         merged["betas"] = tuple(merged["betas"])
     plain = Settings()
     for name, value in merged.items():

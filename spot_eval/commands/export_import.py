@@ -92,9 +92,9 @@ def import_command(
     ] = None,
     as_json: BoardJson = False,
 ) -> None:
-    """Import a run made by lm-eval, Inspect, lighteval or promptfoo.
+    """Import a run that another evaluation tool made.
 
-    The files show which tool wrote them. The run can be compared, gated and reported."""
+    Reads files of lm-eval, Inspect, lighteval and promptfoo. The run can be compared, gated and reported."""
     from spot_eval.core.errors import UserError
     from spot_eval.interchange.from_inspect import import_inspect
     from spot_eval.interchange.from_lighteval import import_lighteval

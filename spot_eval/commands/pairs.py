@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -183,6 +184,39 @@ def stats_command(file: PairsFile, tokenizer: Tokenizer, *, as_json: Json = Fals
 
     found = pair_stats(file, tokenizer)
     print_json(found) if as_json else print_stats(found)
+
+
+class Form(StrEnum):
+    """Columns that pairs can be written in."""
+
+    spot = "spot"
+    trl = "trl"
+
+
+@verb(app, "convert", "spot-eval pairs convert trl-lib/ultrafeedback_binarized -o pairs.jsonl")
+def convert_command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="JSON Lines, JSON, CSV or parquet; a folder of save_to_disk; or a hub id."
+        ),
+    ],
+    out: Out,
+    *,
+    to: Annotated[
+        Form, typer.Option("--to", help="Columns to write: ours, or TRL's (prompt, chosen and rejected as turns).")
+    ] = Form.spot,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Split of a data set that has several. [default: train]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Convert preference data to pairs, or pairs to TRL's form.
+
+    A name that ends in .parquet is written as parquet, any other as JSON Lines."""
+    from spot_eval.posttrain.pair_files import convert_pairs
+
+    _report(out, convert_pairs(source, out, split=split, trl=to is Form.trl), as_json)
 
 
 @verb(app, "check", "spot-eval pairs check pairs.jsonl --suite spot -o clean.jsonl")

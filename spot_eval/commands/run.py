@@ -135,6 +135,9 @@ def run_command(
         typer.Option("--drift", metavar="BASE_RUN", help="Measure drift from this run's model too; see `drift`."),
     ] = None,
     workers: Workers = None,
+    track: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Also log scores to wandb, trackio or tensorboard.")
+    ] = None,
     until_verdict: Annotated[
         bool,
         typer.Option(
@@ -163,7 +166,12 @@ def run_command(
     from spot_eval.evaluation.defaults import engine_for, run_options
     from spot_eval.evaluation.run import run
     from spot_eval.evaluation.several import options_of_each
+    from spot_eval.runs.tracking import check_trackers, track_run
 
+    trackers = names(track)
+    check_trackers(trackers)
+    if shard and trackers:
+        raise UserError("--track logs the scores of a whole run; merge the shards first, and run the command without")
     if policy is not None and not until_verdict:
         raise UserError("--policy is the gate's: give it to `spot-eval gate`, or add --until-verdict")
     options = run_options(
@@ -204,9 +212,10 @@ def run_command(
         return
     evaluate = partial(run, monitor=monitor_of(policy)) if until_verdict else run
     if len(each) > 1:
-        run_several(each, as_json, evaluate)
+        run_several(each, as_json, evaluate, trackers)
     else:
         path, board = evaluate(each[0], say)
+        track_run(trackers, path)
         show_board(path, board, as_json)
         if drift:
             measure_drift_after(each[0], path, drift)

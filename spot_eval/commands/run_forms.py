@@ -94,15 +94,19 @@ def monitor_of(policy: Path | None) -> UntilVerdict:
     return UntilVerdict(*load_policy(policy))
 
 
-def run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate) -> None:
-    """Run each model or adapter, print one table, and exit with the code of the first failure."""
+def run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate, trackers: Sequence[str] = ()) -> None:
+    """Run each model or adapter, log it, print one table, and exit with the code of the first failure."""
     from spot_eval.core.files import read_json
     from spot_eval.evaluation.several import run_adapters, run_each
     from spot_eval.runs.leaderboard import read_entry, sorted_entries
+    from spot_eval.runs.tracking import track_run
 
     adapters = each[0].adapter is not None
     outcomes = run_adapters(each, say, evaluate) if adapters else run_each(each, say, evaluate)
     entries = [entry.as_json() for entry in sorted_entries([read_entry(one.path) for one in outcomes if one.path])]
+    for one in outcomes:
+        if one.path:
+            track_run(trackers, one.path)
     failed = [one for one in outcomes if one.path is None]
     if as_json:
         print_json({"runs": entries, "failed": [{"model": one.model, "exit_code": one.exit_code} for one in failed]})

@@ -38,7 +38,10 @@ def train_command(
         ),
     ] = None,
     model: Annotated[str, typer.Option(metavar="PATH|HUB", help="Checkpoint to start from.")],
-    pairs: Annotated[Path, typer.Option(metavar="FILE", help="Pairs: JSON Lines with prompt, rejected and chosen.")],
+    pairs: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Pairs with prompt, rejected and chosen: JSON Lines, JSON, CSV or parquet."),
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="CKPT", help="Folder for the new checkpoint.")],
     recipe: Annotated[
         str | None,

@@ -3,6 +3,16 @@
 The command line prints them without a traceback and exits with `exit_code`; everything else is a crash (exit 1).
 """
 
+import re
+
+LONGEST_WORD = 400
+"""Characters of one word of a message; a path is shorter, a value of a broken file may be any length."""
+
+
+def sentence_of(problem: BaseException) -> str:
+    """Return the message of an error with words of more than LONGEST_WORD characters cut short."""
+    return re.sub(rf"(\S{{{LONGEST_WORD // 4}}})\S{{{LONGEST_WORD},}}", r"\1…", str(problem))
+
 
 class UserError(Exception):
     """Bad input. The message names the offending value and the way out.

@@ -242,13 +242,16 @@ def _tasks_fit(manifest: Mapping[str, Any]) -> str | None:
     return None
 
 
-_METRIC = _object({"mean": _or_null(NUMBER), "stderr": _or_null(SIZE), "bounds": _optional(_or_null(_list(NUMBER)))})
-_GROUP = _object({"mean": _or_null(FRACTION), "stderr": _or_null(SIZE), "bounds": _optional(_or_null(_list(NUMBER))),
+BOUNDS = _optional(_or_null(Kind("two numbers", frozenset({list}), lambda values: (
+    _list(NUMBER).fault(values) if len(values) == 2 else f": expected two numbers, found {len(values)}"
+))))  # fmt: skip
+_METRIC = _object({"mean": _or_null(NUMBER), "stderr": _or_null(SIZE), "bounds": BOUNDS})
+_GROUP = _object({"mean": _or_null(FRACTION), "stderr": _or_null(SIZE), "bounds": BOUNDS,
                   "partial": _optional(FLAG), "missing": _optional(_list(NAME))})  # fmt: skip
 _SHARES = _map(_or_null(FRACTION))
 _TASK = _object({
     "family": NAME, "mean": _or_null(FRACTION), "stderr": _or_null(SIZE),
-    "bounds": _optional(_or_null(_list(NUMBER))), "docs": COUNT, "docs_judged": COUNT, "repeats": COUNT,
+    "bounds": BOUNDS, "docs": COUNT, "docs_judged": COUNT, "repeats": COUNT,
     "samples": COUNT, "avg_at_k": _SHARES, "pass_at_k": _SHARES, "maj_at_k": _SHARES,
     "truncated": _or_null(FRACTION), "unparsed": FRACTION, "not_judged": FRACTION,
     "not_judged_reason": _optional(TEXT), "output_tokens": _or_null(SIZE), "metrics": _map(_METRIC),

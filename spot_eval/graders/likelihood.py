@@ -17,20 +17,22 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
+from spot_eval.core.errors import UserError
 from spot_eval.graders.base import Grader, Verdict, undecided
+from spot_eval.graders.task_loading import load_task_of, place_of
 
 LN2 = math.log(2)
-_loaded: dict[tuple[tuple[str, ...], str], Any] = {}
+_loaded: dict[tuple[str, tuple[str, ...], str | None], Any] = {}
 
 
-def load_task(include_path: tuple[str, ...], name: str, row: Mapping[str, Any]) -> Any:
+def load_task(name: str, folders: tuple[str, ...], rows: str | None, row: Mapping[str, Any]) -> Any:
     """Return lm-eval's task, loaded once per process; a task of ours gets `row` in place of its data set."""
-    key = (include_path, name)
+    key = (name, folders, rows)
     if key not in _loaded:
         from lm_eval.tasks import TaskManager
 
-        manager = TaskManager(include_defaults=False, include_path=list(include_path), metadata={"judged_row": row})
-        _loaded[key] = manager.load([name])["tasks"][name]
+        manager = TaskManager(include_defaults=False, include_path=list(folders), metadata={"judged_row": row})
+        _loaded[key] = load_task_of(manager, name, rows)
     return _loaded[key]
 
 
@@ -44,11 +46,13 @@ def judge(doc: Mapping[str, Any], text: str) -> Verdict:
     if any(math.isnan(logprob) for logprob, _ in pairs):
         return undecided("the model gave NaN as a log-likelihood")
     try:
-        task = load_task(tuple(doc["_task"]["include_path"]), doc["_task"]["name"], doc["row"])
+        task = load_task(*place_of(doc["_task"]), doc["row"])
         rolling = task.OUTPUT_TYPE == "loglikelihood_rolling"
         found = task.process_results(doc["row"], [logprob for logprob, _ in pairs] if rolling else pairs)
         order = list(task.aggregation())
         size = len(str(task.doc_to_target(doc["row"])).encode()) if task.OUTPUT_TYPE != "multiple_choice" else 0
+    except UserError:
+        raise
     except Exception as problem:  # noqa: BLE001 - a task's own code, inside a grading worker
         return undecided(f"{type(problem).__name__}: {problem}"[:200])
     metrics, weights = _metrics(found)

@@ -1,6 +1,6 @@
 """Any lm-eval task that names no grader of ours: its own filters, then its own `process_results`.
 
-    doc: {"_task": {"include_path": ["tasks", "/my/tasks"], "name": "gsm8k"}, "row": {...}}
+    doc: {"_task": {"include_path": ["my/tasks"], "name": "gsm8k"}, "row": {...}}
 
 Score: the first metric of its `metric_list`, as the first filter gives it; beside it every metric that is a
 number. The task is loaded once a process, with its data set, which lm-eval insists on.
@@ -14,16 +14,18 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
+from spot_eval.core.errors import UserError
 from spot_eval.graders.base import Grader, Verdict, after_thinking, no_answer, undecided
+from spot_eval.graders.task_loading import load_task_of, place_of
 
 _FALLBACK = "[invalid]"  # what lm-eval's regex filters say where nothing matched
 
 
 @functools.cache
-def _task(include_path: tuple[str, ...], name: str) -> Any:
+def _task(name: str, folders: tuple[str, ...], rows: str | None) -> Any:
     from lm_eval.tasks import TaskManager
 
-    return TaskManager(include_defaults=False, include_path=list(include_path)).load([name])["tasks"][name]
+    return load_task_of(TaskManager(include_defaults=False, include_path=list(folders)), name, rows)
 
 
 def judge(doc: Mapping[str, Any], text: str) -> Verdict:
@@ -32,10 +34,12 @@ def judge(doc: Mapping[str, Any], text: str) -> Verdict:
     if said is None:
         return no_answer("the thinking never ended")
     try:
-        task = _task(tuple(doc["_task"]["include_path"]), doc["_task"]["name"])
+        task = _task(*place_of(doc["_task"]))
         answer = _filtered(task, doc["row"], said)
         found = task.process_results(doc["row"], [answer])
         headline = next(iter(task.aggregation()))
+    except UserError:  # its files are not where they were: something for the user to fix
+        raise
     except Exception as problem:  # noqa: BLE001 - foreign code on hostile text, inside a grading worker
         return undecided(f"{type(problem).__name__}: {problem}"[:200])
     metrics = {name: float(value) for name, value in found.items() if _is_number(value)}

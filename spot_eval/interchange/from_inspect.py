@@ -8,6 +8,7 @@ judged again here. Docs pair by input, choices and target. What a log does not s
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ def _task(log: Log) -> ImportedTask:
         f"{TOOL} {log.scorer}",
         str((facts.get("dataset") or {}).get("name") or log.path),
         repeats=log.epochs,
-        sampling={ours: given.get(theirs) for theirs, ours in names.items()},
+        sampling={ours: _number(given.get(theirs)) for theirs, ours in names.items()},
         version=str(facts["task_version"]) if facts.get("task_version") is not None else None,
     )
 
@@ -157,7 +158,7 @@ def _answer(
     choices = output.get("choices") or []
     usage = output.get("usage") or {}
     text = str(output.get("completion") or "") if choices else None
-    reason = REASONS.get(choices[0].get("stop_reason"), "unknown") if choices else "unknown"
+    reason = REASONS.get(str(choices[0].get("stop_reason")), "unknown") if choices else "unknown"
     score, answer, why = _verdict(log, found, epoch)
     place: dict[str, Any] = {
         "key": key,
@@ -166,7 +167,7 @@ def _answer(
         "doc_hash": doc.doc_hash,
         "repeat": epoch - 1,
     }
-    asked, given = usage.get("input_tokens"), usage.get("output_tokens")
+    asked, given = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
     sample = Sample(
         **place, score=score, extracted=answer, why=why, truncated=None if reason == "unknown" else reason == "length",
         unparsed=False, not_judged=score is None, prompt_tokens=asked, output_tokens=given,
@@ -179,6 +180,14 @@ def _answer(
         max_new_tokens=None,
     )  # fmt: skip
     return generation, sample
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value >= 0 else None
+
+
+def _number(value: Any) -> float | None:
+    return value if type(value) in (int, float) and math.isfinite(value) else None
 
 
 def _verdict(log: Log, found: Mapping[str, Any] | None, epoch: int) -> tuple[float | None, str | None, str]:

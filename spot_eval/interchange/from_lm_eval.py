@@ -52,7 +52,7 @@ def import_logs(wanted: Import, suite: Suite, say: Callable[[str], None]) -> tup
 
 
 def _task(log: Log, results: Mapping[str, Any]) -> ImportedTask:
-    kwargs = _of(results, "configs", log.task).get("generation_kwargs") or {}
+    kwargs = _of(results, "configs", log.task, "generation_kwargs")
     return ImportedTask(
         log.task,
         len(log.lines),
@@ -82,7 +82,8 @@ def _tool(logs: Sequence[Log], results: Mapping[str, Any], wanted: Import) -> To
 
 def _sampling(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return lm-eval's generation_kwargs under our names; greedy if they say so, None if they do not record it."""
-    found = {ours: kwargs.get(theirs) for theirs, ours in SAMPLING.items()}
+    given = {ours: kwargs.get(theirs) for theirs, ours in SAMPLING.items()}
+    found = {name: value if is_number(value) else None for name, value in given.items()}
     if kwargs.get("do_sample") is False:
         found["temperature"] = 0.0
     return found

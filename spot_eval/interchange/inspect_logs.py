@@ -15,6 +15,7 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
+from spot_eval.core.schemas import MOST_REPEATS
 
 VERSIONS = (2,)
 WORDS = {"c": 1.0, "p": 0.5, "i": 0.0, "n": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
@@ -65,10 +66,42 @@ def read_log(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     if log.get("version") not in VERSIONS:
         raise UserError(f"{path}: logs of Inspect are read in version 2, and this is version {log.get('version')!r}")
     samples = log.pop("samples", None) or []
-    for sample in samples:
-        if not isinstance(sample, dict) or not isinstance(sample.get("epoch"), int) or sample.get("id") is None:
-            raise UserError(f"{path}: a sample has no id or epoch")
+    if not isinstance(samples, list):
+        raise UserError(f"{path}: expected a list of samples, found {type(samples).__name__}")
+    for place in HEADER:
+        _refuse_other_than_objects(log, place, str(path))
+    for number, sample in enumerate(samples, start=1):
+        epoch = sample.get("epoch") if isinstance(sample, dict) else None
+        if type(epoch) is not int or not 1 <= epoch <= MOST_REPEATS or sample.get("id") is None:
+            raise UserError(f"{path}, sample {number}: it has no id, or no epoch from 1")
+        for place in SAMPLE:
+            _refuse_other_than_objects(sample, place, f"{path}, sample {number}")
+        choices = (sample.get("output") or {}).get("choices") or []
+        if not isinstance(choices, list) or not all(isinstance(choice, Mapping) for choice in choices):
+            raise UserError(f"{path}, sample {number}: output.choices is not a list of objects")
     return log, samples
+
+
+HEADER = (
+    "eval.dataset",
+    "eval.config",
+    "eval.packages",
+    "eval.model_generate_config",
+    "plan.config",
+    "results.headline",
+)
+SAMPLE = ("output.usage", "scores", "metadata")
+"""Places in a log that hold an object, or nothing."""
+
+
+def _refuse_other_than_objects(value: Any, place: str, where: str) -> None:
+    """Raise UserError if a part of the dotted `place` in `value` is neither an object nor null nor missing."""
+    for name in place.split("."):
+        value = value.get(name)
+        if value is None:
+            return
+        if not isinstance(value, Mapping):
+            raise UserError(f"{where}: expected an object at {name} ({place}), found {type(value).__name__}")
 
 
 def _unpacked(path: Path) -> dict[str, Any]:

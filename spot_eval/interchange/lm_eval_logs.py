@@ -96,8 +96,8 @@ def read_log(
     for number, line in enumerate(lines, start=1):
         if lacking := [name for name in ("doc_id", "doc", "target") if name not in line]:
             raise UserError(f"{path}, line {number}: not an lm-eval sample (it lacks {lacking[0]!r})")
-        if not isinstance(line["doc_id"], int):
-            raise UserError(f"{path}, line {number}: doc_id {line['doc_id']!r} is not a number")
+        if type(line["doc_id"]) is not int or not 0 <= line["doc_id"] < 2**63:
+            raise UserError(f"{path}, line {number}: doc_id {line['doc_id']!r} is not a whole number from 0")
     filters = list(dict.fromkeys(str(line.get("filter", "none")) for line in lines))
     chosen = of_filter or filters[0]
     if chosen not in filters:

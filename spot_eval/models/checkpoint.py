@@ -181,9 +181,10 @@ def _sha256(file: Path, hashed: Callable[[int], None]) -> str:
 
 def context_length(config: dict[str, Any]) -> int | None:
     """Tokens of prompt and answer together that the model was made for; None where the config does not say."""
-    for part in (config, config.get("text_config") or {}):
+    inner = config.get("text_config")
+    for part in (config, inner if isinstance(inner, dict) else {}):
         for name in ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length"):
-            if isinstance(value := part.get(name), int):
+            if isinstance(value := part.get(name), int) and not isinstance(value, bool) and value > 0:
                 return value
     return None
 

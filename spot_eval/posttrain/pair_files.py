@@ -10,22 +10,31 @@ from typing import Any
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import write_atomically
 from spot_eval.core.progress import progress
-from spot_eval.core.records import read_lines, to_line
+from spot_eval.core.records import to_line
 from spot_eval.models.checkpoint import locate
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.posttrain.from_run import attempts
+from trainer.errors import TrainError
 from trainer.pairs.edit_filter import BINS, PairStats, Tokens, small_edits
 from trainer.pairs.elicit import Wanted, elicit
 from trainer.pairs.pair_files import pair_row
+from trainer.pairs.sources import Row, read_dataset, read_rows
 
 
 def read_pairs(file: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a pairs file under our names. Raises UserError naming file and line of a broken one."""
-    for number, row in enumerate(read_lines(file), start=1):
-        try:
-            yield pair_row(row, number)
-        except ValueError as problem:
-            raise UserError(f"{file}, line {number}: {problem}") from problem
+    yield from _pairs(read_rows(file))
+
+
+def _pairs(rows: Iterator[Row]) -> Iterator[dict[str, Any]]:
+    try:
+        for where, number, row in rows:
+            try:
+                yield pair_row(row, number)
+            except ValueError as problem:
+                raise UserError(f"{where}: {problem}") from problem
+    except TrainError as problem:
+        raise UserError(str(problem)) from problem
 
 
 def write_pairs(out: Path, rows: list[dict[str, Any]]) -> None:
@@ -33,6 +42,47 @@ def write_pairs(out: Path, rows: list[dict[str, Any]]) -> None:
     if not rows:
         raise UserError(f"no row is left, so {out} is not written")
     write_atomically(out, map(to_line, rows))
+
+
+def convert_pairs(source: str, out: Path, *, split: str | None, trl: bool) -> dict[str, int]:
+    """Write preference data of any form to `out`; return {"pairs": count}.
+
+    Args:
+        source: a file, a folder of datasets' `save_to_disk`, or a hub id.
+        out: the file to write; parquet if its name ends so, else JSON Lines.
+        split: split of a data set that has several.
+        trl: write TRL's columns, prompt, chosen and rejected as turns, in place of ours.
+
+    Raises UserError for a row that is no pair, or a source that cannot be read.
+    """
+    rows = list(_pairs(read_dataset(source, split)))
+    if trl:
+        rows = [_trl_row(row, number) for number, row in enumerate(rows, 1)]
+    if out.suffix != ".parquet":
+        write_pairs(out, rows)
+        return {"pairs": len(rows)}
+    if not rows:
+        raise UserError(f"no row is left, so {out} is not written")
+    import io
+
+    import pyarrow
+    import pyarrow.parquet
+
+    content = io.BytesIO()
+    # what each row carries along has no type in common
+    typed = [row if trl else {**row, "meta": to_line(row["meta"]).decode().strip()} for row in rows]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(typed), content)
+    write_atomically(out, [content.getvalue()])
+    return {"pairs": len(rows)}
+
+
+def _trl_row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
+    if lacking := [side for side in ("chosen", "rejected") if row[side] is None]:
+        raise UserError(f"pair {number} ({row['id']}) has no {lacking[0]}, and TRL's preference form needs both")
+    return {
+        "prompt": row["prompt"],
+        **{side: [{"role": "assistant", "content": row[side]}] for side in ("chosen", "rejected")},
+    }
 
 
 def elicit_run(run: Path, out: Path, *, right: bool, per_doc: int | None, keep_truncated: bool) -> dict[str, int]:

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
+from spot_eval.core.cpu_limit import DOC_CPU_S, cpu_limit
 from spot_eval.core.errors import UserError
 from spot_eval.core.records import Doc, digest, doc_hash
 from spot_eval.graders import GRADER_FIELDS
@@ -89,13 +90,13 @@ def drawn_task(name: str, fresh: Fresh, seed: int | None, limit: int | None) -> 
     )
 
 
-def read_task(task: Any, name: str, include: list[str], limit: int | None, own_code: str) -> LoadedTask:
+def read_task(task: Any, name: str, source: dict[str, Any], limit: int | None, own_code: str) -> LoadedTask:
     """Return the docs of a task that lm-eval has loaded.
 
     Args:
         task: lm-eval's task.
         name: its name in the suite.
-        include: folders of task files, for a grader that loads the task again.
+        source: where a grader finds the task again, as `graders.task_loading.task_source` gives it.
         limit: only the first docs; None for all.
         own_code: hash of the user's task files, the version of a task that states none.
 
@@ -116,13 +117,14 @@ def read_task(task: Any, name: str, include: list[str], limit: int | None, own_c
     for doc_id, raw in enumerate(rows):
         if limit is not None and doc_id >= limit:
             break
-        messages = _messages(task, raw)
-        row = plain(raw)
-        gold = plain(task.doc_to_target(raw))
+        with cpu_limit(DOC_CPU_S):
+            messages = _messages(task, raw)
+            row = plain(raw)
+            gold = plain(task.doc_to_target(raw))
         twin = digest(messages, gold)
         asked.append([messages, gold, row])
         if own_grader is None:
-            row = {"_task": {"include_path": include, "name": name}, "row": row}
+            row = {"_task": source, "row": row}
         elif absent := [field for field in GRADER_FIELDS[own_grader] if row.get(field) is None]:
             raise UserError(
                 f"task {name}, doc {doc_id}: grader {own_grader} reads {absent[0]!r}, which the row has not"
@@ -145,7 +147,7 @@ def read_task(task: Any, name: str, include: list[str], limit: int | None, own_c
 
 
 def read_scored_task(
-    task: Any, name: str, settings: TaskSettings, include: list[str], limit: int | None, *, own_code: str
+    task: Any, name: str, settings: TaskSettings, source: dict[str, Any], limit: int | None, *, own_code: str
 ) -> LoadedTask:
     """Return a task of log-likelihoods with its docs.
 
@@ -153,11 +155,11 @@ def read_scored_task(
         task: lm-eval's task object.
         name: its name.
         settings: what the suite says of it.
-        include: folders in which lm-eval finds the task again, to judge.
+        source: where a grader finds the task again.
         limit: the number of docs; all if None.
         own_code: a hash of the user's task files; empty if there are none.
     """
-    docs, content_hash = scored_docs(task, name, settings, include, limit)
+    docs, content_hash = scored_docs(task, name, settings, source, limit)
     origin = _origin(task.eval_docs)
     version = str((task.config.metadata or {}).get("version", ""))
     return LoadedTask(

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from spot_eval.core.cpu_limit import DOC_CPU_S, cpu_limit
 from spot_eval.core.errors import UserError
 from spot_eval.core.records import Doc, digest, doc_hash
 from spot_eval.tasks.plain import plain
@@ -24,7 +25,7 @@ FEWSHOT_SEED = 1234  # lm-eval's default
 
 
 def scored_docs(
-    task: Any, name: str, settings: TaskSettings, include: list[str], limit: int | None
+    task: Any, name: str, settings: TaskSettings, source: dict[str, Any], limit: int | None
 ) -> tuple[list[Doc], str]:
     """Return (the first `limit` docs of a task, a hash of all that decides them).
 
@@ -32,7 +33,7 @@ def scored_docs(
         task: lm-eval's task object.
         name: its name.
         settings: what the suite says of it.
-        include: folders in which lm-eval finds the task again, to judge.
+        source: where a grader finds the task again.
         limit: the number of docs; all if None.
 
     Raises UserError if a row's gold is none of its choices, if a text to score is empty, or if there are no rows.
@@ -48,11 +49,12 @@ def scored_docs(
     task.set_fewshot_seed(seed=FEWSHOT_SEED)
     for doc_id, raw in enumerate(islice(task.eval_docs, limit)):
         where = f"task {name}, doc {doc_id}"
-        right = _right(task, raw, where)
-        scored = _scored(task, raw, where, chat_template=bool(settings.chat_template))
-        gold = plain(_gold(task, raw, right))
+        with cpu_limit(DOC_CPU_S):
+            right = _right(task, raw, where)
+            scored = _scored(task, raw, where, chat_template=bool(settings.chat_template))
+            gold = plain(_gold(task, raw, right))
         row = {
-            "_task": {"include_path": include, "name": name},
+            "_task": source,
             "row": plain(raw),
             "choices": len(scored["continuations"]),
             "gold": right,

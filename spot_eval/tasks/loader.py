@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from jinja2 import TemplateError
 from spot_eval.core.errors import UserError
 from spot_eval.core.paths import folder
 from spot_eval.core.records import digest
-from spot_eval.tasks.beside import with_files_beside, with_rows_of
+from spot_eval.graders.task_loading import load_task_of, task_source
 from spot_eval.tasks.data.sources import ALL_SOURCES, MissingData
 from spot_eval.tasks.docs import LoadedTask, drawn_task, read_scored_task, read_task
 from spot_eval.tasks.likelihood import OUTPUT_TYPES
@@ -30,31 +29,11 @@ from spot_eval.tasks.user_code import RunawayError, guarded, one_line, own_place
 # What lm-eval, datasets and a task's own Python raise for a task that is wrong.
 TASK_ERRORS = (
     OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, AssertionError, TemplateError,
-    RunawayError,
+    RunawayError, ArithmeticError, RecursionError, MemoryError,
 )  # fmt: skip
 
-
-OWN_TASK_CPU_S = 600.0
-"""CPU time in which a task of the user's has to be loaded: its templates and its Python may never end."""
-
-
-def is_task_error(problem: BaseException) -> bool:
-    """Return True for what a task that is wrong may end in, and a fault of ours may not."""
-    return isinstance(problem, TASK_ERRORS) or _has_no_rows(problem) or type(problem).__module__.startswith("datasets.")
-
-
-def why_not_loaded(problem: BaseException) -> str:
-    """Return in one line why a task could not be loaded; of a data set that cannot be read, the cause."""
-    if _has_no_rows(problem):
-        return "its data has no rows"
-    if type(problem).__module__.startswith("datasets.") and problem.__cause__:
-        return f"its data cannot be read ({one_line(problem.__cause__)})"
-    return one_line(problem)
-
-
-def _has_no_rows(problem: BaseException) -> bool:
-    """Return True if lm-eval asked for the first row and there was none."""
-    return isinstance(problem, StopIteration) or isinstance(problem.__cause__, StopIteration)
+OWN_TASK_CPU_S = 300.0
+"""What a task of the user's may take to load with all its docs."""
 
 
 def load_tasks(
@@ -80,15 +59,8 @@ def load_tasks(
     Returns (tasks, left_out): a gated data set that is not at hand is left out with the reason, so that the rest can
     run; its family then has no mean. Any other missing or malformed data raises UserError.
     """
-    # signals, by which the limit works, reach the main thread alone
-    limited = suite.tasks_dir is not None and threading.current_thread() is threading.main_thread()
     loader = TaskLoader(
-        suite,
-        data_dirs=data_dirs,
-        data_files=data_files,
-        connect4_seed=connect4_seed,
-        fresh_seed=fresh_seed,
-        cpu_seconds=OWN_TASK_CPU_S if limited else None,
+        suite, data_dirs=data_dirs, data_files=data_files, connect4_seed=connect4_seed, fresh_seed=fresh_seed
     )
     loaded, left_out = [], {}
     for name in suite.tasks:
@@ -113,7 +85,7 @@ class TaskLoader:
     """The tasks of a suite, loaded one at a time as they are asked for.
 
     Raises UserError where a file among the user's own tasks is broken or takes a name of ours; `unchecked` passes
-    over both. `cpu_seconds` is what a task may take to load.
+    over both. `cpu_seconds` is what a task may take to load; a user's own has OWN_TASK_CPU_S if nothing is given.
     """
 
     def __init__(
@@ -133,7 +105,8 @@ class TaskLoader:
         if not sys.stderr.isatty():
             importlib.import_module("datasets").disable_progress_bars()
         self.suite = suite
-        self._cpu_seconds, self._fresh_seed = cpu_seconds, fresh_seed
+        self._cpu_seconds = cpu_seconds or (OWN_TASK_CPU_S if suite.tasks_dir else None)
+        self._fresh_seed = fresh_seed
         self._include = [str(folder("tasks")), *([suite.tasks_dir] if suite.tasks_dir else [])]
         self._data_files = {task: str(path) for task, path in (data_files or {}).items()}
         metadata: dict[str, Any] = {
@@ -141,8 +114,14 @@ class TaskLoader:
             "data_files": self._data_files,
             **({} if connect4_seed is None else {"connect4_seed": connect4_seed}),
         }
-        self._manager = TaskManager(include_path=self._include, include_defaults=False, metadata=metadata)
         self._own_code = "" if unchecked else _own_tasks(suite)
+        try:
+            self._manager = TaskManager(include_path=self._include, include_defaults=False, metadata=metadata)
+        except (*TASK_ERRORS, yaml.YAMLError) as problem:
+            raise UserError(
+                f"{suite.tasks_dir or folder('tasks')}: lm-eval cannot list its tasks ({one_line(problem)}); a name is "
+                "a text, and `spot-eval tasks check FOLDER` names the file"
+            ) from problem
 
     def load(self, name: str, limit: int | None = None) -> LoadedTask:
         """Return a task with its docs; whatever is wrong with a user's task is one sentence naming file and line.
@@ -156,39 +135,29 @@ class TaskLoader:
             raise UserError(f"suite {self.suite.name}: there is no task {name!r}{nearest(name, known)}")
         try:
             with guarded(self._cpu_seconds):
-                task = self._manager.load([self._own(name) or name])["tasks"][name]
+                own_rows = self._data_files.get(name) if name not in ALL_SOURCES else None
+                task = load_task_of(self._manager, name, own_rows)
                 settings = self.suite.settings(name)
+                source = task_source(name, self.suite.tasks_dir, own_rows)
                 if settings.num_fewshot is not None:
                     task.set_config("num_fewshot", settings.num_fewshot)
                 if task.config.output_type in OUTPUT_TYPES:
-                    return read_scored_task(task, name, settings, self._include, limit, own_code=self._own_code)
+                    return read_scored_task(task, name, settings, source, limit, own_code=self._own_code)
                 if settings.chat_template is not None:
                     raise UserError(
                         f"task {name}: chat_template is for tasks of log-likelihoods; a task that generates is asked "
                         "within the template, or in plain text with --chat-template none"
                     )
-                return read_task(task, name, self._include, limit, self._own_code)
+                return read_task(task, name, source, limit, self._own_code)
         except UserError:
             raise
         except Exception as problem:
             place = own_place(problem, self.suite.tasks_dir)
-            if place is None and not is_task_error(problem):
+            foreign = type(problem).__module__.partition(".")[0] in ("datasets", "pyarrow")
+            if place is None and not foreign and not isinstance(problem, TASK_ERRORS):
                 raise
             file, line = place or (self.file(name), None)
-            raise BrokenTaskError(name, file, line, why_not_loaded(problem)) from problem
-
-    def _own(self, name: str) -> dict[str, Any] | None:
-        """Return the settings of a user's task whose rows lie beside its YAML, or where `--data` says; else None."""
-        from lm_eval.tasks._yaml_loader import load_yaml
-
-        file = self.file(name).resolve()
-        if self.suite.tasks_dir is None or not file.is_relative_to(Path(self.suite.tasks_dir).resolve()):
-            return None
-        config = load_yaml(file)
-        changed = with_files_beside(config, file.parent)
-        if name in self._data_files:
-            changed |= with_rows_of({**config, **changed}, Path(self._data_files[name]))
-        return {**config, **changed} if changed else None
+            raise BrokenTaskError(name, file, line, one_line(problem)) from problem
 
     def file(self, name: str) -> Path:
         """The YAML file of a task."""
@@ -221,7 +190,7 @@ def _own_tasks(suite: Suite) -> str:
     for path in files:
         if path.suffix == ".yaml":
             try:
-                load_yaml(path, resolve_func=False)
+                settings = load_yaml(path, resolve_func=False)
             except yaml.MarkedYAMLError as problem:
                 line = f", line {problem.problem_mark.line + 1}" if problem.problem_mark else ""
                 raise UserError(f"{path}{line}: broken YAML ({problem.problem})") from problem
@@ -229,7 +198,16 @@ def _own_tasks(suite: Suite) -> str:
                 raise UserError(f"{path}: nested too deeply to be a task file") from problem
             except (ValueError, OSError, yaml.YAMLError) as problem:
                 raise UserError(f"{path}: no task file ({problem})") from problem
-    theirs = set(TaskManager(include_path=suite.tasks_dir, include_defaults=False).all_subtasks)
+            named = settings.get("task") if isinstance(settings, dict) else None
+            if named is not None and not isinstance(named, str | list):
+                raise UserError(f"{path}: task is {named!r}; expected a name")
+    try:
+        theirs = set(TaskManager(include_path=suite.tasks_dir, include_defaults=False).all_subtasks)
+    except (*TASK_ERRORS, yaml.YAMLError) as problem:
+        raise UserError(
+            f"{suite.tasks_dir}: lm-eval cannot list its tasks ({one_line(problem)}); a task's name is a text, and "
+            f"`spot-eval tasks check {suite.tasks_dir}` names the file"
+        ) from problem
     if taken := sorted(names_of_ours() & theirs):
         raise UserError(f"{suite.tasks_dir}: task {taken[0]!r} has the name of one of spot-eval's own; rename it")
     return digest([[path.name, path.read_text(encoding="utf-8", errors="replace")] for path in files])

@@ -62,6 +62,8 @@ def _read(path: Path, root: Path) -> TaskFile:
     if "include" in named and not problems:
         problems += _included(path, named["include"])
     task = named.get("task")
+    if isinstance(task, yaml.ScalarNode) and task.tag != "tag:yaml.org,2002:str":
+        problems.append(Problem(path, task.start_mark.line + 1, f"task is {task.value!r}; expected a name, in quotes"))
     if not isinstance(task, yaml.ScalarNode) or "group" in named:
         return TaskFile(path, problems)
     return TaskFile(path, problems, str(task.value), task.start_mark.line + 1)

@@ -3,9 +3,10 @@
     {"id": "dapo-17", "prompt": "What is 6 x 7?", "rejected": "It is 41.", "chosen": "It is 42.", "gold": "42",
      "change_ratio": 0.2, "source": "oracle", "meta": {}}
 
-`prompt` is what the user says, or a list of chat messages; columns.py knows the names others give. `rejected` (y-) is
-the model's own wrong answer, `chosen` (y+) its correction; objectives that look at y+ alone do without `rejected`. The
-rest is carried along. Knows nothing of tokens.
+`prompt` is what the user says, or a list of chat messages; NAMES has the names others give. `rejected` (y-) is the
+model's own wrong answer, `chosen` (y+) its correction; objectives that look at y+ alone do without `rejected`. The rest
+is carried along. TRL's other forms are read as well: answers as turns, with the prompt inside both (implicit), and
+`messages` that end with the answer. Knows nothing of tokens; sources.py reads the files.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.errors import TrainError
+from trainer.pairs.sources import read_rows
 
 Messages = list[dict[str, str]]
 
@@ -41,25 +43,13 @@ def read_pairs(path: Path, *, rejected: bool = True) -> list[Pair]:
     Raises TrainError naming file, line and column where a line is no pair, a column is missing or of another type,
     an answer is empty, or y+ equals y-.
     """
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as problem:
-        raise TrainError(f"cannot read {path}: {problem.strerror or problem}") from problem
-    pairs = [
-        _pair(line, f"{path}, line {number}", number, rejected) for number, line in enumerate(lines, 1) if line.strip()
-    ]
+    pairs = [_pair(row, where, number, rejected) for where, number, row in read_rows(path)]
     if not pairs:
         raise TrainError(f"{path} holds no pairs; expected one JSON object a line with prompt, rejected and chosen")
     return pairs
 
 
-def _pair(line: bytes, where: str, number: int, rejected: bool) -> Pair:
-    try:
-        row = json.loads(line)
-    except ValueError as problem:
-        raise TrainError(f"{where}: not JSON ({problem})") from problem
-    if not isinstance(row, dict):
-        raise TrainError(f"{where}: expected an object, found {type(row).__name__}")
+def _pair(row: dict[str, Any], where: str, number: int, rejected: bool) -> Pair:
     try:
         found = pair_row(row, number)
     except ValueError as problem:
@@ -92,7 +82,7 @@ NAMES = {
     "id": ("id", "index", "uid"),
     "prompt": ("prompt", "messages", "question", "problem"),
     "rejected": ("rejected", "original_answer", "model_output"),
-    "chosen": ("chosen", "gemini_corrected_answer", "corrected"),
+    "chosen": ("chosen", "gemini_corrected_answer", "corrected", "completion"),
     "gold": ("gold", "ground_truth", "answer", "solution"),
     "change_ratio": ("change_ratio",),
     "source": ("source", "data_source"),
@@ -105,12 +95,41 @@ def pair_row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
     # the paper's repository keeps the question apart from the prompt that a template was put around
     names = {**NAMES, "prompt": ("question", *NAMES["prompt"])} if "gemini_corrected_answer" in row else NAMES
     found = {ours: _first(row, given) for ours, given in names.items()}
+    found = _without_implicit_prompt(found)
     if not found["prompt"]:
         raise ValueError(f"no prompt (columns looked for: {', '.join(NAMES['prompt'])}; there are: {', '.join(row)})")
     prompt = _conversation(found["prompt"], "prompt")
     answers = {side: _text_of(found[side], side) for side in ("rejected", "chosen")}
     identity = found["id"] if found["id"] is not None else number
-    return {**found, "id": str(identity), "prompt": prompt, **answers, "meta": dict(found["meta"] or {})}
+    return {**found, "id": str(identity), "prompt": prompt, **answers, "meta": _carried(found["meta"])}
+
+
+def _carried(meta: Any) -> dict[str, Any]:
+    """`meta` as an object; tables without nested columns hold it as JSON text."""
+    if isinstance(meta, str):
+        try:
+            meta = json.loads(meta)
+        except (ValueError, RecursionError):
+            meta = {"meta": meta}
+    return dict(meta) if isinstance(meta, Mapping) else {}
+
+
+def _without_implicit_prompt(found: dict[str, Any]) -> dict[str, Any]:
+    """Part prompt and answers that stand in one conversation: the answer is the last turn, of the assistant.
+
+    Raises ValueError if chosen and rejected differ in more than the last turn, so that no prompt is common to them.
+    """
+    sides = {side: found[side] for side in ("chosen", "rejected") if found[side] is not None}
+    if found["prompt"] is None and sides and all(isinstance(turns, list) and turns for turns in sides.values()):
+        prompts = [turns[:-1] for turns in sides.values()]
+        if any(prompt != prompts[0] for prompt in prompts):
+            raise ValueError("chosen and rejected differ before their last turn; only the last turn may be the answer")
+        return {**found, "prompt": prompts[0]}
+    turns = found["prompt"]
+    whole = not sides and isinstance(turns, list) and len(turns) > 1 and isinstance(turns[-1], Mapping)
+    if whole and turns[-1].get("role") == "assistant":
+        return {**found, "prompt": turns[:-1], "chosen": turns[-1:]}
+    return found
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:

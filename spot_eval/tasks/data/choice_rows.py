@@ -89,7 +89,7 @@ def _truths(row: RawRow, field: str) -> DocFields:
 
 
 def _doc(gold: list[int], choices: list[str], question: str, **more: str) -> DocFields:
-    name = hashlib.sha256("\x1f".join([question, *choices]).encode()).hexdigest()[:12]
+    name = hashlib.sha256("\x1f".join([question, *choices]).encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return {"id": name, "question": question, **more, "choices": choices, "gold": gold}
 
 
