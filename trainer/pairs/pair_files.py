@@ -100,8 +100,18 @@ def pair_row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         raise ValueError(f"no prompt (columns looked for: {', '.join(NAMES['prompt'])}; there are: {', '.join(row)})")
     prompt = _conversation(found["prompt"], "prompt")
     answers = {side: _text_of(found[side], side) for side in ("rejected", "chosen")}
+    for text in (*(turn["content"] for turn in prompt), *filter(None, answers.values())):
+        _refuse_half_characters(text)
     identity = found["id"] if found["id"] is not None else number
     return {**found, "id": str(identity), "prompt": prompt, **answers, "meta": _carried(found["meta"])}
+
+
+def _refuse_half_characters(text: str) -> None:
+    """Raise ValueError for a lone surrogate, which a JSON escape can carry and no tokenizer reads."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("a text holds half a character (a lone surrogate); write it anew") from None
 
 
 def _carried(meta: Any) -> dict[str, Any]:

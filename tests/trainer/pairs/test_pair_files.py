@@ -46,6 +46,8 @@ def test_objectives_of_one_side_need_no_rejected(tmp_path: Path) -> None:
         ({**GOOD, "chosen": "  "}, "line 2: 'chosen' is empty (pair a)"),
         ({**GOOD, "rejected": 5}, "line 2: column 'rejected' is neither a text nor a list of turns: 5"),
         ({**GOOD, "rejected": "4"}, "line 2: chosen and rejected are equal (pair a)"),
+        ({**GOOD, "chosen": "\ud800"}, "line 2: a text holds half a character"),
+        ({**GOOD, "prompt": "2 \udc00"}, "line 2: a text holds half a character"),
         ({**GOOD, "prompt": [{"role": "user"}]}, "line 2: column 'prompt' is neither a text nor"),
     ],
 )
