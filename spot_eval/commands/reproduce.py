@@ -35,7 +35,7 @@ def reproduce_command(
         typer.Option(
             metavar="NAME",
             autocompletion=part_completions,
-            help="One further question instead: oracle, amount, gamma, proximity or self-oracle. About five minutes.",
+            help="One further question instead: oracle, amount, gamma, proximity or self-oracle. Five to fifteen minutes.",
         ),
     ] = None,
     out: Annotated[
