@@ -150,7 +150,7 @@ def test_samples_that_failed_or_lack_are_not_judged(log: Path, tmp_path: Path) -
         (lambda log: log.pop("samples"), "holds no samples"),
         (lambda log: log["samples"].append(log["samples"][0]), "is there twice in epoch 1"),
         (lambda log: [one.update(scores={}) for one in log["samples"]], "has no scores"),
-        (lambda log: log["samples"][0].pop("epoch"), "a sample has no id or epoch"),
+        (lambda log: log["samples"][0].pop("epoch"), "it has no id, or no epoch from 1"),
         (lambda log: log["samples"][0]["scores"]["match"].update(value="maybe"), "gives 'maybe', which is no score"),
         (lambda log: log["samples"][0]["scores"]["match"].update(value=7), "gives 7; scores here are fractions"),
         (lambda log: log["samples"][0]["scores"]["match"].update(value={"a": 1}), r"--metric SCORER\.NAME"),

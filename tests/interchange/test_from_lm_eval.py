@@ -191,7 +191,7 @@ def test_the_same_import_again_changes_nothing_and_another_is_refused(tmp_path: 
         ([line(0, metrics=["text"], text="x")], {}, "no metric that is a number"),
         ([line(0)], {"metric": "exact_mach"}, "no metric 'exact_mach'; the nearest: exact_match"),
         ([line(0)], {"filter": "strict"}, "no line has the filter 'strict'"),
-        ([{**line(0), "doc_id": "x"}], {}, "is not a number"),
+        ([{**line(0), "doc_id": "x"}], {}, "is not a whole number from 0"),
         ([line(0)], {"families": {"gsm9k": "ood"}}, "no log of 'gsm9k'; the nearest: gsm8k"),
     ],
 )
