@@ -35,7 +35,7 @@ def reproduce_command(
         typer.Option(
             metavar="NAME",
             autocompletion=part_completions,
-            help="One further question instead: oracle, amount, gamma, proximity or self-oracle. Five to fifteen minutes.",
+            help="One further question instead: oracle, amount, gamma, proximity or self-oracle. 5 to 15 minutes.",
         ),
     ] = None,
     out: Annotated[

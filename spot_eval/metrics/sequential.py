@@ -24,6 +24,8 @@ NODES = 160
 """Gauss-Legendre nodes a look; 120 already agree to 1e-8 for the looks of a run."""
 FAR = 9.0
 """Standard deviations beyond which a density counts as 0."""
+LEAST_STEP = 0.02
+"""New information, as a share of all so far, below which the nodes are too few; such a look cannot stop."""
 TINY = 1e-12
 """A chance of crossing below this buys no boundary."""
 
@@ -70,11 +72,10 @@ def levels(fractions: Sequence[float], alpha: float, spending: str = "power") ->
 @lru_cache(maxsize=1024)
 def _boundaries(fractions: tuple[float, ...], alpha: float, spending: str) -> tuple[float, ...]:
     state, found, before = _START, [], 0.0
-    for fraction in fractions:
+    for fraction, stops in zip(fractions, _can_stop(fractions), strict=True):
         now = spent(fraction, alpha, spending)
         wanted, before = now - before, now
-        step = fraction - state.fraction
-        if wanted < TINY or step < 1e-9:
+        if wanted < TINY or not stops:
             before -= max(0.0, wanted)  # what this look may not spend is there for the next
             found.append(math.inf)
             continue
@@ -82,6 +83,18 @@ def _boundaries(fractions: tuple[float, ...], alpha: float, spending: str) -> tu
         found.append(z)
         state = state.after(-math.inf, z, fraction)
     return tuple(found)
+
+
+def _can_stop(fractions: Sequence[float]) -> list[bool]:
+    """Return for each look if it brings enough that is new; before the last, which stops, one may have to give way."""
+    kept: list[int] = []
+    for at, fraction in enumerate(fractions):
+        last = at == len(fractions) - 1
+        while last and kept and fraction - fractions[kept[-1]] < LEAST_STEP * fraction:
+            kept.pop()
+        if not kept or fraction - fractions[kept[-1]] >= LEAST_STEP * fraction:
+            kept.append(at)
+    return [at in kept for at in range(len(fractions))]
 
 
 @dataclass(frozen=True)
@@ -167,6 +180,8 @@ def _walk(looks: Sequence[Look], mean: float) -> list[tuple[float, Look, _State]
     for look in looks:
         fraction = max(min(1.0, (last / look.stderr) ** 2), state.fraction + 1e-6)
         steps.append((fraction, look, state))
+        if math.isinf(look.lower) and math.isinf(look.upper):
+            continue
         state = state.after(look.lower / look.stderr, look.upper / look.stderr, fraction)
     return steps
 

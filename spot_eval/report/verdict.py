@@ -53,19 +53,21 @@ def _stop(gate: Mapping[str, Any]) -> str:
 def _points(gate: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Yield families, then guards and limits that did not pass."""
     for family, found in gate["families"].items():
-        yield _point(found, format.family_title(family), format.family_named(family))
+        yield _point(found, format.family_title(family), format.family_named(family), f"family {family}")
     for task, found in gate["guards"].items():
         if found["verdict"] != "pass":
             yield _point(found, task, f"task {task}")
     for limit in gate["limits"]:
         if limit["verdict"] != "pass":
             name = f"{format.family_title(limit['family'])}, {limit['flag'].replace('_', ' ')}"
-            yield _point(limit, name, format.family_named(limit["family"]))
+            yield _point(limit, name, format.family_named(limit["family"]), f"family {limit['family']}")
 
 
-def _point(found: Mapping[str, Any], name: str, of: str) -> dict[str, str]:
-    verdict = found["verdict"]
-    why = found["reason"].removeprefix(of).lstrip(": ")
+def _point(found: Mapping[str, Any], name: str, *said: str) -> dict[str, str]:
+    """Return a claim about `name`; its reason begins with one of `said`, which the name makes needless."""
+    verdict, why = found["verdict"], found["reason"]
+    for of in said:
+        why = why.removeprefix(of).lstrip(": ")
     return {"tone": TONES[verdict], "word": WORDS[verdict], "name": name, "why": format.with_minus(why)}
 
 

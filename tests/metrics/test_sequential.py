@@ -50,6 +50,15 @@ def test_no_boundary_spends_more_than_it_may(shares: list[float], alpha: float, 
     assert crossed[-1] == pytest.approx(alpha, abs=1e-6)
 
 
+@pytest.mark.parametrize("spending", ["power", "obrien-fleming"])
+def test_looks_too_close_to_tell_apart_stop_once(spending: str) -> None:
+    found = boundaries((0.05, 0.05078125, 1), 0.0625, spending)
+    assert found[1] == math.inf
+    assert found[::2] == pytest.approx(boundaries((0.05, 1), 0.0625, spending))
+    assert boundaries((0.5, 0.999, 1), 0.05, spending)[1] == math.inf  # the last look stops
+    assert boundaries((0.999, 1), 0.05, spending) == pytest.approx((math.inf, 1.644854), abs=1e-6)
+
+
 def test_a_look_that_brings_nothing_new_cannot_stop() -> None:
     found = boundaries((0.5, 0.5, 1), 0.05)
     assert found[1] == math.inf

@@ -102,7 +102,7 @@ def test_a_likelihood_task_on_a_server_is_one_sentence(endpoint: Endpoint, tmp_p
     out = tmp_path / "run"
     done = run(command(endpoint, made, out))
     assert done.returncode == 2
-    assert f"{endpoint.url} gives no log-probabilities of a prompt, which likelihood tasks need" in done.stderr
+    assert f"{endpoint.url}: likelihood tasks need the model's tokenizer here" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (out / "generations.jsonl").exists()
 

@@ -158,7 +158,7 @@ def test_lora_comes_out_merged_and_alone(kind: str, make: Make, tiny: Path, tmp_
 
 
 def test_a_rank_above_all_layers_is_refused_before_anything_is_written(make: Make) -> None:
-    for rank in (65, 100_000, 10**30):
+    for rank in (65, 4_000):
         job = make(settings=replace(QUICK, lora=Lora(rank=rank, alpha=8.0)))
         with pytest.raises(TrainError, match=f"LoRA rank {rank} is above the rank of every layer"):
             run_training(job)
