@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from spot_eval.commands.common import BoardJson, assignments, say, show_board
+from spot_eval.commands.common import BoardJson, DataDir, DataFile, assignments, data_files, say, show_board
 
 EXPORT_EXAMPLES = ("spot-eval export runs/new --to inspect",)
 IMPORT_EXAMPLES = (
     "spot-eval import samples_gsm8k.jsonl --family gsm8k=in_domain --metric exact_match",
     "spot-eval import logs/2026-05-01_gsm8k.eval --family gsm8k=in_domain",
+    "spot-eval import answers.jsonl requests.jsonl --suite spot-quick",
     "spot-eval import out/details/org/model --metric extractive_match",
 )
 
@@ -67,14 +68,16 @@ def import_command(
         typer.Argument(
             metavar="FILE…",
             help="lm-eval's samples_….jsonl, Inspect's .eval or .json, lighteval's details_….parquet, or promptfoo's "
-            "results.json; or their folder.",
+            "results.json; or their folder. Or a batch's answers, and its requests.",
         ),
     ],
     results: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The results_….json of lm-eval or lighteval. [default: that of the logs]"),
     ] = None,
-    suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="Suite that gives each task its family.")] = "spot",
+    suite: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Suite that gives each task its family, and a batch its docs.")
+    ] = "spot",
     family: Annotated[
         list[str] | None,
         typer.Option("--family", metavar="TASK=FAMILY", help="Family of TASK, instead of the suite's. Repeatable."),
@@ -87,6 +90,8 @@ def import_command(
     model_id: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the model. [default: the one in the logs]")
     ] = None,
+    data_dir: DataDir = None,
+    data: DataFile = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="DIR", help="Run directory. [default: runs/<model>-<tool>-…]")
     ] = None,
@@ -94,8 +99,10 @@ def import_command(
 ) -> None:
     """Import a run that another evaluation tool made.
 
-    Reads files of lm-eval, Inspect, lighteval and promptfoo. The run can be compared, gated and reported."""
+    Reads files of lm-eval, Inspect, lighteval and promptfoo, and the answers of a batch (vLLM's run-batch, OpenAI's
+    Batch API), which are judged. The run can be compared, gated and reported."""
     from spot_eval.core.errors import UserError
+    from spot_eval.interchange.from_batch import import_batch
     from spot_eval.interchange.from_inspect import import_inspect
     from spot_eval.interchange.from_lighteval import import_lighteval
     from spot_eval.interchange.from_lm_eval import import_logs
@@ -112,17 +119,28 @@ def import_command(
         filter=log_filter,
         families=assignments("--family", family),
         out=out,
+        data_dirs=data_dir or [],
+        data_files=data_files(data),
     )
     importers: dict[str, Importer] = {
+        "batch": import_batch,
         "inspect": import_inspect,
         "lighteval": import_lighteval,
         "lm-eval": import_logs,
         "promptfoo": import_promptfoo,
     }
     tool = tool_of(files)
-    for option, given in (("results", results), ("filter", log_filter)):
+    for option, given in (
+        ("results", results),
+        ("filter", log_filter),
+        ("family", family),
+        ("metric", metric),
+        ("data-dir", data_dir),
+        ("data", data),
+    ):
         if given and option not in OPTIONS[tool]:
-            takers = " and ".join(name for name, options in OPTIONS.items() if option in options)
+            *most, last = (name for name, options in OPTIONS.items() if option in options)
+            takers = f"{', '.join(most)} and {last}" if most else last
             raise UserError(f"--{option} is for files of {takers}, and these look like those of {tool}")
     path, board = importers[tool](wanted, load_suite(suite), say)
     show_board(path, board, as_json)

@@ -66,13 +66,26 @@ def tasks_check(
         raise typer.Exit(2)
 
 
-@verb(app, "docs", "spot-eval tasks docs --suite spot-quick --tasks aime24,ifeval > docs.jsonl")
+@verb(
+    app,
+    "docs",
+    "spot-eval tasks docs --suite spot-quick --tasks aime24,ifeval > docs.jsonl",
+    "spot-eval tasks docs --suite spot-quick --batch org/name > requests.jsonl",
+)
 def tasks_docs(
     suite: Annotated[
         str,
         typer.Option(metavar="NAME|FILE", help="The suite whose docs to print.", autocompletion=suite_completions),
     ] = "spot",
     tasks: Tasks = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Print a batch's requests to MODEL instead, one per repeat, for `vllm run-batch`; `import` reads the "
+            "answers.",
+        ),
+    ] = None,
     data_dir: DataDir = None,
     data: DataFile = None,
 ) -> None:
@@ -80,6 +93,7 @@ def tasks_docs(
 
     One JSON object per line. Judge the answers with `spot-eval grade FILE`."""
     from spot_eval.core.records import to_line
+    from spot_eval.interchange.to_batch import batch_requests
     from spot_eval.tasks.loader import load_tasks
     from spot_eval.tasks.suite import load_suite
 
@@ -88,7 +102,13 @@ def tasks_docs(
     loaded, left_out = load_tasks(whole.narrowed(tasks=names(tasks)), data_dirs=data_dir or [], data_files=files)
     for task, reason in left_out.items():
         say(f"{task} is left out: {reason}")
+    for task in loaded if batch else ():
+        if task.scored:
+            say(f"{task.name} is left out: it asks for log-likelihoods, and a batch only for texts")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so that `| head` ends it quietly
+    if batch:
+        sys.stdout.buffer.writelines(map(to_line, batch_requests(whole, loaded, batch)))
+        return
     for doc in (doc for task in loaded for doc in task.docs):
         asked = {"task": doc.task, "doc_id": doc.doc_id, "doc_hash": doc.doc_hash, "messages": doc.messages}
         sys.stdout.buffer.write(to_line(asked))

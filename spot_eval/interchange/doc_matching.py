@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from spot_eval.core.errors import UserError
@@ -42,7 +42,7 @@ class AskedDocs:
         column = "messages" if row.messages is not None else "prompt"
         if _asks(row, doc):
             return doc, "asked"
-        if other := self._other_doc(row):
+        if other := self._other_doc(row, doc):
             raise UserError(
                 f"{where}, column {column}: this is the prompt of doc {other.doc_id} of {self.task}, "
                 f"not of doc {doc.doc_id}; the answers would be judged by other docs' golds"
@@ -86,21 +86,34 @@ class AskedDocs:
             "the prompts); add doc_id to name the doc"
         )
 
+    def asking(self, messages: list[dict[str, str]] | None, prompt: str | None) -> list[Doc]:
+        """Return the docs that ask exactly this, or whose question is the last turn of the user or the prompt."""
+        if messages is None:
+            return self._same_prompt(prompt) if prompt else []
+        return self._by_messages.get(digest(messages), []) or self._same_prompt(last_question(messages))
+
     def _same_prompt(self, prompt: str | None) -> list[Doc]:
         return self._by_prompt.get(prompt or "", [])
 
-    def _other_doc(self, row: GenerationRow) -> Doc | None:
-        """Return the doc whose question the row's prompt contains, if there is one."""
+    def _other_doc(self, row: GenerationRow, named: Doc) -> Doc | None:
+        """Return the doc whose question the row's prompt contains, if it does not contain that of the named one."""
         self._searches -= 1
         if self._searches < 0:
             return None
         text = row.messages[-1]["content"] if row.messages else row.prompt or ""
+        if question(named) and question(named) in text:
+            return None
         return next((doc for doc in self.docs if question(doc) and question(doc) in text), None)
 
 
 def question(doc: Doc) -> str:
     """Return the last turn of the user."""
-    return next((turn["content"] for turn in reversed(doc.messages) if turn["role"] == "user"), "")
+    return last_question(doc.messages)
+
+
+def last_question(messages: Sequence[Mapping[str, str]]) -> str:
+    """Return the last turn of the user; "" if there is none."""
+    return next((turn["content"] for turn in reversed(messages) if turn["role"] == "user"), "")
 
 
 def _asks(row: GenerationRow, doc: Doc) -> bool:

@@ -23,7 +23,7 @@ from spot_eval.core.records import Doc, Failure, Generation, SamplePlace, digest
 from spot_eval.evaluation.checks import check_baseline
 from spot_eval.evaluation.grade import grade
 from spot_eval.evaluation.score import score
-from spot_eval.interchange.generations_file import GenerationRow, read_rows
+from spot_eval.interchange.generations_file import AnswerFile, Answers, GenerationRow
 from spot_eval.interchange.read_generations import Reading, read_once, remarks
 from spot_eval.runs.baseline import load_baseline
 from spot_eval.runs.directory import SCHEMA, RunDirectory
@@ -42,13 +42,30 @@ def grade_file(options: FileOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     """
     whole = load_suite(options.suite)
     whole.refuse_strangers(options.data_files)
-    suite = whole.narrowed(tasks=options.tasks)
     data_directories(options.data_dirs)
+    loader = TaskLoader(whole.narrowed(tasks=options.tasks), data_dirs=options.data_dirs, data_files=options.data_files)
+    return judge_answers(AnswerFile(options.file), whole, loader, options, say)
+
+
+def judge_answers(
+    answers: Answers, whole: Suite, loader: TaskLoader, options: FileOptions, say: Say
+) -> tuple[Path, dict[str, Any]]:
+    """Make a run of answers, judge it, and return (run directory, scoreboard).
+
+    Args:
+        answers: the answers.
+        whole: the suite that they answer.
+        loader: loads the docs of the tasks that are wanted.
+        options: which tasks, what is known of the sampling, where to write; `file` names the run if no model is known.
+        say: receives what a reader of the scores should know.
+
+    Raises UserError for bad input before anything is written, NotComparableError as `run` does.
+    """
+    suite = whole.narrowed(tasks=options.tasks)
     sampling = stated_sampling(options.sampling)
     baseline = load_baseline(options.baseline) if options.baseline else None
-    loader = TaskLoader(suite, data_dirs=options.data_dirs, data_files=options.data_files)
-    reading = read_once(options.file, whole, suite, loader)
-    config = _config(options, suite, reading, sampling)
+    reading = read_once(answers, whole, suite, loader)
+    config = _config(options, suite, reading, sampling, answers)
     check_baseline(config, baseline, say)
     for sentence in remarks(options.file, suite, reading):
         say(sentence)
@@ -60,7 +77,7 @@ def grade_file(options: FileOptions, say: Say) -> tuple[Path, dict[str, Any]]:
     store = RunDirectory.create(out, manifest)
     try:
         if not store.generations.path.exists():
-            _write_records(store, options.file, reading)
+            _write_records(store, answers, reading)
         return out, score(store, grade(store, workers=options.workers), baseline)
     except UserError:
         if fresh and not store.generations.path.exists():
@@ -97,15 +114,20 @@ def stated_sampling(said: str | None) -> Callable[[Sampling], dict[str, Any]]:
 
 
 def _config(
-    options: FileOptions, suite: Suite, reading: Reading, sampling: Callable[[Sampling], dict[str, Any]]
+    options: FileOptions,
+    suite: Suite,
+    reading: Reading,
+    sampling: Callable[[Sampling], dict[str, Any]],
+    answers: Answers,
 ) -> dict[str, Any]:
     """Return the settings that decide results, as `run` writes them; None for those the file does not record."""
     resolved = suite.resolved()
+    recorded = {task: answers.settings(task) for task in reading.tasks}
     tasks = {
         task: {
             "family": settings["family"],
             "repeats": reading.repeats[task],
-            "sampling": sampling(suite.sampling_of(task)),
+            "sampling": _both(sampling(suite.sampling_of(task)), recorded[task].get("sampling") or {}),
         }
         for task, settings in resolved["tasks"].items()
         if task in reading.tasks
@@ -119,9 +141,14 @@ def _config(
         "seed": None,
         "changes": {"tasks": ",".join(options.tasks)} if options.tasks else {},
         "skip_too_long": False,
-        "data": {task: {**reading.loaded[task].manifest(), "until": None} for task in tasks},
+        "data": {task: {**reading.loaded[task].manifest(), "until": recorded[task].get("until")} for task in tasks},
         "prompts": {name: reading.prompts[name] for name in ("asked", "other", "unknown")},
     }
+
+
+def _both(stated: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings stated on the command line, and those recorded with the answers for the others."""
+    return {name: recorded.get(name) if value is None else value for name, value in stated.items()}
 
 
 def _manifest(
@@ -151,23 +178,23 @@ def _absent(file: Path, task: str) -> str:
     return f"{file.name} has no row of {task}"
 
 
-def _write_records(store: RunDirectory, file: Path, reading: Reading) -> None:
+def _write_records(store: RunDirectory, answers: Answers, reading: Reading) -> None:
     """Write docs, failures, and last the generations: if that file exists, the others do too."""
     docs = {(name, doc.doc_id): doc for name, asked in reading.tasks.items() for doc in asked.docs}
     write_atomically(store.path / "docs.jsonl", map(to_line, docs.values()))
-    content, silent = hashlib.sha256(), dict[SamplePlace, int]()
+    content, silent = hashlib.sha256(), dict[SamplePlace, str]()
 
     def generations() -> Iterator[bytes]:
-        rows = read_rows(file, read=content.update)
+        rows = answers.rows(read=content.update)
         for row, place in zip(rows, reading.places, strict=False):
             if place and row.text is None:
-                silent[place] = row.line
+                silent[place] = row.absence or f"line {row.line} of {(row.file or answers.path).name} has no text"
             elif place:
                 yield to_line(_generation(row, docs[place[:2]], place[2], reading))
         next(rows, None)  # rows added to the file meanwhile change its hash
         if content.hexdigest() != reading.sha256:
-            raise UserError(f"{file} changed while it was read; run the command again when it is finished")
-        write_atomically(store.failures.path, map(to_line, _failures(file, reading, docs, silent)))
+            raise UserError(f"{answers.path} changed while it was read; run the command again when it is finished")
+        write_atomically(store.failures.path, map(to_line, _failures(answers.path, reading, docs, silent)))
 
     write_atomically(store.generations.path, generations())
 
@@ -190,7 +217,7 @@ def _generation(row: GenerationRow, doc: Doc, repeat: int, reading: Reading) -> 
 
 
 def _failures(
-    file: Path, reading: Reading, docs: Mapping[tuple[str, int], Doc], silent: Mapping[SamplePlace, int]
+    file: Path, reading: Reading, docs: Mapping[tuple[str, int], Doc], silent: Mapping[SamplePlace, str]
 ) -> Iterator[Failure]:
     """Yield a failure for each answer that the file lacks."""
     given: dict[tuple[str, int], set[int]] = defaultdict(set)
@@ -199,8 +226,7 @@ def _failures(
             given[place[:2]].add(place[2])
     for (task, doc_id), doc in docs.items():
         for repeat in sorted(set(range(reading.repeats[task])) - given[task, doc_id]):
-            line = silent.get((task, doc_id, repeat))
-            reason = f"line {line} of {file.name} has no text" if line else f"{file.name} has no row for it"
+            reason = silent.get((task, doc_id, repeat)) or f"{file.name} has no row for it"
             yield Failure(_key(reading, doc, repeat), task, doc_id, doc.doc_hash, repeat, reason)
 
 

@@ -128,6 +128,8 @@ def _read(path: Path, metric: str | None, say: Callable[[str], None]) -> Details
                 f"{path}: details of lighteval are read as its version 0.13 writes them, and this has no "
                 f"column {lacking[0]!r} (it has {', '.join(table.schema_arrow.names)})"
             )
+        if flat := [name for name in COLUMNS if not pyarrow.types.is_struct(table.schema_arrow.field(name).type)]:
+            raise UserError(f"{path}: column {flat[0]!r} is not a table of its own, as lighteval 0.13 writes it")
         rows = [_slim(row) for batch in table.iter_batches(256, columns=list(COLUMNS)) for row in batch.to_pylist()]
     except (pyarrow.ArrowException, OSError) as problem:
         raise UserError(f"{path} cannot be read as parquet ({str(problem).splitlines()[0][:200]})") from problem

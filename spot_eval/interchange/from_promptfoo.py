@@ -30,6 +30,13 @@ TOOL = "promptfoo"
 VERSIONS = (3,)
 ERROR = 2  # failureReason of a request that failed, so that no assertion saw an answer
 LONGEST_WHY = 500  # characters of a reason
+MOST_TOKENS = 1 << 40  # more than that was counted by nobody
+SHAPES: dict[str, tuple[type, str]] = {
+    "promptIdx": (int, "a number"),
+    "testIdx": (int, "a number"),
+    **dict.fromkeys(("testCase", "response", "tokenUsage", "namedScores", "gradingResult"), (dict, "an object")),
+}
+"""Field of a result to its type and how that is called; each may also be absent or null."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,8 @@ def import_promptfoo(wanted: Import, suite: Suite, say: Callable[[str], None]) -
     versions: dict[str, str] = {}
     for path in wanted.files:
         document, results = read_results(path)
-        if version := (document.get("metadata") or {}).get("promptfooVersion"):
+        metadata = document.get("metadata")
+        if isinstance(metadata, Mapping) and (version := metadata.get("promptfooVersion")):
             versions[TOOL] = str(version)
         name, results = _of_one_provider(path, results, wanted.filter)
         providers.add(name)
@@ -97,12 +105,21 @@ def read_results(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             "export it again with a newer promptfoo"
         )
     for number, result in enumerate(inside["results"]):
-        lacking = [name for name in ("success", "score") if not isinstance(result, dict) or result.get(name) is None]
-        if lacking:
-            raise UserError(f"{path}, result {number}: it has no {lacking[0]!r}")
+        _check(result, f"{path}, result {number}")
     if not inside["results"]:
         raise UserError(f"{path} holds no results")
     return document, inside["results"]
+
+
+def _check(result: Any, where: str) -> None:
+    """Raise UserError if a result lacks a verdict, or a field of it has another type."""
+    lacking = [name for name in ("success", "score") if not isinstance(result, dict) or result.get(name) is None]
+    if lacking:
+        raise UserError(f"{where}: it has no {lacking[0]!r}")
+    for name, (kind, called) in SHAPES.items():
+        value = result.get(name)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise UserError(f"{where}: {name} is {type(value).__name__}, and not {called}")
 
 
 def _of_one_provider(
@@ -128,7 +145,7 @@ def _prompts(path: Path, results: Sequence[dict[str, Any]], metric: str | None) 
     """Yield the prompts. Results of the same test are repeats if every test has as many, else docs of their own."""
     by_prompt: dict[Any, list[dict[str, Any]]] = {}
     for result in results:
-        by_prompt.setdefault(result.get("promptIdx", 0), []).append(result)
+        by_prompt.setdefault(result.get("promptIdx") or 0, []).append(result)
     for number, found in enumerate(by_prompt.values()):
         by_test: dict[str, list[dict[str, Any]]] = {}
         for result in sorted(found, key=lambda one: one.get("testIdx") or 0):
@@ -207,9 +224,9 @@ def _answer(
     prompt: Prompt, doc: Doc, key: str, repeat: int, result: Mapping[str, Any]
 ) -> tuple[Generation | None, Sample]:
     response = result.get("response") or {}
-    usage = result.get("tokenUsage") or response.get("tokenUsage") or {}
+    usage = result.get("tokenUsage") or response.get("tokenUsage")
     text = text_of(response.get("output"))
-    asked, given = (usage.get(name) if isinstance(usage.get(name), int) else None for name in ("prompt", "completion"))
+    asked, given = (_count(usage, name) for name in ("prompt", "completion"))
     score, why = _verdict(prompt, result)
     place: dict[str, Any] = {
         "key": key, "task": doc.task, "doc_id": doc.doc_id, "doc_hash": doc.doc_hash, "repeat": repeat,
@@ -228,6 +245,11 @@ def _answer(
     return generation, sample
 
 
+def _count(usage: Any, name: str) -> int | None:
+    value = usage.get(name) if isinstance(usage, Mapping) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else None
+
+
 def _verdict(prompt: Prompt, result: Mapping[str, Any]) -> tuple[float | None, str]:
     """Return (score, reason); no score for a request that failed or lacks the metric."""
     if _failed(result):
@@ -239,7 +261,7 @@ def _verdict(prompt: Prompt, result: Mapping[str, Any]) -> tuple[float | None, s
         return None, f"promptfoo's results have no {metric} for it"
     if not 0 <= value <= 1:
         raise UserError(
-            f"{prompt.path}: {metric} of test {result.get('testIdx')} is {value:g}; scores here are fractions from 0 "
-            "to 1, so choose another --metric"
+            f"{prompt.path}: {metric} of test {result.get('testIdx')} is {value!r:.40}; scores here are fractions "
+            "from 0 to 1, so choose another --metric"
         )
     return float(value), why

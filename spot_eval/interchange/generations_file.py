@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.thinking import opened_by
@@ -53,6 +53,51 @@ class GenerationRow:
     model: str | None
     thinking_open: str | None = None
     """The mark of the thinking block that the prompt left open; "" if none, None if the line does not say."""
+    file: Path | None = None
+    """The file of the line, if the answers come in several."""
+    absence: str | None = None
+    """Why there is no text, if that is recorded."""
+
+
+class Answers(Protocol):
+    """Answers made elsewhere: rows, and the settings they were asked with as far as these are recorded."""
+
+    @property
+    def path(self) -> Path:
+        """Return the file to name in messages; the first of several."""
+
+    def size(self) -> int:
+        """Return the number of bytes to read. Raises UserError if a file is missing."""
+
+    def rows(
+        self, *, read: Callable[[bytes], None] | None = None, behind: Callable[[int], None] | None = None
+    ) -> Iterator[GenerationRow]:
+        """Yield the rows, the same ones each time; the arguments are those of `read_rows`."""
+
+    def settings(self, task: str) -> Mapping[str, Any]:
+        """Return the recorded settings of a task: `sampling` and `until`, or neither."""
+
+
+@dataclass(frozen=True)
+class AnswerFile:
+    """A file of generations, which records no settings."""
+
+    path: Path
+
+    def size(self) -> int:
+        """Return the size of the file."""
+        return size(self.path)
+
+    def rows(
+        self, *, read: Callable[[bytes], None] | None = None, behind: Callable[[int], None] | None = None
+    ) -> Iterator[GenerationRow]:
+        """Yield the rows of the file."""
+        return read_rows(self.path, read=read, behind=behind)
+
+    def settings(self, task: str) -> Mapping[str, Any]:
+        """Return no settings."""
+        del task
+        return {}
 
 
 def read_rows(
@@ -105,7 +150,8 @@ def _parsed(line: bytes, where: str) -> Mapping[str, Any]:
 
 def _row(values: Mapping[str, Any], number: int, where: str) -> GenerationRow:
     if "task" not in values:
-        raise UserError(f"{where}: there is no column task")
+        batch = "; the answers of a batch are read by `spot-eval import`" if "custom_id" in values else ""
+        raise UserError(f"{where}: there is no column task{batch}")
     if all(values.get(name) is None for name in WHICH_DOC):
         raise UserError(f"{where}: no column names the doc it answers ({', '.join(WHICH_DOC)})")
     spelled = [name for name in TEXT if name in values]

@@ -33,6 +33,8 @@ class Import:
     filter: str | None = None
     families: Mapping[str, str] = field(default_factory=dict)  # task to family, over the suite's
     out: Path | None = None
+    data_dirs: Sequence[Path] = ()  # of the docs that a batch answers, as in `run`
+    data_files: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

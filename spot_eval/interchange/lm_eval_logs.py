@@ -150,7 +150,7 @@ def _is_metric(values: Sequence[Any]) -> bool:
 
 def is_number(value: Any) -> TypeGuard[float]:
     """Return True if `value` is a number other than NaN."""
-    return isinstance(value, int | float) and not math.isnan(value)
+    return isinstance(value, int) or (isinstance(value, float) and not math.isnan(value))
 
 
 def row_hash(line: Mapping[str, Any]) -> str:

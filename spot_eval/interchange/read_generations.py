@@ -17,7 +17,7 @@ from spot_eval.core.records import SamplePlace
 from spot_eval.core.thinking import closes_unopened, has_thinking
 from spot_eval.evaluation.checks import preflight
 from spot_eval.interchange.doc_matching import AskedDocs, repeats_of
-from spot_eval.interchange.generations_file import read_rows, size
+from spot_eval.interchange.generations_file import Answers
 from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import Suite, nearest
@@ -34,16 +34,17 @@ class Reading:
     loaded: dict[str, LoadedTask] = field(default_factory=dict)
     prompts: Counter[str] = field(default_factory=Counter)
     passed_over: Counter[str] = field(default_factory=Counter)
+    silent: Counter[str] = field(default_factory=Counter)  # task to its rows without a text
     closed: int = 0  # answers that end a thinking block they did not open, if the row does not describe the prompt
     bare: int = 0  # answers without thinking, likewise
     repeats: dict[str, int] = field(default_factory=dict)
 
 
-def read_once(file: Path, whole: Suite, suite: Suite, loader: TaskLoader) -> Reading:
+def read_once(answers: Answers, whole: Suite, suite: Suite, loader: TaskLoader) -> Reading:
     """Check every row and find its doc. The docs of a task are loaded when its first row is read.
 
     Args:
-        file: the file of generations.
+        answers: the file of generations, or what else holds answers.
         whole: the suite that the file answers.
         suite: its tasks that are wanted.
         loader: loads the docs of `suite`.
@@ -51,10 +52,10 @@ def read_once(file: Path, whole: Suite, suite: Suite, loader: TaskLoader) -> Rea
     Raises UserError naming line and column if a row matches no task or doc, if two rows answer the same repeat of a
     doc, or if the file names two models.
     """
-    found, content = Reading(), hashlib.sha256()
+    found, content, file = Reading(), hashlib.sha256(), answers.path
     lines: dict[SamplePlace, int] = {}
     graders: set[str] = set()
-    with progress(f"reading {file.name} (KB)", size(file) >> 10) as advance:
+    with progress(f"reading {file.name} (KB)", answers.size() >> 10) as advance:
         behind = 0
 
         def advance_to(position: int) -> None:
@@ -62,8 +63,8 @@ def read_once(file: Path, whole: Suite, suite: Suite, loader: TaskLoader) -> Rea
             advance((position >> 10) - behind)
             behind = position >> 10
 
-        for row in read_rows(file, read=content.update, behind=advance_to):
-            where = f"{file}, line {row.line}"
+        for row in answers.rows(read=content.update, behind=advance_to):
+            where = f"{row.file or file}, line {row.line}"
             if row.model is not None and found.model not in {None, row.model}:
                 raise UserError(
                     f"{where}, column model: {row.model!r} after {found.model!r}; one file holds one model's answers"
@@ -92,6 +93,7 @@ def read_once(file: Path, whole: Suite, suite: Suite, loader: TaskLoader) -> Rea
             lines[place] = row.line
             found.places.append(place)
             found.prompts[prompt] += 1
+            found.silent[row.task] += row.text is None
             if row.thinking_open is None and row.text is not None:
                 found.closed += closes_unopened(row.text)
                 found.bare += not has_thinking(row.text)
@@ -124,6 +126,8 @@ def remarks(file: Path, suite: Suite, reading: Reading) -> Iterator[str]:
         there = sum(place[0] == task for place in answered)
         if there < wanted:
             yield f"{task}: {wanted - there} of {wanted} answers are not in {file.name}; they are not judged"
+        if silent := reading.silent[task]:
+            yield f"{task}: {silent} of {wanted} answers have no text (failures.jsonl says why); they are not judged"
     if other := reading.prompts["other"]:
         yield (
             f"{other} of {reading.prompts.total()} prompts are not the ones spot-eval asks; their docs were taken from "

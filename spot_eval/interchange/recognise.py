@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from spot_eval.interchange.batch_files import looks_like_batch
 from spot_eval.interchange.from_lighteval import looks_like_lighteval
 from spot_eval.interchange.from_promptfoo import looks_like_promptfoo
 from spot_eval.interchange.inspect_logs import looks_like_inspect
 
+_SCORED = frozenset({"family", "metric"})
 OPTIONS = {
-    "inspect": frozenset[str](),
-    "lighteval": frozenset({"results"}),
-    "lm-eval": frozenset({"results", "filter"}),
-    "promptfoo": frozenset({"filter"}),
+    "batch": frozenset({"data-dir", "data"}),
+    "inspect": _SCORED,
+    "lighteval": _SCORED | {"results"},
+    "lm-eval": _SCORED | {"results", "filter"},
+    "promptfoo": _SCORED | {"filter"},
 }
 """Tool to the options of `import` that only some tools have a use for."""
 
@@ -24,4 +27,6 @@ def tool_of(files: Sequence[Path]) -> str:
         return "lighteval"
     if any(map(looks_like_promptfoo, files)):
         return "promptfoo"
+    if any(map(looks_like_batch, files)):
+        return "batch"
     return "inspect" if looks_like_inspect(files) else "lm-eval"

@@ -42,7 +42,15 @@ CPU_S = 20.0
 """For one file; the longest limit of a reader is 5 s, for a chat template."""
 MEMORY_BYTES = 2 * 2**30
 LONGEST_MESSAGE = 3000
-SLOW = ("task", "inspect", "lm-eval", "lm-eval: results")  # some 20 ms or more each, so fewer of them
+SLOW = (
+    "task",
+    "inspect",
+    "promptfoo",
+    "batch: answers",
+    "batch: requests",
+    "lm-eval",
+    "lm-eval: results",
+)  # some 20 ms or more each, so fewer of them
 EXCEPTION = re.compile(r"^[A-Z]\w*(Error|Exception|Warning|Exit|Iteration|Interrupt): ")
 
 

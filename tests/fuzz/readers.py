@@ -146,14 +146,15 @@ def _by_hand(folder: Path) -> object:
 def _import(folder: Path) -> object:
     from spot_eval.interchange.from_inspect import import_inspect
     from spot_eval.interchange.from_lm_eval import import_logs
+    from spot_eval.interchange.from_promptfoo import import_promptfoo
     from spot_eval.interchange.imported_run import Import
     from spot_eval.interchange.inspect_logs import looks_like_inspect
     from spot_eval.tasks.suite import load_suite
 
-    logs = folder / "logs"
-    wanted = Import(files=[logs], results=None, model=None, metric=None, filter=None,
-                    families={}, out=folder / "out")  # fmt: skip
-    read = import_inspect if looks_like_inspect([logs]) else import_logs
+    logs, promptfoo = folder / "logs", folder / "promptfoo.json"
+    wanted = Import(files=[promptfoo if promptfoo.exists() else logs], results=None, model=None, metric=None,
+                    filter=None, families={}, out=folder / "out")  # fmt: skip
+    read = import_promptfoo if promptfoo.exists() else import_inspect if looks_like_inspect([logs]) else import_logs
     read(wanted, load_suite("miniature"), _silent)
     try:
         return read_run(folder / "out")
@@ -165,6 +166,18 @@ def _generations(folder: Path) -> object:
     from spot_eval.interchange.generations_file import read_rows
 
     return list(read_rows(folder / "answers.jsonl"))
+
+
+def _batch(folder: Path) -> object:
+    from spot_eval.interchange.batch_files import Requests
+    from spot_eval.interchange.from_batch import BatchAnswers
+    from spot_eval.tasks.loader import TaskLoader
+    from spot_eval.tasks.suite import load_suite
+
+    suite, answers = load_suite("miniature"), folder / "answers.jsonl"
+    requests = Requests([folder / "requests.jsonl"], suite, TaskLoader(suite))
+    rows = list(BatchAnswers(answers, [answers], requests).rows())
+    return [requests.settings(row.task) for row in rows]
 
 
 def _config(folder: Path) -> object:
@@ -286,6 +299,25 @@ DATA = {
     "problems": {"problem": "x", "answer": "1", "id": "1"},
 }  # fmt: skip
 
+_ASKED = {"model": "m", "messages": [{"role": "user", "content": "1+1?"}], "temperature": 0.5, "top_k": -1, "n": 2,
+          "max_completion_tokens": 9, "stop": ["###"]}  # fmt: skip
+_REPLY = {"object": "chat.completion", "model": "m", "usage": {"prompt_tokens": 3, "completion_tokens": 4}, "choices": [
+    {"index": 0, "message": {"role": "assistant", "content": "2", "reasoning_content": None}, "finish_reason": "stop"},
+    {"index": 1, "message": {"role": "assistant", "content": None}, "finish_reason": "length"}]}  # fmt: skip
+REQUESTS = _lines(*({"custom_id": f"mini_bags/{doc}/0", "method": "POST", "url": "/v1/chat/completions", "body": _ASKED}
+                    for doc in range(3)))  # fmt: skip
+BATCH = _lines(
+    {"id": "a", "custom_id": "mini_bags/0/0", "response": {"status_code": 200, "body": _REPLY}, "error": None},
+    {"id": "b", "custom_id": "mini_bags/1/0", "response": None, "error": {"code": "batch_expired", "message": "late"}},
+    {"id": "c", "custom_id": "mini_bags/2/0", "response": {"status_code": 429, "body": {"error": {"message": "slow"}}}},
+)
+PROMPTFOO = json.dumps({"evalId": "e", "metadata": {"promptfooVersion": "0.121"}, "results": {"version": 3, "results": [
+    {"promptIdx": 0, "testIdx": test, "provider": {"id": "p", "label": ""}, "prompt": {"raw": "1+1?", "label": "q"},
+     "vars": {"q": "1+1"}, "testCase": {"assert": [{"type": "equals", "value": "2"}]}, "score": 1, "success": True,
+     "response": {"output": "2", "tokenUsage": {"prompt": 3, "completion": 1}}, "failureReason": 0,
+     "namedScores": {"polite": 0.5}, "gradingResult": {"pass": True, "score": 1, "reason": "ok"}}
+    for test in range(2)]}}).encode()  # fmt: skip
+
 
 def readers(folder: Path) -> dict[str, Reader]:
     """Return the readers by name; `folder` is for a run to copy."""
@@ -331,6 +363,9 @@ def readers(folder: Path) -> dict[str, Reader]:
         "inspect": Reader(_import, {"logs/log.json": INSPECT}, "logs/log.json", (changed_bytes, changed_json, changed_json)),
         "lm-eval": Reader(_import, {logs: LM_EVAL, results: RESULTS}, logs, lines),
         "lm-eval: results": Reader(_import, {logs: LM_EVAL, results: RESULTS}, results),
+        "promptfoo": Reader(_import, {"promptfoo.json": PROMPTFOO}, "promptfoo.json", (changed_bytes, changed_json, changed_json)),
+        "batch: answers": Reader(_batch, {"answers.jsonl": BATCH, "requests.jsonl": REQUESTS}, "answers.jsonl", lines),
+        "batch: requests": Reader(_batch, {"answers.jsonl": BATCH, "requests.jsonl": REQUESTS}, "requests.jsonl", lines),
         "generations file": Reader(_generations, {"answers.jsonl": ANSWERS}, "answers.jsonl", lines),
         "config": Reader(_config, small, "config.json"),
         "generation config": Reader(_config, small, "generation_config.json"),

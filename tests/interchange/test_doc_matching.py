@@ -37,6 +37,7 @@ def row(**columns: Any) -> GenerationRow:
         ({"doc_id": 1, "prompt": "<user>What is 2+2?<assistant>"}, (1, "asked")),  # rendered by a chat template
         ({"doc_id": 1, "prompt": "Two and two?"}, (1, "other")),
         ({"doc_id": 3, "messages": DOCS[2].messages}, (3, "asked")),  # both docs ask it
+        ({"doc_id": 1, "messages": DOCS[1].messages[1:]}, (1, "other")),  # its own question, without the system prompt
     ],
 )
 def test_a_doc_is_found_by_what_the_row_says(columns: dict[str, Any], expected: tuple[int, str]) -> None:

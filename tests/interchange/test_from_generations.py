@@ -21,6 +21,7 @@ from spot_eval.gating.rules import gate
 from spot_eval.graders import load_grader
 from spot_eval.interchange import from_generations
 from spot_eval.interchange.from_generations import grade_file, stated_sampling
+from spot_eval.interchange.generations_file import Answers
 from spot_eval.runs.baseline import load_base_run, save_baseline
 from spot_eval.runs.finished import read_run
 from spot_eval.tasks.loader import TaskLoader
@@ -196,9 +197,9 @@ def test_a_file_that_changes_under_the_reader_leaves_nothing(
 ) -> None:
     first = from_generations.read_once
 
-    def read_and_append(file: Path, *rest: Any) -> from_generations.Reading:
-        found = first(file, *rest)
-        file.write_text(file.read_text() + json.dumps(rows[0]) + "\n")
+    def read_and_append(answers: Answers, *rest: Any) -> from_generations.Reading:
+        found = first(answers, *rest)
+        answers.path.write_text(answers.path.read_text() + json.dumps(rows[0]) + "\n")
         return found
 
     monkeypatch.setattr(from_generations, "read_once", read_and_append)

@@ -114,6 +114,9 @@ def test_another_file_is_one_sentence(tmp_path: Path) -> None:
     Dataset.from_list([{"example": "q", "predictions": ["a"], "metrics": {"em": 1.0}}]).to_parquet(old)
     with pytest.raises(UserError, match=r"as its version 0.13 writes them, and this has no column 'doc'"):
         imported(old, tmp_path / "run")
+    Dataset.from_list([{"doc": "q", "model_response": "a", "metric": 1.0}]).to_parquet(old)
+    with pytest.raises(UserError, match=r"column 'doc' is not a table of its own"):
+        imported(old, tmp_path / "run")
     old.write_bytes(b"PAR1 not really")
     with pytest.raises(UserError, match="cannot be read as parquet"):
         imported(old, tmp_path / "run")

@@ -120,7 +120,7 @@ def read_reply(payload: Any, request: Request, form: Form) -> Reply:
     choice = choices[0]
     if not isinstance(choice, Mapping):
         raise MalformedReplyError("its choice is not an object")
-    said, thought = _chat_text(choice.get("message")) if form is Form.CHAT else (choice.get("text"), False)
+    said, thought = chat_text(choice.get("message")) if form is Form.CHAT else (choice.get("text"), False)
     if not isinstance(said, str):
         raise MalformedReplyError("its choice holds no text")
     cut = min((at for stop in request.until if (at := said.find(stop)) >= 0), default=None)
@@ -135,7 +135,7 @@ def read_reply(payload: Any, request: Request, form: Form) -> Reply:
     )
 
 
-def _chat_text(message: Any) -> tuple[Any, bool]:
+def chat_text(message: Any) -> tuple[Any, bool]:
     """Return what the model wrote, its thinking put back where a server has taken it out; and whether there was any."""
     if not isinstance(message, Mapping):
         return None, False
