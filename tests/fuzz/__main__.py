@@ -56,6 +56,7 @@ def fuzz(number: int, seed: int, only: str = "") -> dict[str, Any]:
     """
     logging.disable(logging.CRITICAL)
     from transformers import AutoTokenizer  # noqa: F401 - before the limit of memory, which counts what it maps
+
     started = time.perf_counter()
     counts: dict[str, Counter[str]] = {}
     faults: list[str] = []
