@@ -8,7 +8,6 @@ judged again here. Docs pair by input, choices and target. What a log does not s
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,8 +38,13 @@ class Log:
     @property
     def epochs(self) -> int:
         """Return the number of epochs that were asked."""
-        asked = (self.header["eval"].get("config") or {}).get("epochs") or 1
-        return max([int(asked), *(epoch for found in self.samples.values() for epoch in found)])
+        asked = (self.header["eval"].get("config") or {}).get("epochs")
+        return max(
+            [
+                asked if type(asked) is int and 0 < asked < 10**6 else 1,
+                *(epoch for found in self.samples.values() for epoch in found),
+            ]
+        )
 
 
 def import_inspect(wanted: Import, suite: Suite, say: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:
@@ -187,7 +191,7 @@ def _count(value: Any) -> int | None:
 
 
 def _number(value: Any) -> float | None:
-    return value if type(value) in (int, float) and math.isfinite(value) else None
+    return value if type(value) in (int, float) and abs(value) < 1e300 else None
 
 
 def _verdict(log: Log, found: Mapping[str, Any] | None, epoch: int) -> tuple[float | None, str | None, str]:

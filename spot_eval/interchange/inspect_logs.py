@@ -124,7 +124,12 @@ def plain_messages(given: Any) -> list[dict[str, str]]:
     """Return a sample's input, a text or messages, as messages of plain text."""
     if not isinstance(given, list):
         return [{"role": "user", "content": str(given)}]
-    return [{"role": str(one.get("role", "user")), "content": _text_of(one.get("content"))} for one in given]
+    return [
+        {"role": str(one.get("role", "user")), "content": _text_of(one.get("content"))}
+        if isinstance(one, Mapping)
+        else {"role": "user", "content": str(one)}
+        for one in given
+    ]
 
 
 def _text_of(content: Any) -> str:

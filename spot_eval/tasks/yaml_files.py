@@ -99,14 +99,15 @@ def _functions(path: Path, node: yaml.Node, root: Path) -> Iterator[Problem]:
 
 
 def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
-    if isinstance(node, yaml.ScalarNode):
-        yield node
-    elif isinstance(node, yaml.SequenceNode):
-        for part in node.value:
-            yield from _scalars(part)
-    elif isinstance(node, yaml.MappingNode):
-        for _, part in node.value:
-            yield from _scalars(part)
+    left = [node]  # no recursion: a file may be nested as deeply as its author likes
+    while left:
+        part = left.pop()
+        if isinstance(part, yaml.ScalarNode):
+            yield part
+        elif isinstance(part, yaml.SequenceNode):
+            left += reversed(part.value)
+        elif isinstance(part, yaml.MappingNode):
+            left += [value for _, value in reversed(part.value)]
 
 
 def _included(path: Path, node: yaml.Node) -> Iterator[Problem]:

@@ -115,7 +115,7 @@ def _mapping(row: RawRow, field: str) -> Mapping[str, Any]:
 
 def _number(row: RawRow, field: str, count: int) -> int:
     text = row.number_or_text(field)
-    if not text.isdecimal() or int(text) >= count:
+    if not text.isdecimal() or len(text) > 9 or int(text) >= count:
         raise row.wrong(field, f"is {text!r}, which is none of its {count} choices; expected 0 to {count - 1}")
     return int(text)
 
