@@ -102,9 +102,8 @@ def tasks_docs(
     loaded, left_out = load_tasks(whole.narrowed(tasks=names(tasks)), data_dirs=data_dir or [], data_files=files)
     for task, reason in left_out.items():
         say(f"{task} is left out: {reason}")
-    for task in loaded if batch else ():
-        if task.scored:
-            say(f"{task.name} is left out: it asks for log-likelihoods, and a batch only for texts")
+    for name in (task.name for task in loaded if batch and task.scored):
+        say(f"{name} is left out: it asks for log-likelihoods, and a batch only for texts")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so that `| head` ends it quietly
     if batch:
         sys.stdout.buffer.writelines(map(to_line, batch_requests(whole, loaded, batch)))
