@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import to_line
+from spot_eval.core.record_files import to_line
 from spot_eval.core.schemas import DOCUMENTS, TooDeepError, parsed
 
 FSYNC_EVERY_S = 1.0

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Generation, doc_hash, read_records, record_key, request_seed, to_line
+from spot_eval.core.keys import doc_hash, record_key, request_seed
+from spot_eval.core.record_files import read_records, to_line
+from spot_eval.core.records import Generation
 
 KEY: dict[str, Any] = {
     "fingerprint": "f",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
-from spot_eval.core.records import Doc, Failure, Generation, Likelihood, Sample, read_lines, read_records, to_line
+from spot_eval.core.record_files import read_lines, read_records, to_line
+from spot_eval.core.records import Doc, Failure, Generation, Likelihood, Sample
 from spot_eval.core.schemas import MOST_NESTED, RECORDS
 
 SAMPLE = Sample(
