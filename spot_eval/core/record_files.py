@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from spot_eval.core.errors import UserError
+from spot_eval.core.nested_json import TooDeepError, parsed
 from spot_eval.core.records import Generation, Likelihood
-from spot_eval.core.schemas import RECORDS, TooDeepError, parsed
+from spot_eval.core.schemas import RECORDS
 
 T = TypeVar("T")
 
