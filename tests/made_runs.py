@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.files import write_json
-from spot_eval.core.records import Sample, to_line
+from spot_eval.core.record_files import to_line
+from spot_eval.core.records import Sample
 from spot_eval.metrics.scoreboard import scoreboard
 from spot_eval.runs.judged import JudgedRun, judged_docs
 

@@ -275,7 +275,7 @@ class Training:
         """A row per optimizer step, as metrics.jsonl has it: loss, rewards, learning rate, …"""
         import pandas as pd
 
-        from spot_eval.core.records import read_lines
+        from spot_eval.core.record_files import read_lines
 
         rows = list(read_lines(self.checkpoint / "training" / "metrics.jsonl"))
         return pd.DataFrame(rows).set_index("step") if rows else pd.DataFrame()

@@ -92,7 +92,7 @@ def tasks_docs(
     """Print the docs of a suite, to answer them elsewhere.
 
     One JSON object per line. Judge the answers with `spot-eval grade FILE`."""
-    from spot_eval.core.records import to_line
+    from spot_eval.core.record_files import to_line
     from spot_eval.interchange.to_batch import batch_requests
     from spot_eval.tasks.loader import load_tasks
     from spot_eval.tasks.suite import load_suite

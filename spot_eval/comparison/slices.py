@@ -24,7 +24,8 @@ from scipy import stats
 
 from spot_eval.comparison.pairing import DocPair, as_pairs, paired_docs
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Doc, checked_rows
+from spot_eval.core.record_files import checked_rows
+from spot_eval.core.records import Doc
 from spot_eval.metrics.lost import Counts, lost_share
 from spot_eval.metrics.paired import Effect, effect
 from spot_eval.runs.judged import JudgedDoc, JudgedRun

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import to_line
-from spot_eval.core.schemas import DOCUMENTS, TooDeepError, parsed
+from spot_eval.core.nested_json import TooDeepError, parsed
+from spot_eval.core.record_files import to_line
+from spot_eval.core.schemas import DOCUMENTS
 
 FSYNC_EVERY_S = 1.0
 

@@ -19,7 +19,7 @@ from typing import Any
 from spot_eval.core.errors import NotComparableError, UserError
 from spot_eval.core.files import JsonLog, read_json, write_json, writing
 from spot_eval.core.progress import Say, progress
-from spot_eval.core.records import read_records
+from spot_eval.core.record_files import read_records
 from spot_eval.evaluation.drift_records import changed, most_changed, record
 from spot_eval.evaluation.drift_sequences import chosen, sequences
 from spot_eval.metrics.drift import FLOORS, AnswerDrift, drift

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Doc, Generation, Likelihood, read_records
+from spot_eval.core.record_files import read_records
+from spot_eval.core.records import Doc, Generation, Likelihood
 from spot_eval.graders import load_grader
 from spot_eval.metrics.drift import AnswerDrift
 from spot_eval.models.forced import Forced

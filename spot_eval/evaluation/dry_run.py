@@ -24,7 +24,7 @@ from typing import Any
 from spot_eval.core.errors import UserError
 from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
-from spot_eval.core.records import read_lines, to_line
+from spot_eval.core.record_files import read_lines, to_line
 from spot_eval.evaluation.plan import Planned, RequestPlan
 from spot_eval.evaluation.prepare import Prepared, TaskSet, prepare
 from spot_eval.models.checkpoint import weight_files

@@ -15,8 +15,10 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import write_atomically
+from spot_eval.core.keys import digest
 from spot_eval.core.progress import progress
-from spot_eval.core.records import Doc, Generation, Sample, SamplePlace, digest, read_records, to_line
+from spot_eval.core.record_files import read_records, to_line
+from spot_eval.core.records import Doc, Generation, Sample, SamplePlace
 from spot_eval.evaluation.verdict_changes import verdict_changes, write_changes
 from spot_eval.graders import load_grader
 from spot_eval.graders.answer_groups import group_answers

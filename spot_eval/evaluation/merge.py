@@ -10,8 +10,10 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import write_atomically, write_json
+from spot_eval.core.keys import digest
 from spot_eval.core.progress import Say
-from spot_eval.core.records import Generation, digest, read_records
+from spot_eval.core.record_files import read_records
+from spot_eval.core.records import Generation
 from spot_eval.evaluation.checks import check_baseline, preflight
 from spot_eval.evaluation.grade import grade
 from spot_eval.evaluation.score import score

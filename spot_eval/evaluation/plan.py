@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Doc, Failure, Generation, record_key, request_seed
+from spot_eval.core.keys import record_key, request_seed
+from spot_eval.core.records import Doc, Failure, Generation
 from spot_eval.evaluation.scored import scored_requests
 from spot_eval.models.likelihood import LikelihoodRequest
 from spot_eval.models.model import Model

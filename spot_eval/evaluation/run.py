@@ -11,7 +11,8 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.files import write_atomically
 from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
-from spot_eval.core.records import Doc, read_records, to_line
+from spot_eval.core.record_files import read_records, to_line
+from spot_eval.core.records import Doc
 from spot_eval.evaluation.checks import check_baseline, preflight
 from spot_eval.evaluation.generate import generate_missing
 from spot_eval.evaluation.grade import grade

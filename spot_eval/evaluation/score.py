@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spot_eval.core.files import write_atomically, write_json
-from spot_eval.core.records import Doc, Sample, read_records
+from spot_eval.core.record_files import read_records
+from spot_eval.core.records import Doc, Sample
 from spot_eval.display.scoreboard import markdown
 from spot_eval.metrics.connect4_controls import contamination, guessing
 from spot_eval.metrics.scoreboard import scoreboard

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Doc, Likelihood, digest, record_key, request_seed
+from spot_eval.core.keys import digest, record_key, request_seed
+from spot_eval.core.records import Doc, Likelihood
 from spot_eval.models.base import Engine
 from spot_eval.models.likelihood import (
     Continuation,

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json, write_json
+from spot_eval.core.keys import digest
 from spot_eval.core.options import RunOptions
 from spot_eval.core.paths import folder
-from spot_eval.core.records import digest
 from spot_eval.evaluation.checks import chosen_suite
 from spot_eval.models.adapter import NO_ADAPTER
 from spot_eval.models.checkpoint import folder_of

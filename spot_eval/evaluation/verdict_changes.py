@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spot_eval.core.files import write_atomically
-from spot_eval.core.records import Sample, read_records, to_line
+from spot_eval.core.record_files import read_records, to_line
+from spot_eval.core.records import Sample
 
 CHANGES_FILE = "verdict_changes.jsonl"
 _SHOWN = 60  # characters of an answer in a reason

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.progress import Say
-from spot_eval.core.records import Doc, Sample, read_records
+from spot_eval.core.record_files import read_records
+from spot_eval.core.records import Doc, Sample
 from spot_eval.evaluation.generate import answer, record_too_long, unfinished
 from spot_eval.evaluation.grade import Asked, grade
 from spot_eval.evaluation.plan import RequestPlan

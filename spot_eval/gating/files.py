@@ -19,7 +19,8 @@ from typing import Any
 from xml.etree import ElementTree as Xml
 
 from spot_eval.core.files import write_atomically, write_json, writing
-from spot_eval.core.records import Doc, Sample, checked_rows, read_records, to_line
+from spot_eval.core.record_files import checked_rows, read_records, to_line
+from spot_eval.core.records import Doc, Sample
 from spot_eval.display.format import family_title, inert, percent, plain, signed
 from spot_eval.display.verdict import GateRecord, drift_lines, imputed_lines, look_lines, seal_lines
 from spot_eval.runs.judged import JudgedRun

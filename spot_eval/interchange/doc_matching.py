@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Doc, digest
+from spot_eval.core.keys import digest
+from spot_eval.core.records import Doc
 from spot_eval.interchange.generations_file import GenerationRow
 
 Prompt = Literal["asked", "other", "unknown"]

@@ -17,9 +17,11 @@ from pydantic import ValidationError
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import file_name, write_atomically
+from spot_eval.core.keys import digest
 from spot_eval.core.options import FileOptions
 from spot_eval.core.progress import Say
-from spot_eval.core.records import Doc, Failure, Generation, SamplePlace, digest, to_line
+from spot_eval.core.record_files import to_line
+from spot_eval.core.records import Doc, Failure, Generation, SamplePlace
 from spot_eval.evaluation.checks import check_baseline
 from spot_eval.evaluation.grade import grade
 from spot_eval.evaluation.score import score

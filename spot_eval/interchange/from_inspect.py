@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Doc, Generation, Sample, digest
+from spot_eval.core.keys import digest
+from spot_eval.core.records import Doc, Generation, Sample
 from spot_eval.interchange.imported_run import Import, ImportedTask, Record, Tool, run_config, write_run
 from spot_eval.interchange.inspect_logs import find_logs, plain_messages, read_log, score_of
 from spot_eval.tasks.suite import Suite, nearest

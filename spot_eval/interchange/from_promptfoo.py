@@ -21,7 +21,8 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
-from spot_eval.core.records import Doc, Generation, Sample, digest
+from spot_eval.core.keys import digest
+from spot_eval.core.records import Doc, Generation, Sample
 from spot_eval.interchange.imported_run import Import, ImportedTask, Record, Tool, run_config, write_run
 from spot_eval.interchange.lm_eval_logs import is_number, text_of
 from spot_eval.tasks.suite import Suite, nearest

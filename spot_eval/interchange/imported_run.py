@@ -14,7 +14,9 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import write_atomically, write_json
-from spot_eval.core.records import Doc, Generation, Sample, digest, to_line
+from spot_eval.core.keys import digest
+from spot_eval.core.record_files import to_line
+from spot_eval.core.records import Doc, Generation, Sample
 from spot_eval.metrics.scoreboard import scoreboard
 from spot_eval.runs.directory import SCHEMA, RunDirectory
 from spot_eval.tasks.suite import Suite, nearest

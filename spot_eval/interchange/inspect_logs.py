@@ -15,7 +15,7 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
-from spot_eval.core.schemas import MOST_REPEATS
+from spot_eval.core.kinds import MOST_REPEATS
 
 VERSIONS = (2,)
 WORDS = {"c": 1.0, "p": 0.5, "i": 0.0, "n": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}

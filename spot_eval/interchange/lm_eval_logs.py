@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import digest, read_lines
+from spot_eval.core.keys import digest
+from spot_eval.core.record_files import read_lines
 from spot_eval.tasks.suite import nearest
 
 FILE = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from spot_eval.core.records import request_seed
+from spot_eval.core.keys import request_seed
 from spot_eval.models.api.wire import Dialect, Form, body
 from spot_eval.models.base import Request
 from spot_eval.models.prompts import chat_prompt

@@ -12,7 +12,7 @@ from typing import Any
 
 from spot_eval import __version__
 from spot_eval.core.files import write_atomically
-from spot_eval.core.records import digest
+from spot_eval.core.keys import digest
 from spot_eval.interchange.exportable import clean, file_stamp, read_exportable
 from spot_eval.runs.finished import AnsweredDoc, FinishedRun
 

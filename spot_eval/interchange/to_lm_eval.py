@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.files import write_atomically, write_json
-from spot_eval.core.records import to_line
+from spot_eval.core.record_files import to_line
 from spot_eval.interchange.exportable import clean, file_stamp, read_exportable
 from spot_eval.runs.finished import AnsweredDoc, FinishedRun, mean_score
 

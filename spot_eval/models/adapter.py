@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import digest
+from spot_eval.core.keys import digest
 from spot_eval.models.checkpoint import folder_of, is_adapter, read_config, readable_name
 from spot_eval.models.tensors import TensorInfo, read_headers, refuse_nan
 

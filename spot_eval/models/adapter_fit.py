@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from spot_eval.core.errors import UserError
+from spot_eval.core.keys import digest
 from spot_eval.core.options import RunOptions
-from spot_eval.core.records import digest
 from spot_eval.models.adapter import NO_ADAPTER, WEIGHTS, Adapter, is_update, locate_adapter
 from spot_eval.models.checkpoint import locate, read_config, weight_files
 from spot_eval.models.tensors import TensorInfo, read_headers

@@ -16,8 +16,8 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import file_name
+from spot_eval.core.keys import digest
 from spot_eval.core.progress import progress
-from spot_eval.core.records import digest
 from spot_eval.miniature import BASE as MINIATURE
 
 INDEX = "model.safetensors.index.json"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from spot_eval.core.errors import EngineDiedError
-from spot_eval.core.records import digest
+from spot_eval.core.keys import digest
 from spot_eval.models.base import Completion, Emit, Refusal, Request
 from spot_eval.models.likelihood import (
     ChoiceScore,

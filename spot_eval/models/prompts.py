@@ -12,7 +12,7 @@ from typing import Any
 
 from spot_eval.core.cpu_limit import CpuLimitError, cpu_limit
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import digest
+from spot_eval.core.keys import digest
 from spot_eval.core.thinking import SPECIAL_MARKS, opened_by
 
 NO_TEMPLATE = "none"  # the value of --chat-template that asks for plain text prompts

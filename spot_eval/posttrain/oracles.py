@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.errors import UserError
+from spot_eval.core.keys import digest, doc_hash
 from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
-from spot_eval.core.records import Doc, digest, doc_hash, read_lines
+from spot_eval.core.record_files import read_lines
+from spot_eval.core.records import Doc
 from spot_eval.core.thinking import after_thinking
 from spot_eval.evaluation.generate import generate_missing
 from spot_eval.evaluation.plan import make_plan, refuse_too_long

@@ -10,7 +10,7 @@ from typing import Any
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import write_atomically
 from spot_eval.core.progress import progress
-from spot_eval.core.records import to_line
+from spot_eval.core.record_files import to_line
 from spot_eval.models.checkpoint import locate
 from spot_eval.models.prompts import ChatTokenizer
 from spot_eval.posttrain.from_run import attempts

@@ -10,7 +10,7 @@ from typing import Any
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import write_atomically
 from spot_eval.core.progress import Say
-from spot_eval.core.records import to_line
+from spot_eval.core.record_files import to_line
 from spot_eval.posttrain.from_run import judge_texts
 from spot_eval.posttrain.oracles import Asking, Reply, from_file, from_model, miniature
 from spot_eval.posttrain.pair_files import read_pairs, write_pairs

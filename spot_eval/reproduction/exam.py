@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spot_eval.core.records import request_seed
+from spot_eval.core.keys import request_seed
 from spot_eval.graders import load_grader
 from spot_eval.miniature.authors import right as right_step
 from spot_eval.miniature.authors import steps

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spot_eval.core.records import read_lines
+from spot_eval.core.record_files import read_lines
 from spot_eval.posttrain.pair_files import write_pairs
 from spot_eval.posttrain.proximity import Filter, filter_pairs
 from spot_eval.reproduction.data import make_data

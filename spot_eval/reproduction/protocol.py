@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from spot_eval.core.records import digest
+from spot_eval.core.keys import digest
 from spot_eval.posttrain.grid import Point, points_of
 
 GAMMA = 0.6

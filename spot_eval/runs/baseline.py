@@ -15,7 +15,7 @@ import yaml
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json, write_atomically, write_json, writing
 from spot_eval.core.paths import folder
-from spot_eval.core.records import to_line
+from spot_eval.core.record_files import to_line
 from spot_eval.metrics.estimates import exact_bounds, paired_difference, units_of
 from spot_eval.metrics.scoreboard import combined
 from spot_eval.runs.comparability import refuse_other_settings

@@ -22,7 +22,8 @@ from filelock import FileLock, Timeout
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import JsonLog, check_document, read_document, read_json, write_json, writing
-from spot_eval.core.records import Failure, Generation, read_records
+from spot_eval.core.record_files import read_records
+from spot_eval.core.records import Failure, Generation
 
 SCHEMA = 1  # of the manifest; goes up when an older one could be misread
 

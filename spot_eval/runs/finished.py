@@ -22,7 +22,8 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import check_document, read_document
-from spot_eval.core.records import Doc, Generation, Sample, checked_rows, cluster_of, read_records
+from spot_eval.core.record_files import checked_rows, read_records
+from spot_eval.core.records import Doc, Generation, Sample, cluster_of
 from spot_eval.metrics.scoreboard import docs_of, scoreboard
 from spot_eval.runs.directory import SCHEMA, RunDirectory, refuse_shard
 from spot_eval.runs.integrity import refuse_lost_samples, refuse_other_text

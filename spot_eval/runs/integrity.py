@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Likelihood, Sample, digest, generation_class
+from spot_eval.core.keys import digest
+from spot_eval.core.record_files import generation_class
+from spot_eval.core.records import Likelihood, Sample
 
 
 def refuse_lost_docs(path: Path, docs: Iterable[tuple[str, str]], manifest: Mapping[str, Any]) -> None:

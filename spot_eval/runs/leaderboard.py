@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_document, read_json
-from spot_eval.core.records import Doc, checked_rows
+from spot_eval.core.record_files import checked_rows
+from spot_eval.core.records import Doc
 from spot_eval.runs.directory import read_manifest, shard_name
 from spot_eval.runs.finished import read_saved_head
 from spot_eval.runs.judged import SAVED_FILE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from spot_eval.core.records import digest
+from spot_eval.core.keys import digest
 from spot_eval.runs.judged import JudgedDoc, JudgedRun
 from spot_eval.runs.looks import Looks
 

@@ -21,7 +21,8 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import JsonLog, check_document
-from spot_eval.core.records import digest, read_lines
+from spot_eval.core.keys import digest
+from spot_eval.core.record_files import read_lines
 
 LOOKS_FILE = "looks.jsonl"
 SCHEMA = 1

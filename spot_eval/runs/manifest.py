@@ -13,8 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from spot_eval.core.keys import digest
 from spot_eval.core.options import RunOptions
-from spot_eval.core.records import digest
 from spot_eval.models.model import Model
 from spot_eval.runs.directory import SCHEMA
 from spot_eval.tasks.docs import LoadedTask

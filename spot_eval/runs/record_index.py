@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import checked_row
+from spot_eval.core.record_files import checked_row
 
 # The heads of lines as this project writes them; a line written elsewhere is parsed instead.
 _GENERATION = re.compile(rb'\{"key":("[^"\\]{1,200}")')

@@ -16,7 +16,7 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
-from spot_eval.core.records import digest
+from spot_eval.core.keys import digest
 
 PROJECT = "spot-eval"
 MODULES = {"wandb": "wandb", "trackio": "trackio", "tensorboard": "torch.utils.tensorboard"}

@@ -12,7 +12,8 @@ from typing import Any
 
 from spot_eval.core.cpu_limit import DOC_CPU_S, cpu_limit
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Doc, digest, doc_hash
+from spot_eval.core.keys import digest, doc_hash
+from spot_eval.core.records import Doc
 from spot_eval.graders import GRADER_FIELDS
 from spot_eval.tasks.data.reasoning_gym import draw
 from spot_eval.tasks.data.sources import ALL_SOURCES

@@ -16,7 +16,8 @@ from typing import Any
 
 from spot_eval.core.cpu_limit import DOC_CPU_S, cpu_limit
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Doc, digest, doc_hash
+from spot_eval.core.keys import digest, doc_hash
+from spot_eval.core.records import Doc
 from spot_eval.tasks.plain import plain
 from spot_eval.tasks.suite import TaskSettings
 

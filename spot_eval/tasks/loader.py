@@ -17,8 +17,8 @@ import yaml
 from jinja2 import TemplateError
 
 from spot_eval.core.errors import UserError
+from spot_eval.core.keys import digest
 from spot_eval.core.paths import folder
-from spot_eval.core.records import digest
 from spot_eval.graders.task_loading import load_task_of, task_source
 from spot_eval.tasks.data.sources import ALL_SOURCES, MissingData
 from spot_eval.tasks.docs import LoadedTask, drawn_task, read_scored_task, read_task

@@ -24,7 +24,8 @@ def main() -> int:
     import torch
     from tiny_model import build
 
-    from spot_eval.core.records import Doc, doc_hash
+    from spot_eval.core.keys import doc_hash
+    from spot_eval.core.records import Doc
     from spot_eval.evaluation.generate import generate
     from spot_eval.evaluation.plan import make_plan
     from spot_eval.models.prompts import ChatTokenizer

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.files import write_json
-from spot_eval.core.records import read_lines
+from spot_eval.core.record_files import read_lines
 from spot_eval.miniature import BASE
 from spot_eval.reproduction.data import make_data
 from trainer.settings import recipe_for, settings_from

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from spot_eval.core.records import Doc, to_line
+from spot_eval.core.record_files import to_line
+from spot_eval.core.records import Doc
 from spot_eval.runs.judged import JudgedDoc, JudgedRun
 
 MANIFEST = {"config": {"suite": {"name": "s", "version": 1, "families": {"f": ["t"]}, "tasks": {"t": {"family": "f"}}}}}

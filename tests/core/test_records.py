@@ -1,87 +1,34 @@
-"""Keys, hashes and JSON Lines."""
+"""Records: what a grader reads of a generation, and a reader of log-likelihoods."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from spot_eval.core.errors import UserError
-from spot_eval.core.records import Generation, doc_hash, read_records, record_key, request_seed, to_line
-
-KEY: dict[str, Any] = {
-    "fingerprint": "f",
-    "engine": {"name": "hf"},
-    "run_seed": 0,
-    "task": "aime24",
-    "prompt": "2+2?",
-    "sampling": {"temperature": 0.7},
-    "repeat": 0,
-    "seed": 7,
-}
-OTHER: dict[str, Any] = {
-    "fingerprint": "g",
-    "engine": {"name": "vllm"},
-    "run_seed": 1,
-    "task": "aime25",
-    "prompt": "2+3?",
-    "sampling": {"temperature": 0.8},
-    "repeat": 1,
-    "seed": 8,
-    "occurrence": 1,
-}
+from spot_eval.core.records import Likelihood, cluster_of, readable_scores
+from tests.core.made_records import generation
 
 
-@pytest.mark.parametrize("part", OTHER)
-def test_a_key_changes_with_everything_that_decides_a_text(part: str) -> None:
-    assert record_key(**{**KEY, part: OTHER[part]}) != record_key(**KEY)
+def test_a_grader_reads_the_thinking_block_that_the_prompt_opened() -> None:
+    assert generation("4</think>4").judged_text == "4</think>4"
+    assert replace(generation("4</think>4"), thinking_open="<think>").judged_text == "<think>4</think>4"
 
 
-def test_a_key_is_stable_across_processes_and_versions() -> None:
-    # golden: a change here orphans every record ever made; only with a new schema
-    assert record_key(**KEY) == "4e717f258ccf29134262b6a523aa8e48"
-    assert request_seed(0, "aime24", "abc", 3) == 1035773217
+def test_choices_are_judged_in_place_of_a_text() -> None:
+    record = Likelihood("k", "t", 0, "h", 0, 1, "a", "stop", 1, 0, 0, choices=[{"logprob": -1.5}])
+    assert record.judged_text == record.content == '[{"logprob":-1.5}]'
 
 
-def test_seeds_fit_31_bits_and_do_not_know_the_model() -> None:
-    seeds = {request_seed(0, "t", doc, repeat) for doc in "abc" for repeat in range(100)}
-    assert len(seeds) == 300
-    assert all(0 <= seed < 2**31 for seed in seeds)
+def test_log_likelihoods_are_shown_beside_their_texts() -> None:
+    record = {"kind": "likelihood", "choices": [{"logprob": -1.5, "tokens": 2, "greedy": True}, {"logprob": -2.0}]}
+    doc = {"likelihood": {"continuations": [" yes"]}}
+    assert readable_scores(record, doc) == "-1.500, 2 tokens, greedy: yes\n-2.000: choice 2"
+    assert readable_scores({"text": "yes"}, doc) is None
 
 
-def test_doubles_of_a_doc_stay_apart() -> None:
-    messages = [{"role": "user", "content": "2+2?"}]
-    assert doc_hash(messages, "4") == doc_hash(messages, "4", 0)
-    assert len({doc_hash(messages, "4"), doc_hash(messages, "5"), doc_hash(messages, "4", 1)}) == 3
-
-
-def generation(text: str) -> Generation:
-    return Generation("k", "t", 0, "h", 0, 1, text, "stop", 3, 4, 10)
-
-
-@given(st.text(st.characters()))  # surrogates and line separators included
-def test_any_text_survives_the_file(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    path = tmp_path_factory.mktemp("records") / "generations.jsonl"
-    path.write_bytes(to_line(generation(text)) + to_line(replace(generation(text), key="other")))
-    assert [one.text for one in read_records(path, Generation)] == [text, text]
-
-
-def test_a_broken_line_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "generations.jsonl"
-    path.write_bytes(to_line(generation("a")) + b'{"key": \n')
-    with pytest.raises(UserError, match=r"generations\.jsonl, line 2: not JSON"):
-        list(read_records(path, Generation))
-
-
-def test_a_missing_field_is_named(tmp_path: Path) -> None:
-    row = json.loads(to_line(generation("a")))
-    del row["finish_reason"]
-    path = tmp_path / "generations.jsonl"
-    path.write_text(json.dumps(row) + "\n")
-    with pytest.raises(UserError, match=r"line 1: .*; finish_reason: it is missing; expected stop, length or unknown"):
-        list(read_records(path, Generation))
+@pytest.mark.parametrize(
+    ("row", "cluster"), [({}, None), ({"cluster_id": 3}, "3"), ({"row": {"cluster_id": "a"}}, "a"), ({"row": 1}, None)]
+)
+def test_a_cluster_is_found_in_our_rows_and_in_a_users(row: dict[str, object], cluster: str | None) -> None:
+    assert cluster_of(row) == cluster

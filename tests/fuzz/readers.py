@@ -15,7 +15,8 @@ from typing import Any
 import yaml
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Doc, Generation, Sample, read_records
+from spot_eval.core.record_files import read_records
+from spot_eval.core.records import Doc, Generation, Sample
 from spot_eval.runs.finished import read_run
 from tests.fuzz.changes import changed_bytes, changed_json, changed_lines, changed_value
 from tests.report.made_up_runs import write_run

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from spot_eval.core.errors import UserError, sentence_of
-from spot_eval.core.records import Sample, read_records
+from spot_eval.core.record_files import read_records
+from spot_eval.core.records import Sample
 from spot_eval.interchange.inspect_logs import read_log
 from spot_eval.models.checkpoint import context_length
 from spot_eval.runs.leaderboard import read_entry

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.records import Doc, doc_hash
+from spot_eval.core.keys import doc_hash
+from spot_eval.core.records import Doc
 from spot_eval.interchange.doc_matching import AskedDocs, repeats_of
 from spot_eval.interchange.generations_file import GenerationRow
 

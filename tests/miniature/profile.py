@@ -40,7 +40,7 @@ def answers(
     model: Path, asked: Sequence[Item], *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0, batch: int = 64
 ) -> list[str]:
     """The checkpoint's answer to each item, in order; sampled where the temperature is not 0."""
-    from spot_eval.core.records import request_seed
+    from spot_eval.core.keys import request_seed
     from spot_eval.models.prompts import ChatTokenizer
     from spot_eval.models.registry import Completion, Refusal, Request, open_engine
     from spot_eval.tasks.suite import Sampling

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.files import write_json
-from spot_eval.core.records import Doc, Generation, Sample, digest, doc_hash, to_line
+from spot_eval.core.keys import digest, doc_hash
+from spot_eval.core.record_files import to_line
+from spot_eval.core.records import Doc, Generation, Sample
 from spot_eval.metrics.scoreboard import scoreboard
 
 SAMPLING = {"temperature": 0.7, "top_p": 0.8, "top_k": 20, "max_new_tokens": 4096}

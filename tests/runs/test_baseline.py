@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from spot_eval.core.errors import NotComparableError, UserError
-from spot_eval.core.records import to_line
+from spot_eval.core.record_files import to_line
 from spot_eval.metrics.scoreboard import scoreboard
 from spot_eval.runs.baseline import difference, load_baseline, published_baselines, refuse_incomparable, save_baseline
 from spot_eval.runs.judged import JudgedRun, judged_docs

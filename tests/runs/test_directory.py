@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import JsonLog, write_atomically
-from spot_eval.core.records import Generation, read_lines, to_line
+from spot_eval.core.record_files import read_lines, to_line
+from spot_eval.core.records import Generation
 from spot_eval.runs.directory import RunDirectory, differing, reusable_generations
 from tests.made_runs import config
 

@@ -14,7 +14,8 @@ from spot_eval.cli import app
 from spot_eval.comparison.compare import compare_one
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
-from spot_eval.core.records import Sample, read_records
+from spot_eval.core.record_files import read_records
+from spot_eval.core.records import Sample
 from spot_eval.evaluation.score import score
 from spot_eval.interchange.to_card import export_card
 from spot_eval.interchange.to_inspect import export_inspect

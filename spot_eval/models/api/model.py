@@ -12,9 +12,9 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import file_name
+from spot_eval.core.keys import digest
 from spot_eval.core.options import RunOptions
 from spot_eval.core.progress import Say
-from spot_eval.core.records import digest
 from spot_eval.models.api.background import Background
 from spot_eval.models.api.client import Client, ExhaustedError, RefusedError
 from spot_eval.models.api.engine import ApiEngine
