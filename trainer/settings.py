@@ -23,10 +23,14 @@ LARGEST_RANK = 4096
 
 @dataclass(frozen=True)
 class Lora:
-    """Low-rank adapters on every linear layer but the head; the reference is the model without them."""
+    """Low-rank adapters on linear layers other than the head; the reference is the model without them.
+
+    modules: names of layers, or the ends of such names (`q_proj`), as peft's target_modules; empty for all.
+    """
 
     rank: int = 16
     alpha: float = 32.0
+    modules: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.rank, int) or isinstance(self.rank, bool) or self.rank < 1:
@@ -37,6 +41,10 @@ class Lora:
             )
         if not _is_finite(self.alpha) or self.alpha <= 0:
             raise TrainError(f"lora: alpha is {self.alpha!r}; expected a number above 0")
+        names = self.modules
+        if not isinstance(names, list | tuple) or not all(isinstance(one, str) and one.strip() for one in names):
+            raise TrainError(f"lora: modules is {names!r}; expected names of linear layers, such as q_proj")
+        object.__setattr__(self, "modules", tuple(names))  # TOML and JSON have lists
 
 
 @dataclass(frozen=True)
@@ -97,8 +105,12 @@ class Settings:
             raise TrainError(f"steps is {self.steps}; expected at least 1")
 
     def record(self) -> dict[str, Any]:
-        """For a JSON file."""
-        return asdict(self)
+        """For a JSON file, and as one reads it back: tuples are lists, and adapters on all layers name none."""
+        found = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        if self.lora:
+            found["lora"] = {name: list(value) if isinstance(value, tuple) else value
+                             for name, value in asdict(self.lora).items() if value != ()}  # fmt: skip
+        return found
 
 
 def _is_finite(value: Any) -> bool:
@@ -169,8 +181,9 @@ def settings_from(recipe: Recipe | None, **given: Any) -> Settings:
     """
     merged = (recipe.settings if recipe else {}) | {name: value for name, value in given.items() if value is not None}
     if isinstance(lora := merged.get("lora"), dict):
-        if unknown := sorted(set(lora) - {"rank", "alpha"}):
-            raise TrainError(f"lora has no setting {unknown[0]!r}; there are rank and alpha")
+        known = [one.name for one in fields(Lora)]
+        if unknown := sorted(set(lora) - set(known)):
+            raise TrainError(f"lora has no setting {unknown[0]!r}; there are {', '.join(known)}")
         merged["lora"] = Lora(**lora)
     if "betas" in merged:
         if not isinstance(merged["betas"], list | tuple):

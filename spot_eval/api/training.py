@@ -35,6 +35,7 @@ def train(
     layout: Literal["shared", "packed", "separate"] | None = None,
     gradient_checkpointing: bool | None = None,
     lora_rank: int | None = None,
+    lora_modules: Sequence[str] = (),
     seed: int | None = None,
     chat: bool | None = None,
     device: str | None = None,
@@ -68,6 +69,7 @@ def train(
         layout: how pairs lie in a row.
         gradient_checkpointing: use less memory, and run slower.
         lora_rank: train LoRA adapters of this rank (alpha is twice the rank), merged at the end.
+        lora_modules: linear layers that get an adapter, by name or its end (`q_proj`); empty for all but the head.
         seed: seed of the order of pairs.
         chat: False for prompts as plain text, without a chat template.
         device: cpu or cuda; None for a GPU if there is one.
@@ -83,7 +85,7 @@ def train(
     Raises UserError for bad input, for other settings than those a run at `out` was begun with, and for a loss that
     is NaN.
     """
-    from spot_eval.posttrain.training import TrainOptions
+    from spot_eval.posttrain.training import TrainOptions, lora_settings
     from spot_eval.posttrain.training import train as run_training
 
     options = TrainOptions(
@@ -104,7 +106,7 @@ def train(
             "dtype": dtype,
             "layout": layout,
             "gradient_checkpointing": gradient_checkpointing,
-            "lora": {"rank": lora_rank, "alpha": 2.0 * lora_rank} if lora_rank else None,
+            "lora": lora_settings(lora_rank, lora_modules),
             "seed": seed,
             "chat": chat,
         },

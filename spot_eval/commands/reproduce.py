@@ -35,7 +35,8 @@ def reproduce_command(
         typer.Option(
             metavar="NAME",
             autocompletion=part_completions,
-            help="One further question instead: oracle, amount, gamma, proximity or self-oracle. 5 to 15 minutes.",
+            help="One further question instead: oracle, amount, gamma, proximity, self-oracle, second-base, modules "
+            "or mixed. 5 to 25 minutes.",
         ),
     ] = None,
     out: Annotated[

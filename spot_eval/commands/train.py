@@ -90,6 +90,13 @@ def train_command(
             help="Train LoRA adapters of rank N (alpha 2N); CKPT gets them merged, CKPT/adapter alone.",
         ),
     ] = None,
+    lora_modules: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Linear layers that get an adapter, as q_proj,v_proj. [default: all but the head]",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(metavar="S", help="Seed of the order of pairs.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Use prompts as plain text, without a chat template.")] = False,
     save_minutes: Annotated[float, typer.Option(metavar="X", help="Minutes between resume points.")] = 10.0,
@@ -131,7 +138,7 @@ def train_command(
     Run the same command again to resume. On several GPUs: torchrun --nproc-per-node N -m spot_eval train …
     """
     from spot_eval.display.training import rehearsal_rows, result_rows
-    from spot_eval.posttrain.training import TrainOptions, is_first_process, rehearse, train
+    from spot_eval.posttrain.training import TrainOptions, is_first_process, lora_settings, rehearse, train
 
     options = TrainOptions(
         model=model,
@@ -151,7 +158,7 @@ def train_command(
             "dtype": dtype,
             "layout": layout,
             "gradient_checkpointing": gradient_checkpointing,
-            "lora": {"rank": lora_rank, "alpha": 2.0 * lora_rank} if lora_rank else None,
+            "lora": lora_settings(lora_rank, names(lora_modules)),
             "seed": seed,
             "chat": False if plain else None,
         },

@@ -19,7 +19,14 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from spot_eval.comparison.pairing import _group_effect, as_pairs, family_effects, paired_docs, shown_errors, task_effects
+from spot_eval.comparison.pairing import (
+    _group_effect,
+    as_pairs,
+    family_effects,
+    paired_docs,
+    shown_errors,
+    task_effects,
+)
 from spot_eval.core.errors import NotComparableError
 from spot_eval.metrics.paired import NOTHING, Effect, holm
 from spot_eval.runs.comparability import refuse_incomparable_runs
@@ -50,7 +57,9 @@ def _compare(a: JudgedRun, b: JudgedRun, alpha: float) -> dict[str, Any]:
         "not_comparable": None,
         "warnings": warnings,
         "overall": _entry(_group_effect(by_task, everything, alpha)) | errors[None],
-        "families": {name: _entry(one) | errors[name] for name, one in family_effects(by_task, families, alpha).items()},
+        "families": {
+            name: _entry(one) | errors[name] for name, one in family_effects(by_task, families, alpha).items()
+        },
     }
 
 

@@ -81,6 +81,18 @@ class Trained:
         return self.out / "training" / "comparison.json"
 
 
+def lora_settings(rank: int | None, modules: Sequence[str]) -> dict[str, Any] | None:
+    """Return the setting of adapters of this rank, with alpha twice the rank; None without a rank.
+
+    Raises UserError for modules without a rank.
+    """
+    if rank is None:
+        if modules:
+            raise UserError("--lora-modules names layers that get an adapter; give its rank, too: --lora-rank N")
+        return None
+    return {"rank": rank, "alpha": 2.0 * rank, "modules": list(modules)}
+
+
 def is_first_process() -> bool:
     """Return True in the one process of a torchrun that prints and scores."""
     return os.environ.get("RANK", "0") == "0"
@@ -107,7 +119,7 @@ def rehearse(options: TrainOptions, say: Say) -> dict[str, Any]:
 
         job, _ = _job(options, say)
         from trainer.objectives import Objective
-        from trainer.training.engine import check_lora
+        from trainer.training.adapters import check_lora
         from trainer.training.estimate import estimate
 
         examples, plan, steps = _plan(job)

@@ -64,6 +64,17 @@ def proximities(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mappi
     return counts
 
 
+def main_files(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
+    """Write the files of the main experiment: pairs, the teacher's solutions, and what the base got right."""
+    made = _made(base, folder, seed)
+    return _written(folder, {name: _rows(made / f"{name}.jsonl") for name in ("pairs", "taught", "right")})
+
+
+def pairs_only(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
+    """Write the pairs of the main experiment."""
+    return _written(folder, {"pairs": _rows(_made(base, folder, seed) / "pairs.jsonl")})
+
+
 def _made(base: Path, folder: Path, seed: int) -> Path:
     make_data(base, folder / "made", seed)
     return folder / "made"

@@ -9,19 +9,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json, write_json
 from spot_eval.miniature import BASE
 from spot_eval.models.checkpoint import fingerprint
 from spot_eval.posttrain.grid import claim_folder, do_all
 from spot_eval.reproduction.claims import decide
-from spot_eval.reproduction.parts import ALL, BETA, Arm, Part
+from spot_eval.reproduction.parts import ALL, RANK, Arm, Part
 from spot_eval.reproduction.protocol import Setting
 from spot_eval.reproduction.run import parallel
 from spot_eval.reproduction.table import claim_records, results_of, rows_from
 from spot_eval.reproduction.work import Place, Training, measured, one_thread, score_base
 
 EXAM = "parts"
-OBJECTIVE = "spot-bce"
+BUILT = "miniature.json"
+"""The file that a built base says its seed in."""
 
 
 def run_part(part: Part, folder: Path, *, jobs: int = 2, base: Path = BASE) -> dict[str, Any]:
@@ -35,9 +37,14 @@ def run_part(part: Part, folder: Path, *, jobs: int = 2, base: Path = BASE) -> d
 
     Raises UserError if `folder` holds something else.
     """
-    identity = fingerprint(base, "float32", None)[:16]
+    if part.base_seed is None:
+        identity = fingerprint(base, "float32", None)[:16]
+        claim_folder(folder, "part.json", part.record(identity), "part")
+    else:
+        claim_folder(folder, "part.json", part.record(f"built with seed {part.base_seed}"), "part")
+        base = built(folder / "base", part.base_seed)
+        identity = fingerprint(base, "float32", None)[:16]
     place = Place(folder, base)
-    claim_folder(folder, "part.json", part.record(identity), "part")
     counts: dict[str, dict[str, int]] = {str(seed): {} for seed in part.seeds}
     finals: list[dict[str, Any]] = []
     with parallel(jobs) as pool:
@@ -55,11 +62,26 @@ def run_part(part: Part, folder: Path, *, jobs: int = 2, base: Path = BASE) -> d
     return {
         "part": part.name,
         "question": part.question,
-        "protocol": {**part.record(identity), "seeds": list(part.seeds)},
+        "protocol": part.record(identity),
         "rows_of_data": counts,
         "rows": [asdict(row) for row in rows_from(finals, asked)],
         "claims": claim_records(decide(part.claims, results_of(finals), asked)),
     }
+
+
+def built(folder: Path, seed: int) -> Path:
+    """Return a base of the miniature trained from nothing with `seed`, built in `folder` once; nine minutes."""
+    if not (folder / BUILT).is_file():
+        from spot_eval.miniature.build import build
+
+        work = folder.with_name(f"{folder.name}.{os.getpid()}")
+        build(work, seed)
+        shutil.rmtree(folder, ignore_errors=True)
+        work.replace(folder)
+    made = read_json(folder / BUILT)
+    if made.get("seed") != seed:
+        raise UserError(f"{folder} holds a base of seed {made.get('seed')}, not {seed}; give another folder (-o)")
+    return folder
 
 
 def make(name: str, number: int, place: Place, seed: int) -> Mapping[str, int]:
@@ -81,7 +103,7 @@ def make(name: str, number: int, place: Place, seed: int) -> Mapping[str, int]:
 
 def setting_of(part: Part, arm: Arm, seed: int, base: str) -> Setting:
     """Return the setting of an arm; its method is the arm's name, its regime the part's."""
-    return Setting(arm.name, arm.rate, BETA, part.name, seed, EXAM, part.items, base)
+    return Setting(arm.name, arm.rate, arm.beta, part.name, seed, EXAM, part.items, base)
 
 
 def training_of(place: Place, number: int, arm: Arm, seed: int) -> Training:
@@ -89,7 +111,10 @@ def training_of(place: Place, number: int, arm: Arm, seed: int) -> Training:
     kept = checkpoints(place)
     start = place.base if arm.start is None else kept / f"{arm.start}-{seed}"
     pairs = stage_folder(place, number, seed) / f"{arm.data}.jsonl"
-    return Training(OBJECTIVE, pairs, arm.steps, start, kept / f"{arm.name}-{seed}")
+    from trainer.settings import Lora
+
+    lora = Lora(RANK, 2.0 * RANK, arm.modules) if arm.adapter else None
+    return Training(arm.objective, pairs, arm.steps, start, kept / f"{arm.name}-{seed}", lora)
 
 
 def stage_folder(place: Place, number: int, seed: int) -> Path:

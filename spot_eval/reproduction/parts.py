@@ -9,15 +9,21 @@ what the checkpoints of the first one say.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from spot_eval.reproduction import part_data, self_oracle
-from spot_eval.reproduction.claims import BASE, GAIN, Claim
+from spot_eval.reproduction.claims import BASE, CLAIMS, GAIN, MARGIN, Claim
+from spot_eval.reproduction.protocol import MANY
 
+OBJECTIVE = "spot-bce"
 RATE, BETA, STEPS = 1e-4, 5.0, 100
 """What the full run chose for SPoT-BCE on dev items."""
+RANK, ADAPTER_RATE = 16, 1e-3
+"""Of LoRA adapters; ten times the rate of all weights, as is usual for them."""
+ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+MLP = ("gate_proj", "up_proj", "down_proj")
 ITEMS = 200
 SEEDS = (0, 1, 2)
 
@@ -32,6 +38,18 @@ class Arm:
     rate: float = RATE
     start: str | None = None
     """The arm whose checkpoint it starts from; None for the base."""
+    objective: str = OBJECTIVE
+    beta: float | None = BETA
+    adapter: bool = False
+    """True to train LoRA adapters of rank `RANK` instead of all weights."""
+    modules: tuple[str, ...] = ()
+    """The layers that get an adapter; all if empty."""
+
+    def record(self) -> dict[str, Any]:
+        """Return the arm as JSON, without what it shares with SPoT-BCE's usual run."""
+        usual = {one.name: one.default for one in fields(self) if one.name not in ("steps", "rate", "start")}
+        found = {name: value for name, value in asdict(self).items() if value != usual.get(name, MISSING)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
 
 @dataclass(frozen=True)
@@ -53,6 +71,8 @@ class Part:
     claims: tuple[Claim, ...]
     seeds: tuple[int, ...] = SEEDS
     items: int = ITEMS
+    base_seed: int | None = None
+    """The seed of a base built for this part; None for the one that is shipped."""
 
     @property
     def arms(self) -> list[Arm]:
@@ -63,10 +83,11 @@ class Part:
         """Return what is run, as JSON."""
         return {
             "part": self.name,
-            "arms": [asdict(arm) for arm in self.arms],
+            "arms": [arm.record() for arm in self.arms],
             "seeds": list(self.seeds),
             "items": self.items,
             "base": base,
+            **({} if self.base_seed is None else {"base_seed": self.base_seed}),
         }
 
 
@@ -182,4 +203,85 @@ SELF_ORACLE = Part(
         _ahead("self-oracle", "the oracle is ahead of the verifier", "oracle", "verifier, round 1"),
     ),
 )  # fmt: skip
-ALL = {part.name: part for part in (ORACLE, AMOUNT, GAMMA, PROXIMITY, SELF_ORACLE)}
+SECOND_BASE = Part(
+    "second-base",
+    "Do the claims hold on a second base, trained from nothing with another seed?",
+    (
+        Stage(
+            part_data.main_files,
+            (
+                Arm("sft", "taught", objective="sft", rate=3e-5, beta=None),
+                Arm("rft", "right", objective="rft", rate=3e-4, beta=None),
+                Arm("sft+", "pairs", objective="sft+", beta=None),
+                Arm("reward-sft", "pairs", objective="reward-sft", beta=1.0),
+                Arm("dpo", "pairs", objective="dpo"),
+                Arm("spot-bce", "pairs"),
+                Arm("spot-bco", "pairs", objective="spot-bco"),
+            ),
+        ),
+    ),
+    tuple(replace(claim, regime="second-base") for claim in CLAIMS if claim.regime == MANY.name),
+    base_seed=2,
+)
+MODULES = Part(
+    "modules",
+    "Does it matter which modules SPoT may change?",
+    (
+        Stage(
+            part_data.pairs_only,
+            (
+                Arm("all weights", "pairs"),
+                *(
+                    Arm(f"adapters on {name}, beta {beta:g}", "pairs", rate=ADAPTER_RATE, beta=beta, adapter=True,
+                        modules=modules)
+                    for name, modules in (("all layers", ()), ("attention", ATTENTION), ("mlp", MLP))
+                    for beta in (1.0, BETA)
+                ),
+            ),
+        ),
+    ),
+    (
+        Claim("adapters on all layers gain no less than all weights", "adapters on all layers, beta 5", "all weights",
+              GAIN, margin=MARGIN, regime="modules"),
+        *(
+            claim
+            for name in ("attention", "mlp")
+            for claim in (
+                Claim(f"adapters on {name} gain no less than on all layers", f"adapters on {name}, beta 5",
+                      "adapters on all layers, beta 5", GAIN, margin=MARGIN, regime="modules"),
+                _drifts_less("modules", f"adapters on {name} drift less than on all layers",
+                             f"adapters on {name}, beta 5", "adapters on all layers, beta 5"),
+            )
+        ),
+        *(
+            _drifts_less("modules", f"adapters on {name} drift less with beta 5 than with 1",
+                         f"adapters on {name}, beta 5", f"adapters on {name}, beta 1")
+            for name in ("all layers", "attention", "mlp")
+        ),
+    ),
+)  # fmt: skip
+MIXED = Part(
+    "mixed",
+    "Do ranking and binary objectives gain more together?",
+    (
+        Stage(
+            part_data.pairs_only,
+            (
+                Arm("spot-bce", "pairs"),
+                Arm("dpo", "pairs", objective="dpo"),
+                Arm("bce + 0.3 dpo", "pairs", objective="spot-bce + 0.3*dpo"),
+                Arm("bce + dpo", "pairs", objective="spot-bce + dpo"),
+                Arm("bce + 3 dpo", "pairs", objective="spot-bce + 3*dpo"),
+            ),
+        ),
+    ),
+    tuple(
+        claim
+        for name in ("bce + 0.3 dpo", "bce + dpo", "bce + 3 dpo")
+        for claim in (
+            _ahead("mixed", f"{name} gains more than BCE alone", name, "spot-bce"),
+            _ahead("mixed", f"{name} gains more than DPO alone", name, "dpo"),
+        )
+    ),
+)
+ALL = {part.name: part for part in (ORACLE, AMOUNT, GAMMA, PROXIMITY, SELF_ORACLE, SECOND_BASE, MODULES, MIXED)}

@@ -8,11 +8,14 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spot_eval.core.files import read_json, write_json
 from spot_eval.reproduction import exam
 from spot_eval.reproduction.protocol import BATCH, DEV_SEED, METHODS, PARTS_SEED, REGIMES, TEST_SEED, Setting
+
+if TYPE_CHECKING:
+    from trainer.settings import Lora
 
 EXAMS = {"dev": ("dev", DEV_SEED), "test": ("test", TEST_SEED), "parts": ("test", PARTS_SEED)}
 """Exam to (split, seed) of its items."""
@@ -40,13 +43,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Training:
-    """A training run: objective, file of pairs, steps, checkpoint to start from; `keep` is where its own is kept."""
+    """A training run: objective, file of pairs, steps, checkpoint to start from; `keep` is where its own is kept.
+
+    `lora` is the setting of adapters; None to train all weights.
+    """
 
     objective: str
     pairs: Path
     steps: int
     start: Path
     keep: Path | None = None
+    lora: Lora | None = None
 
 
 def score_base(place: Place, split: str, count: int) -> dict[str, Any]:
@@ -119,6 +126,7 @@ def _train(place: Place, setting: Setting, training: Training, out: Path) -> dic
         seed=setting.seed,
         steps=training.steps,
         batch_size=BATCH,
+        lora=training.lora,
         **({} if setting.beta is None else {"beta": setting.beta}),
     )
     job = Job(training.start, training.pairs, out, settings, device="cpu", cache=place.folder / "reference")

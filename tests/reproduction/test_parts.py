@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json, write_json
 from spot_eval.miniature import BASE, items, teacher
 from spot_eval.models.checkpoint import fingerprint
@@ -17,7 +18,7 @@ from spot_eval.posttrain.pair_files import tokens_of
 from spot_eval.reproduction import part_data
 from spot_eval.reproduction.exam import PARTS, WEIGHTS
 from spot_eval.reproduction.page import html, markdown
-from spot_eval.reproduction.part_run import run_part, setting_of, stage_folder, training_of
+from spot_eval.reproduction.part_run import built, run_part, setting_of, stage_folder, training_of
 from spot_eval.reproduction.parts import ALL, GAMMA
 from spot_eval.reproduction.self_oracle import verified, voted
 from spot_eval.reproduction.work import Place
@@ -153,10 +154,49 @@ def test_finished_work_is_not_done_again(tmp_path: Path) -> None:
     assert (training.pairs.name, training.start, training.steps) == ("all.jsonl", BASE, 100)
 
 
+def test_arms_say_what_differs_and_how_they_train(tmp_path: Path) -> None:
+    second, modules, mixed = ALL["second-base"], ALL["modules"], ALL["mixed"]
+    place = Place(tmp_path, BASE)
+    arms = {arm.name: arm for arm in (*second.arms, *modules.arms, *mixed.arms)}
+    assert setting_of(second, arms["sft"], 0, "b").beta is None
+    assert training_of(place, 0, arms["sft"], 0).pairs.name == "taught.jsonl"
+    assert training_of(place, 0, arms["bce + 0.3 dpo"], 0).objective == "spot-bce + 0.3*dpo"
+    lora = training_of(place, 0, arms["adapters on attention, beta 1"], 0).lora
+    assert lora
+    assert (lora.rank, lora.alpha, lora.modules) == (16, 32.0, ("q_proj", "k_proj", "v_proj", "o_proj"))
+    assert training_of(place, 0, arms["all weights"], 0).lora is None
+    assert arms["sft+"].record() == {
+        "name": "sft+", "data": "pairs", "steps": 100, "rate": 1e-4, "start": None, "objective": "sft+", "beta": None,
+    }  # fmt: skip
+    assert second.record("b")["base_seed"] == 2
+    assert "base_seed" not in mixed.record("b")
+    assert json.loads(json.dumps(modules.record("b"))) == modules.record("b")
+
+
+def test_a_second_base_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spot_eval.miniature import build
+
+    calls = []
+
+    def fake(out: Path, seed: int) -> Path:
+        calls.append(seed)
+        out.mkdir()
+        write_json(out / "miniature.json", {"seed": seed})
+        return out
+
+    monkeypatch.setattr(build, "build", fake)
+    assert [built(tmp_path / "base", 2), built(tmp_path / "base", 2)] == [tmp_path / "base"] * 2
+    assert calls == [2]
+    with pytest.raises(UserError, match="holds a base of seed 2, not 3"):
+        built(tmp_path / "base", 3)
+
+
 def test_an_unknown_part_is_one_sentence() -> None:
     done = spot_eval("reproduce", "--part", "delta")
     assert done.returncode == 2
-    assert "--part 'delta' is not known; there are oracle, amount, gamma, proximity, self-oracle" in done.stderr
+    assert (
+        "--part 'delta' is not known; there are oracle, amount, gamma, " in done.stderr
+    )
     done = spot_eval("reproduce", "--part", "gamma", "--quick")
     assert "--part and --quick are two experiments; give one of them" in done.stderr
 

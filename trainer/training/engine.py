@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,9 +14,9 @@ from torch import Tensor, nn
 
 from trainer.batches.packing import Kind, lay_out
 from trainer.batches.plan import Plan
-from trainer.errors import TrainError
 from trainer.model.policy import Batch, PolicyModel, probe, to_batch
-from trainer.settings import Lora, Settings
+from trainer.settings import Settings
+from trainer.training.adapters import add_adapters
 from trainer.training.processes import Processes
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -37,7 +35,7 @@ class Engine:
         self.settings = settings
         self.processes = processes
         self.stored_dtype: torch.dtype = next(causal.parameters()).dtype
-        self.adapters = _add_adapters(causal, settings.lora, settings.seed) if settings.lora else None
+        self.adapters = add_adapters(causal, settings.lora, settings.seed) if settings.lora else None
         if settings.gradient_checkpointing:
             causal.gradient_checkpointing_enable({"use_reentrant": False})
         self.policy = PolicyModel(causal).train()
@@ -154,40 +152,3 @@ class Engine:
 def local(tensor: Any) -> Tensor:
     """This process's part of a sharded tensor."""
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor
-
-
-def check_lora(model: Path, lora: Lora) -> None:
-    """Raise TrainError if peft is missing, or if the rank is larger than any layer of the model has.
-
-    Reads the model's config, not its weights.
-    """
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    if find_spec("peft") is None:
-        raise TrainError("LoRA needs peft: pip install 'spot-eval[train]'")
-    with torch.device("meta"):
-        skeleton = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(model))
-    head = skeleton.get_output_embeddings()
-    highest = max(
-        (min(module.weight.shape) for module in skeleton.modules() if _is_linear(module) and module is not head),
-        default=0,
-    )
-    if lora.rank > highest:
-        raise TrainError(
-            f"LoRA rank {lora.rank} is above the rank of every layer of {model} (at most {highest}), so the adapters "
-            "would be larger than the layers; take a lower rank, or train all weights"
-        )
-
-
-def _is_linear(module: nn.Module) -> bool:
-    weight = getattr(module, "weight", None)
-    return weight is not None and weight.ndim == 2 and not isinstance(module, nn.Embedding)
-
-
-def _add_adapters(causal: Any, lora: Lora, seed: int) -> Any:
-    """Inject LoRA layers into `causal`; return peft's wrapper around it."""
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
-    torch.manual_seed(seed)
-    return get_peft_model(causal, config)

@@ -18,6 +18,7 @@ from trainer.batches.plan import Plan
 from trainer.model.logprobs import CHUNK_ELEMENTS
 from trainer.objectives import Objective
 from trainer.settings import Settings
+from trainer.training.adapters import adapted_layers
 
 YIELD = 0.4
 """The part of the machine's matrix speed that training is taken to reach; an assumption."""
@@ -86,11 +87,8 @@ def estimate(
 
     trained = parameters
     if settings.lora:
-        linear = [each for name, each in skeleton.named_modules() if isinstance(each, torch.nn.Linear)]
-        head = skeleton.get_output_embeddings()
-        trained = sum(
-            settings.lora.rank * (each.in_features + each.out_features) for each in linear if each is not head
-        )
+        adapted = adapted_layers(skeleton, settings.lora)
+        trained = sum(settings.lora.rank * sum(each.weight.shape) for each in adapted.values())
     full_layer = 16 * hidden + 6 * inner
     kept = hidden + full_layer / layers if settings.gradient_checkpointing else full_layer
     frozen = parameters * width if settings.lora else 0

@@ -30,7 +30,8 @@ from trainer.objectives import Objective, Shift
 from trainer.pairs.pair_files import read_pairs
 from trainer.settings import Settings, learning_rate_factor
 from trainer.training import saves
-from trainer.training.engine import Engine, check_lora
+from trainer.training.adapters import check_lora
+from trainer.training.engine import Engine
 from trainer.training.export import export
 from trainer.training.processes import Processes, joined
 from trainer.training.reference import default_cache, reference_sums
@@ -156,7 +157,6 @@ def _begin(job: Job) -> dict[str, Any]:
         for name in ("weights", "pairs", "settings"):
             now, then = identity[name], before.get(name)
             if name == "settings" and isinstance(then, dict):
-                now = {key: list(value) if isinstance(value, tuple) else value for key, value in now.items()}
                 changed = [key for key in now if now[key] != then.get(key)]
                 if changed:
                     key = changed[0]
