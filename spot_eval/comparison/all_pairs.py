@@ -4,7 +4,7 @@
      "runs": [{…as base in comparison.json…}, …],
      "rows": [{"a": 0, "b": 1,                                indexes into runs; differences are a - b
                "not_comparable": reason, or null; "warnings": […as in comparison.json…],
-               "overall": {"mean", "stderr", "interval", "p", "p_holm", "differ"},
+               "overall": {"mean", "stderr", "exact", "interval", "p", "p_holm", "differ"},
                "families": {name: {…as overall…}}}]}
 
 Fractions of 1. "p" is two-sided, paired doc by doc as in comparison.json. "p_holm" is Holm's adjustment (1979): for
@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from spot_eval.comparison.pairing import _group_effect, as_pairs, family_effects, paired_docs
+from spot_eval.comparison.pairing import _group_effect, as_pairs, family_effects, paired_docs, shown_errors, task_effects
 from spot_eval.core.errors import NotComparableError
 from spot_eval.metrics.paired import NOTHING, Effect, holm
 from spot_eval.runs.comparability import refuse_incomparable_runs
@@ -45,17 +45,18 @@ def _compare(a: JudgedRun, b: JudgedRun, alpha: float) -> dict[str, Any]:
         return {"not_comparable": str(problem), "warnings": [], "overall": _entry(NOTHING), "families": nothing}
     by_task = {task: as_pairs(docs) for task, docs in paired_docs(a, b).items()}
     everything = [task for members in families.values() for task in members]
+    errors = shown_errors(by_task, task_effects(by_task, alpha), {**families, None: everything})
     return {
         "not_comparable": None,
         "warnings": warnings,
-        "overall": _entry(_group_effect(by_task, everything, alpha)),
-        "families": {name: _entry(one) for name, one in family_effects(by_task, families, alpha).items()},
+        "overall": _entry(_group_effect(by_task, everything, alpha)) | errors[None],
+        "families": {name: _entry(one) | errors[name] for name, one in family_effects(by_task, families, alpha).items()},
     }
 
 
 def _entry(one: Effect) -> dict[str, Any]:
     whole = one.as_dict()
-    return {name: whole[name] for name in ("mean", "stderr", "interval", "p")}
+    return {name: whole[name] for name in ("mean", "stderr", "interval", "p")} | {"exact": None}
 
 
 def _adjust(entries: Sequence[dict[str, Any]], alpha: float) -> None:

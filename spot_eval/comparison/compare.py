@@ -10,6 +10,7 @@
          "family",
          "candidate", "base": means over the paired docs,
          "mean": candidate - base, "stderr", "df",
+         "exact": [low, high] instead of "stderr" if all docs differ alike, as the scoreboard has it; else null,
          "lower", "upper": bounds, each one-sided at 1 - alpha; "interval": [low, high], two-sided,
          "bounds": "likelihood" | "exact" | "identity" | "none",
          "test": "mcnemar" | "sign-flip" | "identity" | "none",
@@ -51,6 +52,7 @@ from spot_eval.comparison.pairing import (
     family_effects,
     flag_rates,
     paired_docs,
+    shown_errors,
     task_effects,
 )
 from spot_eval.metrics.estimates import mean_over_docs
@@ -89,6 +91,9 @@ def compare_one(candidate: JudgedRun, base: JudgedRun, alpha: float = ALPHA) -> 
     of_families = family_effects(by_task, families, alpha)
     everything = [task for members in families.values() for task in members]
     family_of = {task: family for family, members in families.items() for task in members}
+    task_errors = shown_errors(by_task, of_tasks, {task: [task] for task in by_task})
+    errors = shown_errors(by_task, of_tasks, families)
+    whole = shown_errors(by_task, of_tasks, {"": everything})[""]
     return {
         "candidate": candidate.about(),
         "warnings": warnings,
@@ -101,15 +106,17 @@ def compare_one(candidate: JudgedRun, base: JudgedRun, alpha: float = ALPHA) -> 
                 "family": family_of[task],
                 **_means(pairs[task]),
                 **found,
+                **task_errors[task],
                 **_counts(pairs[task], by_task[task], candidate.docs[task], base.docs[task]),
                 "changes": _changes([pairs[task]]),
             }
             for task, found in _with_holm(of_tasks).items()
         },
         "families": {
-            family: _group(families[family], pairs, found) for family, found in _with_holm(of_families).items()
+            family: _group(families[family], pairs, {**found, **errors[family]})
+            for family, found in _with_holm(of_families).items()
         },
-        "overall": _group(everything, pairs, _group_effect(by_task, everything, alpha).as_dict()),
+        "overall": _group(everything, pairs, {**_group_effect(by_task, everything, alpha).as_dict(), **whole}),
         "flips": _flips(pairs),
         "time": _time(candidate, base),
     }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from spot_eval.metrics.estimates import exact_bounds
 from spot_eval.metrics.paired import Effect, Pairs, effect
+from spot_eval.metrics.scoreboard import combined
 from spot_eval.runs.judged import JudgedDoc, JudgedRun
 
 FLAGS = ("truncated", "unparsed", "not_judged")
@@ -93,6 +96,29 @@ def family_effects(
 ) -> dict[str, Effect]:
     """Return the effect on each family; an empty one if a task of it is missing."""
     return {family: _group_effect(by_task, members, alpha) for family, members in families.items()}
+
+
+def shown_errors(
+    by_task: Mapping[str, Pairs], effects: Mapping[str, Effect], groups: Mapping[Any, Sequence[str]]
+) -> dict[Any, dict[str, Any]]:
+    """Return {"stderr", "exact"} of each group of tasks, as the scoreboard shows a difference.
+
+    "exact" holds the exact bounds (a one-sided 95 % bound on either side) of a group whose docs all differ alike, task
+    by task; "stderr" is null there. A task of that kind among others adds its bound to their error.
+
+    Args:
+        by_task: the paired docs of each task.
+        effects: the effect on each of these tasks.
+        groups: names to tasks; a group that lacks a task has neither error.
+    """
+    errors = {}
+    for task, pairs in by_task.items():
+        found, units = effects[task], pairs.units
+        alike = found.mean is not None and found.stderr is None
+        bounds = exact_bounds(list(units[0]), list(units[1]), span=(-1.0, 1.0)) if alike else None
+        errors[task] = {"mean": found.mean, "stderr": found.stderr, **({"bounds": bounds} if bounds else {})}
+    whole = {name: combined(members, errors) for name, members in groups.items()}
+    return {name: {"stderr": one["stderr"], "exact": one.get("bounds")} for name, one in whole.items()}
 
 
 def _group_effect(by_task: Mapping[str, Pairs], members: Sequence[str], alpha: float) -> Effect:

@@ -87,7 +87,7 @@ def _letter(number: int) -> str:
 def _pair_cell(entry: Mapping[str, Any] | None) -> str:
     if entry is None or entry["mean"] is None:
         return "- "
-    return signed(entry["mean"], entry["stderr"]) + ("*" if entry["differ"] else " ")
+    return signed(entry["mean"], entry["stderr"], entry["exact"]) + ("*" if entry["differ"] else " ")
 
 
 def _differs(row: Mapping[str, Any]) -> bool:
@@ -122,7 +122,7 @@ def _cells(found: Mapping[str, Any]) -> list[str]:
     return [
         percent(found["base"]),
         percent(found["candidate"]),
-        signed(found["mean"], found["stderr"]),
+        signed(found["mean"], found["stderr"], found["exact"]),
         f"{100 * low:+.1f} {100 * high:+.1f}",
         "" if p is None else p_value(p),
     ]
@@ -196,5 +196,5 @@ def _curve(comparison: Mapping[str, Any], curve: Mapping[str, Any]) -> Table:
         table.add_column(safe(family_title(family)), justify="right", no_wrap=True)
     for step, entry in entries:
         cells = [entry["families"].get(family) for family in families] + [entry["overall"]]
-        table.add_row(f"{step:,}", *(signed(one["mean"], one["stderr"]) if one else "-" for one in cells))
+        table.add_row(f"{step:,}", *(signed(one["mean"], one["stderr"], one["exact"]) if one else "-" for one in cells))
     return table

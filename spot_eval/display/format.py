@@ -52,23 +52,25 @@ def _error(stderr: float | None, bounds: Sequence[float] | None) -> str:
     return f"(≤{high:.1f})" if low <= 0 else f"({low:.1f}–{high:.1f})"
 
 
-def difference(mean: float | None, stderr: float | None = None) -> NumberText | None:
-    """Return `+2.1`, `± 0.8`: percentage points, with a sign unless it is zero."""
+def difference(
+    mean: float | None, stderr: float | None = None, bounds: Sequence[float] | None = None
+) -> NumberText | None:
+    """Return `+2.1`, `± 0.8`; `0.0`, `(±1.5)` if there are exact bounds: points, with a sign unless it is zero."""
     if mean is None:
         return None
-    return NumberText(points(mean), "" if stderr is None else f"± {100 * stderr:.1f}")
+    return NumberText(points(mean), with_minus(_error_of_difference(stderr, bounds)))
 
 
-def exact_difference(mean: float, bounds: Sequence[float]) -> str:
-    """Return `+0.0 (±1.5)`, or `-100.0 (≤-97.0)`: a difference with exact bounds instead of a standard error."""
+def _error_of_difference(stderr: float | None, bounds: Sequence[float] | None) -> str:
+    """Return one standard error; or, of docs that all differ alike, the exact bounds in brackets."""
+    if not bounds:
+        return "" if stderr is None else f"± {100 * stderr:.1f}"
     low, high = bounds
     if abs(low + high) < 1e-9:
-        error = f"±{100 * high:.1f}"
-    elif high >= 1:
-        error = f"≥{100 * low:+.1f}"
-    else:
-        error = f"≤{100 * high:+.1f}" if low <= -1 else f"{100 * low:+.1f} to {100 * high:+.1f}"
-    return f"{100 * mean:+.1f} ({error})"
+        return f"(±{100 * high:.1f})"
+    if high >= 1:
+        return f"(≥{100 * low:+.1f})"
+    return f"(≤{100 * high:+.1f})" if low <= -1 else f"({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 def share(value: float | None) -> str:
@@ -122,11 +124,11 @@ def safe(text: str) -> str:
     return " ".join(plain(text).split())
 
 
-def signed(value: float | None, stderr: float | None = None) -> str:
-    """`+1.2 ± 0.4` in points."""
+def signed(value: float | None, stderr: float | None = None, bounds: Sequence[float] | None = None) -> str:
+    """`+1.2 ± 0.4` in points; `+0.0 (±1.5)` if there are exact bounds instead of a standard error."""
     if value is None:
         return "-"
-    return f"{100 * value:+.1f}" + ("" if stderr is None else f" ± {100 * stderr:.1f}")
+    return f"{100 * value:+.1f} {_error_of_difference(stderr, bounds)}".rstrip()
 
 
 def kl(one: Mapping[str, Any] | None) -> str:

@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from spot_eval.display.format import EXACT, clock, exact_difference, family_title, has_bounds, inert, percent
+from spot_eval.display.format import EXACT, clock, family_title, has_bounds, inert, percent, signed
 
 Board = Mapping[str, Any]
 
@@ -82,12 +82,7 @@ def _family_cells(
 
 
 def _difference_cell(entry: Mapping[str, Any] | None) -> str:
-    if not entry or entry["mean"] is None:
-        return "-"
-    if bounds := entry.get("bounds"):
-        return exact_difference(entry["mean"], bounds)
-    error = "" if entry["stderr"] is None else f" ± {100 * entry['stderr']:.1f}"
-    return f"{100 * entry['mean']:+.1f}{error}"
+    return signed(entry["mean"], entry["stderr"], entry.get("bounds")) if entry else "-"
 
 
 def footer(board: Board) -> list[str]:

@@ -150,7 +150,7 @@ def _figure(comparison: Mapping[str, Any], curve: Mapping[str, Any], margins: Ma
                     if entry["mean"] is not None
                 ],
                 "words": f"{format.family_title(family)}, difference to {base} by step: " + "; ".join(
-                    f"{step:,}: {format.difference(entry['mean'], entry['stderr']) or 'not known'}"
+                    f"{step:,}: {format.difference(entry['mean'], entry['stderr'], entry.get('exact')) or 'not known'}"
                     for step, entry in points
                 ),
             }
@@ -167,7 +167,7 @@ def _point(step: int, entry: Mapping[str, Any], x: float, low: float, high: floa
         "low": _height(interval[0], low, high) if interval else None,
         "high": _height(interval[1], low, high) if interval else None,
         "tone": tone(entry),
-        "words": f"step {step:,}: {format.difference(entry['mean'], entry['stderr'])}",
+        "words": f"step {step:,}: {format.difference(entry['mean'], entry['stderr'], entry.get('exact'))}",
     }
 
 

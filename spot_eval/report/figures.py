@@ -101,9 +101,9 @@ def _forest_row(level: str, title: str, entry: Mapping[str, Any], low: float, hi
         "low": place(interval[0], low, high) if interval else None,
         "high": place(interval[1], low, high) if interval else None,
         "tone": tone(entry),
-        "value": format.difference(mean, entry["stderr"]),
+        "value": format.difference(mean, entry["stderr"], entry.get("exact")),
         "odds": format.p_phrase(p),
-        "words": f"{title}: {format.difference(mean, entry['stderr'])} points"
+        "words": f"{title}: {format.difference(mean, entry['stderr'], entry.get('exact'))} points"
         + (f", from {format.points(interval[0])} to {format.points(interval[1])}" if interval else ""),
     }
 

@@ -100,7 +100,7 @@ def _line(content: ReportContent, title: str, level: str, name: str, entry: Mapp
         cells += [
             shown(format.score(there.get("mean"), there.get("stderr"), there.get("bounds"))),
             shown(format.score(entry["mean"], entry["stderr"], entry.get("bounds"))),
-            shown(format.difference(found.get("mean"), found.get("stderr"))),
+            shown(format.difference(found.get("mean"), found.get("stderr"), found.get("exact"))),
             *(f"{found[how]:,}" if how in found else "" for how in ("lost", "gained")),
         ]
     else:
@@ -122,7 +122,9 @@ def _basis(content: ReportContent) -> str:
     missing = f" Left out: {', '.join(map(inert, left_out))}." if left_out else ""
     paired = " Differences are paired doc by doc." if content.bases else ""
     boards = [content.candidate.board, *(base.board for base in content.bases[:1])]
-    exact = f" {format.sentence(format.EXACT)}" if any(format.has_bounds(board) for board in boards) else ""
+    differ_alike = any(task["exact"] for one in content.comparisons[:1] for task in one["tasks"].values())
+    bounded = differ_alike or any(map(format.has_bounds, boards))
+    exact = f" {format.sentence(format.EXACT)}" if bounded else ""
     return (
         "Percent, ± one standard error over docs; families and overall are unweighted means of tasks."
         f"{exact}{paired}{missing}"

@@ -78,7 +78,7 @@ def _left_out(content: ReportContent, name: str) -> dict[str, Any]:
 
 def _base_cell(at: int, side: FinishedRun, comparison: Mapping[str, Any], level: str, name: str) -> dict[str, Any]:
     there, found = _entry(side.board, level, name), _entry(comparison, level, name)
-    difference = format.difference(found["mean"], found["stderr"]) if found else None
+    difference = format.difference(found["mean"], found["stderr"], found.get("exact")) if found else None
     flips = None
     if at == 0:
         of = [found] if level == "task" and found else [

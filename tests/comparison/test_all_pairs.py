@@ -51,7 +51,7 @@ def test_a_pair_that_is_not_comparable_is_named_and_the_others_are_compared() ->
     assert reasons[0, 1] is None
     assert "judged by" in reasons[0, 2]
     assert found["rows"][1]["overall"] == {
-        "mean": None, "stderr": None, "interval": None, "p": None, "p_holm": None, "differ": None,
+        "mean": None, "stderr": None, "exact": None, "interval": None, "p": None, "p_holm": None, "differ": None,
     }  # fmt: skip
     text = StringIO()
     print_pairs(found, Console(file=text, width=80))

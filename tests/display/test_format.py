@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spot_eval.display.format import exact_difference, percent, score
+from spot_eval.display.format import difference, percent, score, signed
 
 
 def test_a_score_shows_its_error_or_its_exact_bounds() -> None:
@@ -15,7 +15,11 @@ def test_a_score_shows_its_error_or_its_exact_bounds() -> None:
 
 
 def test_a_difference_shows_the_bounds_it_has() -> None:
-    assert exact_difference(0.0, [-0.015, 0.015]) == "+0.0 (±1.5)"
-    assert exact_difference(-1.0, [-1.0, -0.97]) == "-100.0 (≤-97.0)"
-    assert exact_difference(1.0, [0.97, 1.0]) == "+100.0 (≥+97.0)"
-    assert exact_difference(0.25, [0.2, 0.26]) == "+25.0 (+20.0 to +26.0)"
+    assert signed(0.021, 0.008) == "+2.1 ± 0.8"
+    assert signed(0.0, None, [-0.015, 0.015]) == "+0.0 (±1.5)"
+    assert signed(-1.0, None, [-1.0, -0.97]) == "-100.0 (≤-97.0)"
+    assert signed(1.0, None, [0.97, 1.0]) == "+100.0 (≥+97.0)"
+    assert signed(0.25, None, [0.2, 0.26]) == "+25.0 (+20.0 to +26.0)"
+    assert difference(-0.25, None, [-0.26, -0.2]) == ("−25.0", "(−26.0 to −20.0)")
+    assert difference(0.0, None, [-0.015, 0.015]) == ("0.0", "(±1.5)")
+    assert difference(0.021, 0.008) == ("+2.1", "± 0.8")

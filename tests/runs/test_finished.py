@@ -95,6 +95,33 @@ def test_every_surface_shows_the_error_of_the_scoreboard(runs: tuple[Path, Path]
     assert listed.families["in_domain"].stderr == pytest.approx(stderr)
 
 
+def test_docs_that_all_differ_alike_have_one_exact_bound_on_every_surface(tmp_path: Path) -> None:
+    base = clustered_run(tmp_path / "base", {0, 1, 2, 3})
+
+    def other(task: str, doc_id: int, repeat: int) -> dict[str, object]:
+        # the sums stay right with other words; the orders are lost as one
+        return {"text": "new", "score": 0.0 if task == "orders" else 1.0}
+
+    run = write_run(tmp_path / "run", other, suite=SUITE, model="run")
+    first = lines(base / "samples.jsonl")
+    assert {one["score"] for one in first} == {1.0}, "the base is right everywhere"
+    samples = list(read_records(run / "samples.jsonl", Sample))
+    board = score(RunDirectory.at(run), samples, load_base_run(str(base)))
+    found = compare_one(read_run(run), read_run(base))
+    for level in ("tasks", "families"):
+        for name, entry in board["difference"][level].items():
+            there = found[level][name]
+            assert there["stderr"] is None, name
+            assert there["exact"] == pytest.approx(entry["bounds"]), name
+    low, high = board["difference"]["tasks"]["sums"]["bounds"]
+    orders = board["difference"]["tasks"]["orders"]["bounds"]
+    assert -low == pytest.approx(high) and orders[0] == -1
+    for form in ("html", "md", "model-card"):
+        page = plain(render(load_content(run, [str(base)]), form, 1_000_000))
+        assert f"0.0 (±{100 * high:.1f})" in page, form
+        assert f"−100.0 (≤−{-100 * orders[1]:.1f})" in page, form
+
+
 def plain(page: str) -> str:
     """Return a page without its markup, as a reader sees a number with its error."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]{0,200}>", " ", page))
