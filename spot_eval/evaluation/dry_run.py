@@ -32,7 +32,8 @@ from spot_eval.models.model import Model, find_model
 from spot_eval.models.registry import ENGINES, check_engine
 from spot_eval.runs.baseline import Baseline
 from spot_eval.runs.directory import reusable_generations
-from spot_eval.tasks.data.sources import ALL_SOURCES, at_hand
+from spot_eval.tasks.data.rows import at_hand
+from spot_eval.tasks.data.sources import ALL_SOURCES
 from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import Suite

@@ -25,7 +25,7 @@ from spot_eval.models.model import Model, find_model
 from spot_eval.runs.baseline import Baseline, load_baseline
 from spot_eval.runs.directory import refuse_place
 from spot_eval.runs.manifest import run_config, run_folder
-from spot_eval.tasks.data.sources import data_directories
+from spot_eval.tasks.data.rows import data_directories
 from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.loader import load_tasks
 from spot_eval.tasks.suite import Suite

@@ -26,7 +26,7 @@ from spot_eval.models.adapter import NO_ADAPTER
 from spot_eval.models.checkpoint import folder_of
 from spot_eval.runs.manifest import versions
 from spot_eval.runs.seal import read_seal
-from spot_eval.tasks.data.sources import data_directories
+from spot_eval.tasks.data.rows import data_directories
 from spot_eval.tasks.docs import LoadedTask
 
 INPUTS_FILE = "inputs.json"

@@ -23,7 +23,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.records import SamplePlace
 from spot_eval.interchange.doc_matching import AskedDocs
 from spot_eval.interchange.inspect_logs import plain_messages
-from spot_eval.tasks.data.sources import MissingData
+from spot_eval.tasks.data.rows import MissingData
 from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import Suite, nearest
 

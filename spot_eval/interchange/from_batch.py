@@ -22,7 +22,7 @@ from spot_eval.interchange.from_generations import judge_answers
 from spot_eval.interchange.generations_file import FINISH_REASONS, REPORT_EVERY, GenerationRow
 from spot_eval.interchange.imported_run import Import
 from spot_eval.models.api.wire import chat_text, error_text
-from spot_eval.tasks.data.sources import data_directories
+from spot_eval.tasks.data.rows import data_directories
 from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import Suite
 

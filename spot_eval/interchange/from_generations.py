@@ -30,7 +30,7 @@ from spot_eval.interchange.read_generations import Reading, read_once, remarks
 from spot_eval.runs.baseline import load_baseline
 from spot_eval.runs.directory import SCHEMA, RunDirectory
 from spot_eval.runs.manifest import versions
-from spot_eval.tasks.data.sources import data_directories
+from spot_eval.tasks.data.rows import data_directories
 from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import Sampling, Suite, load_suite, nearest
 

@@ -27,7 +27,7 @@ from spot_eval.posttrain.checkpoint_curve import Curve
 if TYPE_CHECKING:
     from trainer.batches.plan import Plan
     from trainer.batches.tokenize import Examples
-    from trainer.training.loop import Job
+    from trainer.training.job import Job
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _job(options: TrainOptions, say: Say) -> tuple[Job, Curve | None]:
     from transformers.utils import logging
 
     from trainer.settings import recipe_for, settings_from
-    from trainer.training.loop import Job
+    from trainer.training.job import Job
 
     logging.disable_progress_bar()
     base = locate(options.model)
@@ -187,8 +187,9 @@ def _job(options: TrainOptions, say: Say) -> tuple[Job, Curve | None]:
 def _plan(job: Job) -> tuple[Examples, Plan, int]:
     """Return (examples, plan, optimizer steps) of a job, without loading its model."""
     from trainer.batches.packing import Kind
+    from trainer.model.load import load_tokenizer
     from trainer.objectives import Objective
-    from trainer.training.loop import load_tokenizer, plan_for, read_examples, steps_of
+    from trainer.training.loop import plan_for, read_examples, steps_of
 
     examples = read_examples(job, load_tokenizer(job.model), Objective.parse(job.settings.objective))
     plan = plan_for(examples, job.settings, Kind(job.settings.layout), int(os.environ.get("WORLD_SIZE", "1")))

@@ -115,7 +115,8 @@ def _train(place: Place, setting: Setting, training: Training, out: Path) -> dic
     from transformers.utils import logging
 
     from trainer.settings import recipe_for, settings_from
-    from trainer.training.loop import Job, run_training
+    from trainer.training.job import Job
+    from trainer.training.loop import run_training
 
     logging.disable_progress_bar()
     recipe = recipe_for(None, "spot-bce", miniature=True)  # all methods share its schedule and optimizer

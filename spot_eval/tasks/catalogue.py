@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from spot_eval.core.paths import folder
-from spot_eval.tasks.data.sources import ALL_SOURCES, Source, at_hand
+from spot_eval.tasks.data.rows import at_hand
+from spot_eval.tasks.data.sources import ALL_SOURCES, Source
 from spot_eval.tasks.suite import Fresh, Suite, load_suite, suite_names
 
 

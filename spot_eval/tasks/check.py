@@ -16,7 +16,7 @@ from spot_eval.core.paths import folder
 from spot_eval.core.records import Doc
 from spot_eval.graders import Verdict, load_grader
 from spot_eval.graders.pool import Job, Pool
-from spot_eval.tasks.data.sources import MissingData, data_directories
+from spot_eval.tasks.data.rows import MissingData, data_directories
 from spot_eval.tasks.docs import LoadedTask
 from spot_eval.tasks.loader import BrokenTaskError, TaskLoader, names_of_ours
 from spot_eval.tasks.shared_stems import shared_stem

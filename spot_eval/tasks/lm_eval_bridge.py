@@ -12,7 +12,8 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.graders import load_grader
-from spot_eval.tasks.data.sources import ALL_SOURCES, load_rows
+from spot_eval.tasks.data.rows import load_rows
+from spot_eval.tasks.data.sources import ALL_SOURCES
 
 
 def dataset(

@@ -20,7 +20,8 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.keys import digest
 from spot_eval.core.paths import folder
 from spot_eval.graders.task_loading import load_task_of, task_source
-from spot_eval.tasks.data.sources import ALL_SOURCES, MissingData
+from spot_eval.tasks.data.rows import MissingData
+from spot_eval.tasks.data.sources import ALL_SOURCES
 from spot_eval.tasks.docs import LoadedTask, drawn_task, read_scored_task, read_task
 from spot_eval.tasks.likelihood import OUTPUT_TYPES
 from spot_eval.tasks.suite import Suite, nearest

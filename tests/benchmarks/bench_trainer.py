@@ -127,10 +127,10 @@ def serve(trainer: str, share: str, model: Path, steps: int) -> None:
 def serve_ours(found: list[Any], model: Path, layout: str, wire: Any) -> None:
     from trainer.batches.packing import Kind
     from trainer.batches.plan import make_plan
+    from trainer.model.load import load_model
     from trainer.objectives import Objective, Shift
     from trainer.settings import Settings
     from trainer.training.engine import Engine
-    from trainer.training.loop import load_model
     from trainer.training.processes import joined
     from trainer.training.reference import reference_sums
     from trainer.training.step import take_step

@@ -60,7 +60,8 @@ def train(objective: str, rate: float, pairs: Path, out: Path) -> None:
     import torch
 
     from trainer.settings import recipe_for, settings_from
-    from trainer.training.loop import Job, run_training
+    from trainer.training.job import Job
+    from trainer.training.loop import run_training
 
     torch.set_num_threads(1)
     recipe = recipe_for(None, objective, miniature=True)

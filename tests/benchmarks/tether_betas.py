@@ -16,7 +16,8 @@ from spot_eval.core.record_files import read_lines
 from spot_eval.miniature import BASE
 from spot_eval.reproduction.data import make_data
 from trainer.settings import recipe_for, settings_from
-from trainer.training.loop import Job, run_training
+from trainer.training.job import Job
+from trainer.training.loop import run_training
 
 KEPT = Path(__file__).with_suffix(".json")
 BETAS = {"reward-sft": (0.1, 1.0, 50.0), "spot-bce": (0.1, 5.0, 50.0), "dpo": (0.03, 5.0, 50.0),

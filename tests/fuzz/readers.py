@@ -224,7 +224,8 @@ def _boards(folder: Path) -> object:
 
 def _rows(task: str, name: str) -> Callable[[Path], object]:
     def read(folder: Path) -> object:
-        from spot_eval.tasks.data.sources import ALL_SOURCES, load_rows
+        from spot_eval.tasks.data.rows import load_rows
+        from spot_eval.tasks.data.sources import ALL_SOURCES
 
         return load_rows(ALL_SOURCES[task], file=folder / name)
 

@@ -13,7 +13,8 @@ from spot_eval.core.records import Sample
 from spot_eval.interchange.inspect_logs import read_log
 from spot_eval.models.checkpoint import context_length
 from spot_eval.runs.leaderboard import read_entry
-from spot_eval.tasks.data.sources import ALL_SOURCES, load_rows
+from spot_eval.tasks.data.rows import load_rows
+from spot_eval.tasks.data.sources import ALL_SOURCES
 from tests.fuzz.__main__ import fuzz
 from tests.fuzz.readers import INSPECT, readers
 from tests.report.made_up_runs import write_run

@@ -10,7 +10,8 @@ import pytest
 
 from spot_eval.core.errors import UserError
 from spot_eval.graders import ifeval, load_grader
-from spot_eval.tasks.data.sources import SOURCES, load_rows
+from spot_eval.tasks.data.rows import load_rows
+from spot_eval.tasks.data.sources import SOURCES
 
 GRADER = load_grader("ifeval")
 PARTS = ("prompt_strict", "prompt_loose", "inst_strict", "inst_loose")

@@ -152,7 +152,7 @@ def test_a_pickle_that_an_index_names_is_loaded_by_nobody(copy: Path, tmp_path: 
     from spot_eval.models.model import find_model
     from spot_eval.tasks.suite import load_suite
     from trainer.errors import TrainError
-    from trainer.training.loop import load_model
+    from trainer.model.load import load_model
 
     trap = tmp_path / "sprung"
     (copy / "model.safetensors").unlink()

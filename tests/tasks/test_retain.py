@@ -13,7 +13,8 @@ import pytest
 from spot_eval.core.errors import UserError
 from spot_eval.tasks.check import check_tasks
 from spot_eval.tasks.data.adapters import RawRow
-from spot_eval.tasks.data.sources import CHOICES, load_rows
+from spot_eval.tasks.data.rows import load_rows
+from spot_eval.tasks.data.sources import CHOICES
 from spot_eval.tasks.loader import TaskLoader
 from spot_eval.tasks.suite import load_suite
 from tests.command_line import records, spot_eval

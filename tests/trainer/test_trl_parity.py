@@ -15,7 +15,8 @@ from transformers import AutoTokenizer
 from trainer.batches.tokenize import tokenize
 from trainer.pairs.pair_files import read_pairs
 from trainer.settings import Settings
-from trainer.training.loop import Job, run_training
+from trainer.training.job import Job
+from trainer.training.loop import run_training
 
 RATE, BETA, DECAY = 2e-4, 0.1, 0.01
 pytest.importorskip("trl")

@@ -7,25 +7,20 @@ out/training/        settings.json, metrics.jsonl, result.json, and the last sav
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
 from trainer.batches.packing import Kind
 from trainer.batches.plan import Plan, make_plan
 from trainer.batches.tokenize import Examples, tokenize
-from trainer.errors import TrainError
-from trainer.files import check_shards, digest_of_weights, read_json, write_json, writing
+from trainer.files import read_json, write_json
+from trainer.model.load import load_model, load_tokenizer
 from trainer.objectives import Objective, Shift
 from trainer.pairs.pair_files import read_pairs
 from trainer.settings import Settings, learning_rate_factor
@@ -33,52 +28,12 @@ from trainer.training import saves
 from trainer.training.adapters import check_lora
 from trainer.training.engine import Engine
 from trainer.training.export import export
+from trainer.training.job import Job, Progress, begin, no_progress
 from trainer.training.processes import Processes, joined
 from trainer.training.reference import default_cache, reference_sums
 from trainer.training.step import take_step
 from trainer.training.tether import tether_warnings
 from trainer.training.trackers import open_trackers
-
-Progress = Callable[..., AbstractContextManager[Callable[..., None]]]
-"""progress(what, total, done=n) gives advance(count=1, note="")."""
-
-
-@contextlib.contextmanager
-def no_progress(what: str, total: int, *, done: int = 0) -> Iterator[Callable[..., None]]:
-    """For nobody to see."""
-    yield lambda count=1, note="": None
-
-
-@dataclass(frozen=True)
-class Job:
-    """The files of a run, and how it is watched; nothing here changes the weights that come out.
-
-    model_name: name of the base for an adapter's configuration, such as a hub id; its folder if None.
-    save_every: steps between saves, besides one every `save_minutes`. on_step(step, metrics) is called on the first
-    process after each step. checkpoint_every: steps between checkpoints on the way, written to out/step-N;
-    on_checkpoint(step, folder) is called on the first process for each, while the others wait.
-    """
-
-    model: Path
-    pairs: Path
-    out: Path
-    settings: Settings = field(default_factory=Settings)
-    model_name: str | None = None
-    cache: Path | None = None
-    device: str | None = None
-    save_minutes: float = 10.0
-    save_every: int | None = None
-    trackers: tuple[str, ...] = ()
-    progress: Progress = no_progress
-    say: Callable[[str], None] = lambda sentence: None
-    on_step: Callable[[int, dict[str, Any]], None] = lambda step, metrics: None
-    checkpoint_every: int | None = None
-    on_checkpoint: Callable[[int, Path], object] = lambda step, folder: None
-
-    @property
-    def folder(self) -> Path:
-        """The folder of what is not the checkpoint itself."""
-        return self.out / "training"
 
 
 def run_training(job: Job) -> dict[str, Any]:
@@ -93,7 +48,7 @@ def run_training(job: Job) -> dict[str, Any]:
         examples = read_examples(job, load_tokenizer(job.model), objective)
         if job.settings.lora:
             check_lora(job.model, job.settings.lora)
-        identity = processes.of_first(_begin(job) if processes.first else None)
+        identity = processes.of_first(begin(job) if processes.first else None)
         if (job.folder / "result.json").is_file():
             say(f"{job.out} is trained already")
             return read_json(job.folder / "result.json")
@@ -138,89 +93,6 @@ def _silent(sentence: str) -> None:
 
 def _shown(job: Job, processes: Processes) -> Progress:
     return job.progress if processes.first else no_progress
-
-
-def _begin(job: Job) -> dict[str, Any]:
-    """Writes down what the run is, or checks that it is the one begun before."""
-    try:
-        pairs = hashlib.sha256(job.pairs.read_bytes()).hexdigest()[:32]
-    except OSError as problem:
-        raise TrainError(f"cannot read {job.pairs}: {problem.strerror or problem}") from problem
-    identity: dict[str, Any] = {
-        "weights": digest_of_weights(job.model),
-        "pairs": pairs,
-        "settings": job.settings.record(),
-    }
-    file = job.folder / "settings.json"
-    if file.is_file():
-        before = read_json(file)
-        for name in ("weights", "pairs", "settings"):
-            now, then = identity[name], before.get(name)
-            if name == "settings" and isinstance(then, dict):
-                changed = [key for key in now if now[key] != then.get(key)]
-                if changed:
-                    key = changed[0]
-                    raise TrainError(
-                        f"{job.out} was begun with {key} = {then.get(key)}, not {now[key]}; "
-                        "take that again, or another --out"
-                    )
-            elif now != then:
-                what = "another model" if name == "weights" else "other pairs"
-                raise TrainError(f"{job.out} was begun with {what}; take that again, or another --out")
-        return identity
-    if (job.out / "config.json").exists():
-        raise TrainError(f"{job.out} holds a checkpoint that was not trained here; choose another --out")
-    with writing(job.out):
-        job.folder.mkdir(parents=True, exist_ok=True)
-    write_json(file, {"model": str(job.model), "pairs_file": str(job.pairs), **identity})
-    return identity
-
-
-def load_tokenizer(path: Path) -> Any:
-    """The checkpoint's tokenizer; TrainError where there is none."""
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(path)
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise TrainError(f"{path}: its tokenizer cannot be loaded ({str(problem).splitlines()[0]})") from problem
-
-
-def load_model(path: Path) -> Any:
-    """Return the checkpoint as a causal model on the CPU, in the dtype it is stored in, from safetensors only.
-
-    Raises TrainError if it cannot be loaded, if weights are missing, or if it is quantised.
-    """
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    check_shards(path)
-    try:
-        config = AutoConfig.from_pretrained(path)
-        if getattr(config, "quantization_config", None):
-            raise TrainError(
-                f"{path} is quantised, and packed weights cannot be trained; train the checkpoint it is of"
-            )
-        # only the plain attention of transformers honours a softcap
-        capped = getattr(config.get_text_config(), "attn_logit_softcapping", None)
-        model, info = AutoModelForCausalLM.from_pretrained(
-            path,
-            dtype="auto",
-            use_safetensors=True,
-            attn_implementation="eager" if capped else None,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
-        first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-        raise TrainError(f"{path}: its model cannot be loaded ({first})") from problem
-    # transformers would go on with random weights in their place
-    if absent := sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]])):
-        raise TrainError(
-            f"{path}: {len(absent)} weights are missing or of another shape, {absent[0]} first; "
-            "copy the checkpoint again"
-        )
-    if broken := [name for name, each in model.named_parameters() if not bool(torch.isfinite(each).all())]:
-        raise TrainError(f"{path}: weight {broken[0]} holds infinity or NaN; take another checkpoint")
-    return model
 
 
 def read_examples(job: Job, tokenizer: Any, objective: Objective) -> Examples:

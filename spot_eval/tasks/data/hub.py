@@ -2,7 +2,7 @@
 
     rows_of("HuggingFaceH4/aime_2024", None, "train")    # ([RawRow(…), …], the commit they are from)
 
-Knows no task, and nothing of files of one's own: that is `sources`' matter.
+Knows no task, and nothing of files of one's own: that is the matter of `rows`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config
 from trainer.errors import TrainError
 from trainer.settings import Lora, Settings
 from trainer.training import saves
-from trainer.training.loop import Job, run_training
+from trainer.training.job import Job
+from trainer.training.loop import run_training
 
 QUICK = Settings(
     objective="spot-bco", beta=0.3, learning_rate=3e-4, warmup=0.0, steps=5, batch_size=8, token_budget=200,
@@ -202,16 +203,6 @@ def test_a_finished_run_is_not_done_again(make: Make) -> None:
     assert run_training(job) == json.loads(json.dumps(first))
     assert (job.out / "model.safetensors").stat().st_mtime_ns == stamp
     assert heard[-1] == f"{job.out} is trained already"
-
-
-def test_other_settings_do_not_go_on_with_a_run(make: Make, tmp_path: Path) -> None:
-    run_training(make())
-    with pytest.raises(TrainError, match="was begun with beta = 0.3, not 0.1"):
-        run_training(make(settings=replace(QUICK, beta=0.1)))
-    other = tmp_path / "other.jsonl"
-    other.write_text(make().pairs.read_text().replace("done.", "ready."))
-    with pytest.raises(TrainError, match="was begun with other pairs"):
-        run_training(make(pairs=other))
 
 
 def test_a_checkpoint_of_others_is_not_overwritten(make: Make, tiny: Path) -> None:

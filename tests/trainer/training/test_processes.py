@@ -15,7 +15,8 @@ import torch
 from safetensors.torch import load_file
 
 from trainer.settings import settings_from
-from trainer.training.loop import Job, run_training
+from trainer.training.job import Job
+from trainer.training.loop import run_training
 
 SCRIPT = Path(__file__).parent / "training.py"
 SETTINGS: dict[str, Any] = {

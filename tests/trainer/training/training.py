@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer.settings import settings_from
-from trainer.training.loop import Job, run_training
+from trainer.training.job import Job
+from trainer.training.loop import run_training
 from trainer.training.processes import joined
 
 

@@ -1,21 +1,17 @@
 """The same docs from a file, a mirror or the hub; a bad row is named; nothing at hand says how to go on."""
 
-import contextlib
 import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from spot_eval.core.errors import UserError
-from spot_eval.tasks.data.adapters import LETTERS, RawRow, gpqa, integer_answer, olympiad
-from spot_eval.tasks.data.sources import SOURCES, MissingData, at_hand, load_rows
+from spot_eval.tasks.data.rows import MissingData, at_hand, load_rows
+from spot_eval.tasks.data.sources import SOURCES
 
 GPQA = Path(__file__).parents[2] / "data" / "gpqa_made_up.csv"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -70,12 +66,6 @@ def test_the_same_problem_twice_keeps_ids_apart(tmp_path):
     assert ids[1] == ids[0] + "-2"
 
 
-def test_lines_end_at_newline_only(tmp_path):
-    odd = {"problem": "one\u2028two\x85three", "answer": "1"}
-    (doc,) = load_rows(SOURCES["aime24"], file=jsonl(tmp_path / "a.jsonl", odd)).rows
-    assert doc["problem"] == odd["problem"]
-
-
 @pytest.mark.parametrize(
     ("task", "text", "message"),
     [
@@ -125,21 +115,6 @@ def test_a_wrong_connect4_label_is_refused(tmp_path, boards):
         load_rows(SOURCES["connect4"], file=jsonl(tmp_path / "a.jsonl", wrong))
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.parquet", b"x", "not from .parquet"),
-        ("a.jsonl", b'{"problem": "\xff"}', "byte 13 is not UTF-8"),
-        ("a.csv", b"problem,answer\nx\n", "line 2: field 'answer' is missing"),
-    ],
-)
-def test_a_bad_file_is_named(tmp_path, name, content, message):
-    path = tmp_path / name
-    path.write_bytes(content)
-    with pytest.raises(UserError, match=message):
-        load_rows(SOURCES["aime24"], file=path)
-
-
 def test_a_missing_file_or_directory_is_an_error_and_not_skipped(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"--data aime24=.*there is no such file"):
         load_rows(SOURCES["aime24"], file=tmp_path / "none.jsonl")
@@ -174,70 +149,9 @@ def test_gated_gpqa_names_the_licence_and_the_token():
     assert [name for name, source in SOURCES.items() if source.gated] == ["gpqa_diamond"]
 
 
-def test_gpqa_options_are_in_an_order_of_the_question_alone():
-    docs = load_rows(SOURCES["gpqa_diamond"], file=GPQA).rows
-    assert [doc["choices"][LETTERS.index(doc["answer"])] for doc in docs] == [
-        "5",
-        "Tuesday",
-        "Green",
-        "Water, H2O",
-        "90 degrees",
-        "A cow",
-    ]
-    assert docs == load_rows(SOURCES["gpqa_diamond"], file=GPQA).rows
-    assert [doc["answer"] for doc in docs] == list("DCDADB")  # a change here would make runs incomparable
-
-
-def test_gpqa_letters_are_spread_evenly():
-    def letter(i):
-        wrong = {f"Incorrect Answer {j}": f"no {j}" for j in (1, 2, 3)}
-        return gpqa(RawRow({"Question": f"Question {i}?", "Correct Answer": "yes", **wrong}, ""))["answer"]
-
-    counts = Counter(letter(i) for i in range(2000))
-    assert all(420 < counts[name] < 580 for name in LETTERS)  # 4 standard deviations
-
-
-@pytest.mark.parametrize(
-    ("raw", "answer"),
-    [("025", "25"), ("27.0", "27"), (27.0, "27"), (7, "7"), ("-1", "-1"), ("1/2", "1/2"), ("0", "0")],
-)
-def test_whole_answers_are_written_one_way(raw, answer):
-    assert integer_answer(RawRow({"problem": "x", "answer": raw}, ""))["answer"] == answer
-
-
-@pytest.mark.parametrize(
-    ("raw", "answer"),
-    [
-        ("2", "2"),
-        ("$2$", "2"),
-        (["$2$", "3"], "2"),
-        ('["$\\\\frac{1}{2}$"]', r"\frac{1}{2}"),
-        ("['$2$']", "2"),
-        ("$1$,$2$", "$1$,$2$"),
-        ("[1, 2]", "[1, 2]"),
-        ("[0, 1)", "[0, 1)"),
-        (3, "3"),
-    ],
-)
-def test_olympiad_answers_lose_their_list_and_outer_dollars(raw, answer):
-    doc = olympiad(RawRow({"question": "x", "answer": raw}, ""))
-    assert doc["answer"] == answer
-    assert (doc["unit"], doc["error"], doc["is_multiple_answer"]) == (None, None, False)
-
-
-@given(
-    st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()))
-)
-def test_any_row_gives_a_doc_or_a_user_error(values):
-    row = {**dict.fromkeys(["problem", "question", "answer"], "x"), **values}
-    for source in SOURCES.values():
-        with contextlib.suppress(UserError):
-            assert source.adapter(RawRow(row, "row 1"))["id"]
-
-
 def test_the_import_is_light():
     heavy = {"datasets", "pandas", "huggingface_hub", "lm_eval", "sympy"}
-    code = f"import sys, spot_eval.tasks.data.sources; print({heavy} & {{*sys.modules}})"
+    code = f"import sys, spot_eval.tasks.data.rows; print({heavy} & {{*sys.modules}})"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
 
 
