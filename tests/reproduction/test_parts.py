@@ -194,9 +194,7 @@ def test_a_second_base_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_an_unknown_part_is_one_sentence() -> None:
     done = spot_eval("reproduce", "--part", "delta")
     assert done.returncode == 2
-    assert (
-        "--part 'delta' is not known; there are oracle, amount, gamma, " in done.stderr
-    )
+    assert "--part 'delta' is not known; there are oracle, amount, gamma, " in done.stderr
     done = spot_eval("reproduce", "--part", "gamma", "--quick")
     assert "--part and --quick are two experiments; give one of them" in done.stderr
 
