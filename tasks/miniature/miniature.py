@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from spot_eval.miniature import VERSION, items
+from spot_eval.miniature.choices import choice_rows
 from spot_eval.tasks.lm_eval_bridge import mean_of_judged, results
 
 __all__ = ["dataset", "gold", "mean", "process_results", "prompt"]
@@ -30,7 +31,10 @@ def dataset(
     import datasets
 
     seed = seed if miniature_seed is None else miniature_seed
-    rows = [item.row() for item in items(source, split, seed, docs)]
+    if source == "mini_choices":
+        rows = choice_rows(split, seed, docs)
+    else:
+        rows = [dict(item.row()) for item in items(source, split, seed, docs)]
     content = "\n".join(json.dumps(row, sort_keys=True) for row in rows)
     made = datasets.Dataset.from_list(rows)
     made.info.description = json.dumps(
