@@ -1,8 +1,15 @@
-r"""Digits of a number as people group and repeat them: ``12{,}500``, ``12\,500``, ``0.\overline{3}``, ``0.(3)``."""
+r"""Numbers as people group and repeat their digits: ``12{,}500``, ``12\,500``, ``0.\overline{3}``, ``0.(3)``.
+
+Each becomes a token with its exact value: ``0.(3)`` is 1/3.
+"""
 
 from __future__ import annotations
 
 import re
+from fractions import Fraction
+
+from spot_eval.graders.maths import safety
+from spot_eval.graders.maths.tokens import Token, UnreadableError
 
 SPACE = re.compile(
     r"(?:\s|\\[,;:! ]|~|\$|\\(?:left|right)\s?\.|\\(?:q?quad|left|right|middle|displaystyle|textstyle|scriptstyle"
@@ -46,6 +53,37 @@ def period_of(digits: str) -> tuple[int, int] | None:
     return None
 
 
-def starts_group(text: str, at: int) -> bool:
-    """Return True if a group in braces starts here, after white space."""
-    return text[at:].lstrip()[:1] == "{"
+def read_number(text: str, number: re.Match[str], scientific: bool) -> tuple[Token, int]:
+    """Return the token of a number with its exact value, and where it ends, its repeating digits and power included.
+
+    `number` is the match of GROUPED_NUMBER or NUMBER in `text`; `scientific` as for `scanner.tokenize`. Raises
+    UnreadableError if it has too many digits, or goes on after dots without a period.
+    """
+    digits = re.sub(r"[^0-9.]", "", number[0])
+    at = number.end()
+    if len(digits) > safety.MAX_DIGIT_RUN * 100:
+        raise UnreadableError("a number of too many digits")
+    whole, point, after = digits.partition(".")
+    value = Fraction(int(whole + after or "0"), 10 ** len(after)) if after else Fraction(int(whole or "0"))
+    decimals: int | None = len(after)
+    if point or text.startswith(".", at):
+        tail_at = at if point else at + 1
+        repeats, end = repeating_decimal(text, tail_at, after)
+        if repeats:
+            below = 10 ** len(after) * (10 ** len(repeats) - 1)
+            value = value + Fraction(int(repeats), below)
+            return Token("number", digits, value=value, decimals=None), end
+    if point and after and (dots := DOTS.match(text, at)):
+        period = period_of(after)
+        if not period:
+            raise UnreadableError("a decimal that goes on")
+        start = len(after) - period[1]
+        head = Fraction(int(whole + after[:start] or "0"), 10**start)
+        value = head + Fraction(int(after[start : start + period[0]]), 10**start * (10 ** period[0] - 1))
+        return Token("number", digits, value=value, decimals=None), dots.end()
+    exponent = EXPONENT.match(text, at) if scientific else None
+    if exponent and abs(int(exponent[1])) < safety.MAX_EXPONENT:
+        power = int(exponent[1])
+        value *= Fraction(10) ** power
+        at, decimals = exponent.end(), max(0, len(after) - power)
+    return Token("number", digits, value=value, decimals=decimals), at

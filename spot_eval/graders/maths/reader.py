@@ -20,8 +20,9 @@ from spot_eval.graders.maths.nodes import Node
 from spot_eval.graders.maths.number_words import in_figures
 from spot_eval.graders.maths.prose import in_digits, only_words, words
 from spot_eval.graders.maths.remarks import without_modulus, without_remarks
+from spot_eval.graders.maths.scanner import tokenize
 from spot_eval.graders.maths.symbols import spell
-from spot_eval.graders.maths.tokens import Token, UnreadableError, tokenize
+from spot_eval.graders.maths.tokens import Token, UnreadableError
 
 _LETTER_DIGITS = re.compile(r"\s*([0-9A-Za-z]{1,40})_\{?(?:base\s?)?(\d\d)\}?\s*")
 

@@ -1,0 +1,36 @@
+r"""Groups in braces: find where the argument of a command such as ``\text{ km}`` begins and ends."""
+
+from __future__ import annotations
+
+from spot_eval.graders.maths.tokens import UnreadableError
+
+
+def starts_group(text: str, at: int) -> bool:
+    """Return True if a group in braces starts here, after white space."""
+    return text[at:].lstrip()[:1] == "{"
+
+
+def group(text: str, at: int) -> tuple[int, int]:
+    """Return (start, end) of the text inside the first braces from `at` on.
+
+    Raises UnreadableError if they never close.
+    """
+    start = text.index("{", at)
+    depth, i = 0, start
+    while i < len(text):
+        c = text[i]
+        if c == "\\":
+            i += 1
+        elif c == "{":
+            depth += 1
+        elif c == "}":
+            depth -= 1
+            if not depth:
+                return start + 1, i
+        i += 1
+    raise UnreadableError("braces that never close")
+
+
+def group_end(text: str, at: int) -> int:
+    """Return the position after the first group from `at` on. Raises UnreadableError if it never closes."""
+    return group(text, at)[1] + 1
