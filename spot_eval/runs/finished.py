@@ -140,14 +140,20 @@ class FinishedRun(JudgedRun):
         """The place of each doc in docs.jsonl, by (task, doc_hash)."""
         return index_docs(self.path / "docs.jsonl")
 
-    def answers(self, task: str) -> Iterator[AnsweredDoc]:
-        """Yield the docs of `task` with their samples and texts. Raises UserError if docs.jsonl lacks one."""
+    def answers(self, task: str, repeat: int | None = None) -> Iterator[AnsweredDoc]:
+        """Yield the docs of `task` with their samples and texts, or with the sample and text at `repeat` alone.
+
+        A doc without a sample there is left out. Raises UserError if docs.jsonl lacks a doc.
+        """
         self.refuse_saved()
         with (
             closing(RecordFile(self.path / "docs.jsonl", Doc)) as docs,
             closing(RecordFile(self.path / "generations.jsonl", Generation)) as generations,
         ):
-            for doc_hash, samples in self.samples_by_doc[task].items():
+            for doc_hash, of_doc in self.samples_by_doc[task].items():
+                samples = of_doc if repeat is None else of_doc[repeat : repeat + 1]
+                if not samples:
+                    continue
                 doc = docs.read(self.doc_index.get((task, doc_hash)))
                 if doc is None:
                     raise UserError(f"{self.path / 'docs.jsonl'} lacks doc {samples[0].doc_id} of {task}; run it again")

@@ -160,10 +160,13 @@ _Row = tuple[int, int, float | None, bool | None, bool, int | None, str]
 def _together(samples: Iterable[Sample]) -> Iterator[tuple[tuple[str, str], list[_Row]]]:
     """Yield (task, doc_hash) with the rows of its samples; again where samples of other docs lie between them."""
     for doc, of_doc in groupby(samples, key=attrgetter("task", "doc_hash")):
-        yield doc, [
-            (one.repeat, one.doc_id, one.score, one.truncated, one.unparsed, one.output_tokens, one.text_hash)
-            for one in of_doc
-        ]
+        yield (
+            doc,
+            [
+                (one.repeat, one.doc_id, one.score, one.truncated, one.unparsed, one.output_tokens, one.text_hash)
+                for one in of_doc
+            ],
+        )
 
 
 def _rows(doc: JudgedDoc, repeats: Iterable[int]) -> Iterator[_Row]:
