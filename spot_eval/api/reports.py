@@ -26,7 +26,7 @@ def report_text(
     curve: StrPath | None = None,
     by: Sequence[str] | None = None,
     drift: StrPath | None = None,
-    budget_mb: float = 20.0,
+    budget_mb: float = 10.0,
 ) -> str:
     """Return a report of a run as text.
 
@@ -62,7 +62,7 @@ def write_report(
     curve: StrPath | None = None,
     by: Sequence[str] | None = None,
     drift: StrPath | None = None,
-    budget_mb: float = 20.0,
+    budget_mb: float = 10.0,
 ) -> Path:
     """Write a report of a run and return the file. The arguments are those of `report_text`, and:
 

@@ -14,7 +14,7 @@ EXAMPLES = (
     "spot-eval report runs/new --baseline runs/base -o report.html",
     "spot-eval report runs/new --baseline runs/base --format md",
 )
-BUDGET_MB = 20.0
+BUDGET_MB = 10.0
 
 
 class Format(StrEnum):

@@ -12,14 +12,16 @@ import json
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.nested_json import TooDeepError, parsed
-from spot_eval.core.records import Generation, Likelihood
+from spot_eval.core.records import Generation, Likelihood, Sample
 from spot_eval.core.schemas import RECORDS
+from spot_eval.core.shared_values import SharedValues
 
 T = TypeVar("T")
 
@@ -75,8 +77,14 @@ def read_records(path: Path, kind: type[T]) -> Iterator[T]:
     A line of log-likelihoods is read as `Likelihood` if `kind` is `Generation`. Raises UserError naming file and line
     if a field is missing or has a value it cannot have (core.schemas), or if a record is there twice.
     """
+    share = SharedValues().share if kind is Sample else None
     for row in checked_rows(path, kind):
+        if share is not None:
+            share(row)
         yield _record(generation_class(row) if kind is Generation else kind, row)
+
+
+_SLOTS = tuple((name, getattr(Sample, name).__set__) for name in Sample.__dataclass_fields__)
 
 
 def _record(of: type[Any], row: Mapping[str, Any]) -> Any:
@@ -89,6 +97,10 @@ def _record(of: type[Any], row: Mapping[str, Any]) -> Any:
     if not row.keys() >= names.keys():
         return of(**{name: row[name] for name in names if name in row})
     record = object.__new__(of)
+    if of is Sample:
+        for name, put in _SLOTS:
+            put(record, row[name])
+        return record
     values = record.__dict__
     for name in names:
         values[name] = row[name]
@@ -98,12 +110,18 @@ def _record(of: type[Any], row: Mapping[str, Any]) -> Any:
 def checked_rows(path: Path, kind: type[Any]) -> Iterator[dict[str, Any]]:
     """Yield the records of one kind as plain objects, checked as by `read_records`."""
     identity = IDENTITIES.get(kind.__name__)
-    lines: dict[Any, int] = {}
+    seen: set[int] = set()  # hashes: the names of a million records would take more memory than what is made of them
+    lines: dict[Any, int] | None = None  # the names themselves, from the first hash that two records share
     for number, row in enumerate(read_lines(path), start=1):
         _check(row, kind, path, number)
         if identity is not None:
             name = identity(row)
-            if lines.setdefault(name, number) != number:
+            if lines is None and hash(name) in seen:
+                earlier = enumerate(islice(read_lines(path), number - 1), start=1)
+                lines = {identity(other): line for line, other in earlier}
+            if lines is None:
+                seen.add(hash(name))
+            elif lines.setdefault(name, number) != number:
                 raise UserError(
                     f"{path}, line {number}: the record of line {lines[name]} is there a second time; take one of "
                     "them out"

@@ -128,7 +128,7 @@ class Failure:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a run of a million answers holds a million of them
 class Sample:
     """A judged generation: a line of `samples.jsonl`.
 

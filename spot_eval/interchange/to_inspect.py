@@ -6,7 +6,7 @@ A repeat is an epoch. A sample that was not judged has no score, and its metadat
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +28,41 @@ def export_inspect(path: Path, out: Path) -> list[Path]:
     for task in run.samples_by_doc:
         log = clean(_log(run, task))
         name = f"{file_stamp(run.manifest)}_{task.replace('_', '-')}_{log['eval']['task_id']}.json"
-        write_atomically(out / name, [json.dumps(log, ensure_ascii=False, indent=1).encode()])
+        write_atomically(out / name, _json(log, _samples(run, task)))
         written.append(out / name)
     return written
 
 
+def _json(log: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Yield `log`, whose last field is an empty list of samples, as JSON with `samples` in it, one at a time."""
+    head, end = json.dumps(log, ensure_ascii=False, indent=1), "[]\n}"
+    assert head.endswith(end)
+    yield head.removesuffix(end).encode()
+    before = "[\n  "
+    for sample in samples:  # a newline within a text is escaped, so each one here begins a line
+        yield (before + json.dumps(clean(sample), ensure_ascii=False, indent=1).replace("\n", "\n  ")).encode()
+        before = ",\n  "
+    yield b"\n ]\n}"
+
+
+def _samples(run: FinishedRun, task: str) -> Iterator[dict[str, Any]]:
+    """Yield the samples of `task`, epoch by epoch; the texts of one doc are in memory at a time."""
+    epochs = max(map(len, run.samples_by_doc[task].values()))
+    for repeat in range(epochs):
+        for doc in run.answers(task, repeat):
+            yield _sample(run.name, run.config["data"][task], doc, repeat + 1)
+
+
 def _log(run: FinishedRun, task: str) -> dict[str, Any]:
+    """Return the log of a task without its samples."""
     manifest, config = run.manifest, run.config
     settings, data = config["suite"]["tasks"][task], config["data"][task]
     entry, name = run.board["tasks"][task], run.name
     created = _date(manifest.get("created"))
-    docs = list(run.answers(task))
-    samples = [_sample(name, data, doc, repeat) for doc in docs for repeat in range(len(doc.samples))]
-    samples.sort(key=lambda sample: (sample["epoch"], sample["id"]))
-    judged = sum(sample.score is not None for doc in docs for sample in doc.samples)
-    usage = _usage([sample.prompt_tokens for doc in docs for sample in doc.samples],
-                   [sample.output_tokens for doc in docs for sample in doc.samples])  # fmt: skip
+    docs = run.samples_by_doc[task]
+    samples = [sample for of_doc in docs.values() for sample in of_doc]
+    judged = sum(sample.score is not None for sample in samples)
+    usage = _usage([sample.prompt_tokens for sample in samples], [sample.output_tokens for sample in samples])
     scorer = str(data.get("grader") or "unknown")
     metrics = {
         metric: {"name": metric, "value": value, "params": {}}
@@ -63,7 +82,7 @@ def _log(run: FinishedRun, task: str) -> dict[str, Any]:
             "dataset": {
                 "name": (manifest.get("data") or {}).get(task, {}).get("origin") or task,
                 "samples": len(docs),
-                "sample_ids": [doc.doc_id for doc in docs],
+                "sample_ids": [of_doc[0].doc_id for of_doc in docs.values()],
                 "shuffled": False,
             },
             "model": f"{config['engine'].get('name') or 'unknown'}/{name}",
@@ -89,18 +108,18 @@ def _log(run: FinishedRun, task: str) -> dict[str, Any]:
                         "unscored_samples": len(samples) - judged, "params": {}, "metrics": metrics}],
         },
         "stats": {"started_at": created, "completed_at": created, "model_usage": {name: usage} if usage else {}},
-        "samples": samples,
+        "samples": [],
     }  # fmt: skip
 
 
-def _sample(model: str, data: Mapping[str, Any], doc: AnsweredDoc, repeat: int) -> dict[str, Any]:
-    judged, text = doc.samples[repeat], doc.texts[repeat]
+def _sample(model: str, data: Mapping[str, Any], doc: AnsweredDoc, epoch: int) -> dict[str, Any]:
+    (judged,), (text,) = doc.samples, doc.texts
     usage = _usage([judged.prompt_tokens], [judged.output_tokens])
     stop = "unknown" if judged.truncated is None else "max_tokens" if judged.truncated else "stop"
     message = {"role": "assistant", "content": text or "", "source": "generate", "model": model}
     sample: dict[str, Any] = {
         "id": doc.doc_id,
-        "epoch": repeat + 1,
+        "epoch": epoch,
         "input": doc.messages,
         "target": doc.gold if isinstance(doc.gold, str) else json.dumps(doc.gold, ensure_ascii=False),
         "messages": [*doc.messages, *([message] if text is not None else [])],

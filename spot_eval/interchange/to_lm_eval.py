@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,26 @@ def export_lm_eval(path: Path, out: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     results, written, hashes = folder / f"results_{stamp}.json", [], {}
     for task in run.samples_by_doc:
-        lines = [_line(run, task, doc) for doc in run.answers(task) if mean_score(doc.samples) is not None]
         path = folder / f"samples_{task}_{stamp}.jsonl"
-        write_atomically(path, map(to_line, lines))
+        hashes[task] = _write_samples(run, task, path)
         written.append(path)
-        hashes[task] = _sha256("".join(one["doc_hash"] + one["prompt_hash"] + one["target_hash"] for one in lines))
     write_json(results, clean(_results(run, hashes)))
     return [results, *written]
+
+
+def _write_samples(run: FinishedRun, task: str, path: Path) -> str:
+    """Write a line per doc, each read when it is its turn; return lm-eval's hash of the task."""
+    hashed = hashlib.sha256()
+
+    def lines() -> Iterator[bytes]:
+        for doc in run.answers(task):
+            if mean_score(doc.samples) is not None:
+                one = _line(run, task, doc)
+                hashed.update((one["doc_hash"] + one["prompt_hash"] + one["target_hash"]).encode())
+                yield to_line(one)
+
+    write_atomically(path, lines())
+    return hashed.hexdigest()
 
 
 def _line(run: FinishedRun, task: str, doc: AnsweredDoc) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from spot_eval.core.records import Sample
 from spot_eval.runs.finished import FinishedRun, mean_score
 
 TRUNCATED, UNPARSED, NO_TEXT = 1, 2, 4
+MOST_SAMPLES = 500_000
+"""Samples of all runs together that the index of a page lists."""
 SHOWN = 160  # characters of an answer or a reason; transcripts hold the rest
 
 
@@ -64,6 +66,23 @@ def most_telling_first(rows: Sequence[DocRow]) -> list[int]:
         return (0 if diff < 0 else 1 if diff > 0 else 2, -abs(diff), at)
 
     return sorted(range(len(rows)), key=rank)
+
+
+def listed(rows: Sequence[DocRow], share: float = 1.0) -> list[DocRow]:
+    """Return the docs that a page has room for, in their order: those that changed most, up to MOST_SAMPLES samples.
+
+    `share` takes only that part of them, for a page that is still too large.
+    """
+    counts = [sum(len(samples or ()) for samples in row.samples) for row in rows]
+    if share == 1.0 and sum(counts) <= MOST_SAMPLES:
+        return list(rows)
+    kept, room = [], min(MOST_SAMPLES, sum(counts)) * share
+    for at in most_telling_first(rows):
+        room -= counts[at]
+        if room < 0:
+            break
+        kept.append(at)
+    return [rows[at] for at in sorted(kept)]
 
 
 def columns(

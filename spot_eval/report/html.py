@@ -22,21 +22,21 @@ from spot_eval.display.scoreboard import footer
 from spot_eval.report import figures
 from spot_eval.report.content import ReportContent
 from spot_eval.report.curves import curves
-from spot_eval.report.doc_table import columns, doc_rows
+from spot_eval.report.doc_table import columns, doc_rows, listed
 from spot_eval.report.drift import drift
 from spot_eval.report.lost import lost
 from spot_eval.report.provenance import facts
 from spot_eval.report.scoreboard_rows import board_rows
 from spot_eval.report.transcripts import Texts, encode, pack
 
+MOST_INDEX = 4_000_000
+"""Bytes of the index of the docs: with the transcripts' own budget, a page stays under 15 MB."""
 SCRIPTS = ("data.js", "text.js", "diff.js", "list.js", "doc.js", "main.js")  # in this order
 
 
 def html(content: ReportContent, budget: int) -> str:
     """Return the page; its transcripts take at most `budget` bytes."""
-    rows = doc_rows(content.sides)
-    texts = pack(content.sides, rows, budget)
-    index = columns(content.sides, rows, texts.questions, texts.place, content.labels)
+    texts, index, left_out = _docs(content, budget)
     place = folder("reports") / "html"
     style = (place / "report.css").read_text(encoding="utf-8")
     parts = [(place / name).read_text(encoding="utf-8") for name in SCRIPTS]
@@ -52,13 +52,26 @@ def html(content: ReportContent, budget: int) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template("report.html").render(
-        **_view(content, texts),
+        **_view(content, texts, left_out),
         policy=_policy(style, script),
         style=Markup(style),  # noqa: S704 - ours
         script=Markup(script),  # noqa: S704 - ours
-        index=encode(index),
+        index=index,
         blocks=texts.blocks,
     )
+
+
+def _docs(content: ReportContent, budget: int) -> tuple[Texts, str, int]:
+    """Return the transcripts, the index of the docs, of MOST_INDEX bytes at most, and how many docs that leaves out."""
+    every = doc_rows(content.sides)
+    rows, share = listed(every), 1.0
+    while True:
+        texts = pack(content.sides, rows, budget)
+        index = encode(columns(content.sides, rows, texts.questions, texts.place, content.labels))
+        if len(index) <= MOST_INDEX or not rows:
+            return texts, index, len(every) - len(rows)
+        share *= 0.95 * MOST_INDEX / len(index)
+        rows = listed(every, share)
 
 
 def _policy(style: str, script: str) -> str:
@@ -73,7 +86,7 @@ def _sha256(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _view(content: ReportContent, texts: Texts) -> dict[str, Any]:
+def _view(content: ReportContent, texts: Texts, left_out: int) -> dict[str, Any]:
     suite = content.candidate.config["suite"]
     changes = "".join(
         f", {name.replace('_', '-')} {value}" for name, value in content.candidate.config["changes"].items()
@@ -102,7 +115,7 @@ def _view(content: ReportContent, texts: Texts) -> dict[str, Any]:
         "lost": [lost(one) for one in content.lost if one["slices"]],
         "drift": drift(content.drift) if content.drift else None,
         "cards": [_card(content, task) for task in board["tasks"]],
-        "embedded": _embedded(texts),
+        "embedded": _embedded(texts, left_out),
         "sides": labels,
         "facts": facts(content.sides),
     }  # fmt: skip
@@ -140,7 +153,7 @@ def _card(content: ReportContent, task: str) -> dict[str, Any]:
     }
 
 
-def _embedded(texts: Texts) -> str:
+def _embedded(texts: Texts, docs_left_out: int) -> str:
     """Return a sentence about the transcripts that the page holds, and those it leaves out."""
     parts = [f"{texts.whole:,} in full"]
     if texts.parts:
@@ -149,7 +162,12 @@ def _embedded(texts: Texts) -> str:
         parts.append(f"{texts.left_out:,} left out for size (their records are named)")
     if texts.absent:
         parts.append(f"{texts.absent:,} have no text")
-    return (
-        f"The scores of all docs are here. Transcripts: {', '.join(parts)}; {format.size(texts.size)} of this file."
-        + (" A larger --budget takes in more." if texts.parts or texts.left_out else "")
+    scores = "The scores of all docs are here."
+    if docs_left_out:
+        scores = (
+            f"The {docs_left_out:,} docs that changed least are left out of this list; their scores count in every "
+            "number above, and are in samples.jsonl."
+        )
+    return f"{scores} Transcripts: {', '.join(parts)}; {format.size(texts.size)} of this file." + (
+        " A larger --budget takes in more." if texts.parts or texts.left_out else ""
     )

@@ -29,7 +29,7 @@ from spot_eval.runs.directory import SCHEMA, RunDirectory, refuse_shard
 from spot_eval.runs.integrity import refuse_lost_samples, refuse_other_text
 from spot_eval.runs.judged import SAVED_FILE, SCORES_FILE, JudgedDoc, JudgedRun, judged_docs
 from spot_eval.runs.looks import Looks, looks_of, read_looks
-from spot_eval.runs.record_index import RecordFile, RecordPlace, index_docs, index_generations
+from spot_eval.runs.record_index import RecordFile, RecordIndex, index_docs, index_generations
 
 SamplesByDoc = Mapping[str, Mapping[str, Sequence[Sample]]]
 """Task to doc_hash to samples, repeats in order."""
@@ -78,7 +78,7 @@ class FinishedRun(JudgedRun):
                 for doc in docs.values()
                 for sample in _samples_of_saved(task, doc, self.graders.get(task, ""))
             ]
-        return read_samples(self.path, self.manifest, self.looks)
+        return list(read_samples(self.path, self.manifest, self.looks))
 
     @cached_property
     def samples_by_doc(self) -> SamplesByDoc:
@@ -131,23 +131,29 @@ class FinishedRun(JudgedRun):
         return [] if self.saved else RunDirectory.at(self.path).read_sessions()
 
     @cached_property
-    def generation_index(self) -> dict[tuple[str, ...], RecordPlace]:
+    def generation_index(self) -> RecordIndex:
         """The place of each generation in generations.jsonl, by (key,); empty for a saved baseline."""
         return index_generations(self.path / "generations.jsonl")
 
     @cached_property
-    def doc_index(self) -> dict[tuple[str, ...], RecordPlace]:
+    def doc_index(self) -> RecordIndex:
         """The place of each doc in docs.jsonl, by (task, doc_hash)."""
         return index_docs(self.path / "docs.jsonl")
 
-    def answers(self, task: str) -> Iterator[AnsweredDoc]:
-        """Yield the docs of `task` with their samples and texts. Raises UserError if docs.jsonl lacks one."""
+    def answers(self, task: str, repeat: int | None = None) -> Iterator[AnsweredDoc]:
+        """Yield the docs of `task` with their samples and texts, or with the sample and text at `repeat` alone.
+
+        A doc without a sample there is left out. Raises UserError if docs.jsonl lacks a doc.
+        """
         self.refuse_saved()
         with (
             closing(RecordFile(self.path / "docs.jsonl", Doc)) as docs,
             closing(RecordFile(self.path / "generations.jsonl", Generation)) as generations,
         ):
-            for doc_hash, samples in self.samples_by_doc[task].items():
+            for doc_hash, of_doc in self.samples_by_doc[task].items():
+                samples = of_doc if repeat is None else of_doc[repeat : repeat + 1]
+                if not samples:
+                    continue
                 doc = docs.read(self.doc_index.get((task, doc_hash)))
                 if doc is None:
                     raise UserError(f"{self.path / 'docs.jsonl'} lacks doc {samples[0].doc_id} of {task}; run it again")
@@ -192,26 +198,26 @@ def read_run(path: Path) -> FinishedRun:
         refuse_shard(path)
         raise UserError(f"{path} has no samples.jsonl; finish it first: run or grade it again")
     manifest, looks = store.manifest, read_looks(path)
+    graders: dict[str, str] = {}
+
+    def noted(samples: Iterator[Sample]) -> Iterator[Sample]:
+        for sample in samples:
+            graders[sample.task] = sample.grader
+            yield sample
+
     samples = read_samples(path, manifest, looks)
+    docs = judged_docs(noted(samples), read_clusters(path / "docs.jsonl"))
     board = read_document(path / "scoreboard.json", "scoreboard") if (path / "scoreboard.json").is_file() else {}
-    return FinishedRun(
-        path,
-        manifest,
-        judged_docs(samples, read_clusters(path / "docs.jsonl")),
-        {sample.task: sample.grader for sample in samples},
-        board.get("cost", {}),
-        looks=looks,
-    )
+    return FinishedRun(path, manifest, docs, graders, board.get("cost", {}), looks=looks)
 
 
-def read_samples(path: Path, manifest: Mapping[str, Any], looks: Looks | None) -> list[Sample]:
-    """Return the samples of the run at `path`, as many as its manifest counts, unless it may have stopped at a look.
+def read_samples(path: Path, manifest: Mapping[str, Any], looks: Looks | None) -> Iterator[Sample]:
+    """Yield the samples of the run at `path`, as many as its manifest counts, unless it may have stopped at a look.
 
-    Raises UserError if a record is broken, doubled or lost.
+    Raises UserError if a record is broken, doubled or lost; for a lost one, after the last sample.
     """
-    samples = list(read_records(path / "samples.jsonl", Sample))
-    refuse_lost_samples(path, samples, manifest, looked_at=looks is not None and not looks.whole)
-    return samples
+    looked_at = looks is not None and not looks.whole
+    return refuse_lost_samples(path, read_records(path / "samples.jsonl", Sample), manifest, looked_at=looked_at)
 
 
 def read_scored_run(path: Path) -> FinishedRun:

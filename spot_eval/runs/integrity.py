@@ -6,7 +6,7 @@ The schemas (core.schemas) look at one record; this module looks at what no reco
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,10 @@ def refuse_lost_docs(path: Path, docs: Iterable[tuple[str, str]], manifest: Mapp
         raise UserError(f"{path} has docs of {strangers[0]!r}, which the manifest does not name; restore the file")
 
 
-def refuse_lost_samples(path: Path, samples: Sequence[Sample], manifest: Mapping[str, Any], *, looked_at: bool) -> None:
-    """Raise UserError if a samples.jsonl lacks docs or repeats that the manifest counts.
+def refuse_lost_samples(
+    path: Path, samples: Iterable[Sample], manifest: Mapping[str, Any], *, looked_at: bool
+) -> Iterator[Sample]:
+    """Yield the samples of a samples.jsonl; after the last, raise UserError if it lacks any that the manifest counts.
 
     Args:
         path: the run directory.
@@ -48,6 +50,7 @@ def refuse_lost_samples(path: Path, samples: Sequence[Sample], manifest: Mapping
     repeats: dict[str, Counter[str]] = defaultdict(Counter)
     for sample in samples:
         repeats[sample.task][sample.doc_hash] += 1
+        yield sample
     tasks, data = manifest["config"]["suite"]["tasks"], manifest["config"]["data"]
     for task, of_doc in repeats.items():
         if task not in tasks:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -122,20 +124,67 @@ def judged_docs(
     samples: Iterable[Sample], clusters: Mapping[str, Mapping[str, str]] | None = None
 ) -> dict[str, dict[str, JudgedDoc]]:
     """Return task to doc_hash to judged doc. `clusters` maps task to doc_hash to the doc's cluster."""
-    of_doc: dict[tuple[str, str], list[Sample]] = defaultdict(list)
-    for sample in samples:
-        of_doc[sample.task, sample.doc_hash].append(sample)
     tasks: dict[str, dict[str, JudgedDoc]] = defaultdict(dict)
-    for (task, doc_hash), found in of_doc.items():
-        found.sort(key=lambda sample: sample.repeat)
+    numbers: dict[tuple[str, str], tuple[int, ...]] = {}  # of docs whose repeats are not 0, 1, 2, …
+    later: dict[tuple[str, str], list[_Row]] = defaultdict(list)  # of docs whose samples do not lie together
+    shared = _SharedColumns()
+
+    def keep(task: str, doc_hash: str, rows: list[_Row]) -> None:
+        rows.sort(key=itemgetter(0))
+        repeats, doc_ids, *columns, text_hashes = zip(*rows, strict=True)
+        if repeats != tuple(range(len(repeats))):
+            numbers[task, doc_hash] = repeats
+        cluster = (clusters or {}).get(task, {}).get(doc_hash)
+        scores, truncated, unparsed, output_tokens = map(shared.one, COLUMNS, columns)
         tasks[task][doc_hash] = JudgedDoc(
-            doc_id=found[0].doc_id,
-            doc_hash=doc_hash,
-            scores=tuple(sample.score for sample in found),
-            truncated=tuple(sample.truncated for sample in found),
-            unparsed=tuple(sample.unparsed for sample in found),
-            output_tokens=tuple(sample.output_tokens for sample in found),
-            text_hashes=tuple(sample.text_hash for sample in found),
-            cluster=(clusters or {}).get(task, {}).get(doc_hash),
+            doc_ids[0], doc_hash, scores, truncated, unparsed, output_tokens, text_hashes, cluster
         )
+
+    for (task, doc_hash), rows in _together(samples):
+        if doc_hash in tasks[task]:
+            later[task, doc_hash].extend(rows)
+        else:
+            keep(task, doc_hash, rows)
+    for (task, doc_hash), rows in later.items():
+        first = tasks[task][doc_hash]
+        known = numbers.pop((task, doc_hash), range(len(first.scores)))
+        keep(task, doc_hash, [*_rows(first, known), *rows])
     return dict(tasks)
+
+
+COLUMNS = ("scores", "truncated", "unparsed", "output_tokens")
+_Row = tuple[int, int, float | None, bool | None, bool, int | None, str]
+"""Of a sample: repeat, doc_id, score, truncated, unparsed, output_tokens, text_hash."""
+
+
+def _together(samples: Iterable[Sample]) -> Iterator[tuple[tuple[str, str], list[_Row]]]:
+    """Yield (task, doc_hash) with the rows of its samples; again where samples of other docs lie between them."""
+    for doc, of_doc in groupby(samples, key=attrgetter("task", "doc_hash")):
+        yield (
+            doc,
+            [
+                (one.repeat, one.doc_id, one.score, one.truncated, one.unparsed, one.output_tokens, one.text_hash)
+                for one in of_doc
+            ],
+        )
+
+
+def _rows(doc: JudgedDoc, repeats: Iterable[int]) -> Iterator[_Row]:
+    columns = zip(repeats, doc.scores, doc.truncated, doc.unparsed, doc.output_tokens, doc.text_hashes, strict=True)
+    for repeat, *values in columns:
+        yield (repeat, doc.doc_id, *values)
+
+
+class _SharedColumns:
+    """Equal tuples of many docs, kept once: most docs of a run have one of a few."""
+
+    MOST = 1 << 14
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[Any, ...]] = {}
+
+    def one(self, column: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return `values`, or the equal tuple of an earlier doc. 1, 1.0 and -0.0, 0.0 are told apart."""
+        if len(self._known) > self.MOST:
+            self._known.clear()
+        return self._known.setdefault((column, repr(values)), values)

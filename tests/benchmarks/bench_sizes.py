@@ -80,13 +80,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sizes", type=int, nargs="+", metavar="RECORDS")
     parser.add_argument("-o", "--out", type=Path, help="JSON file to put the figures into")
+    parser.add_argument("--runs", type=Path, help="folder of made-up runs to use, or to make and keep there")
     parser.add_argument("--verbs", help="comma-separated; all by default")
     asked = parser.parse_args()
     for size in asked.sizes:
         figures: dict[str, Any] = {}
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
-            new, base = made_up(place / "new", size, 1), made_up(place / "base", size, 2)
+            runs = asked.runs / str(size) if asked.runs else place
+            new, base = (
+                run if (run := runs / name).exists() else made_up(run, size, seed)
+                for name, seed in (("new", 1), ("base", 2))
+            )
             for name, (arguments, written) in verbs(new, base, place).items():
                 if asked.verbs and name not in asked.verbs.split(","):
                     continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,3 +65,26 @@ def test_a_doubled_record_is_named(tmp_path: Path, kind: type[Any], record: Any)
     (tmp_path / "records.jsonl").write_bytes(to_line(record) * 2)
     with pytest.raises(UserError, match="line 2: the record of line 1 is there a second time"):
         list(read_records(tmp_path / "records.jsonl", kind))
+
+
+def test_records_that_only_share_a_hash_are_two_and_a_later_double_is_still_named(tmp_path: Path) -> None:
+    twins = [replace(SAMPLE, doc_id=0), replace(SAMPLE, doc_id=sys.hash_info.modulus), replace(SAMPLE, doc_id=7)]
+    assert hash(twins[0].doc_id) == hash(twins[1].doc_id)
+    path = tmp_path / "samples.jsonl"
+    path.write_bytes(b"".join(map(to_line, twins)))
+    assert list(read_records(path, Sample)) == twins
+    path.write_bytes(b"".join(map(to_line, [*twins, twins[2]])))
+    with pytest.raises(UserError, match="line 4: the record of line 3 is there a second time"):
+        list(read_records(path, Sample))
+
+
+def test_equal_values_of_many_samples_are_kept_once_and_stay_what_they_are(tmp_path: Path) -> None:
+    given = [
+        replace(SAMPLE, repeat=repeat, score=score, not_judged=score is None, metrics={}, weights={}, why="no answer")
+        for repeat, score in enumerate((1.0, 1, 0.0, None))
+    ]
+    path = tmp_path / "samples.jsonl"
+    path.write_bytes(b"".join(map(to_line, given)))
+    first, *others = read = list(read_records(path, Sample))
+    assert [repr(one) for one in read] == [repr(one) for one in given]
+    assert all(other.why is first.why and other.doc_hash is first.doc_hash for other in others)

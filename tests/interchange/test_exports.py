@@ -51,6 +51,15 @@ def test_the_exported_samples_have_lm_evals_fields_and_our_scores(run: Path, tmp
     assert [json.loads(line)["doc_id"] for line in orders.read_text().splitlines()] == [0, 1, 2, 3]  # 4 is not judged
 
 
+def test_an_inspect_log_is_json_as_one_dump_writes_it_epoch_by_epoch(run: Path, tmp_path: Path) -> None:
+    for path in export_inspect(run, tmp_path):
+        log = json.loads(path.read_text())
+        assert path.read_text() == json.dumps(log, ensure_ascii=False, indent=1)
+        places = [(sample["epoch"], sample["id"]) for sample in log["samples"]]
+        assert places == sorted(places)
+        assert len(places) == log["results"]["total_samples"] > 0
+
+
 def test_inspect_reads_the_exported_logs(run: Path, tmp_path: Path) -> None:
     from inspect_ai.log import list_eval_logs, read_eval_log, write_eval_log
 
