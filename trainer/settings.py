@@ -6,6 +6,7 @@ paper's settings, arXiv 2603.01683) and one for the miniature; `spot-bco/miniatu
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -106,10 +107,9 @@ class Settings:
 
     def record(self) -> dict[str, Any]:
         """For a JSON file, and as one reads it back: tuples are lists, and adapters on all layers name none."""
-        found = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-        if self.lora:
-            found["lora"] = {name: list(value) if isinstance(value, tuple) else value
-                             for name, value in asdict(self.lora).items() if value != ()}  # fmt: skip
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        if self.lora and not self.lora.modules:
+            del found["lora"]["modules"]
         return found
 
 

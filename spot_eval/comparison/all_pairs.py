@@ -15,17 +15,17 @@ difference was shown, not that there is none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 from spot_eval.comparison.pairing import (
     _group_effect,
     as_pairs,
+    difference_entries,
     family_effects,
     paired_docs,
-    shown_errors,
-    task_effects,
+    shown_error,
 )
 from spot_eval.core.errors import NotComparableError
 from spot_eval.metrics.paired import NOTHING, Effect, holm
@@ -48,24 +48,27 @@ def _compare(a: JudgedRun, b: JudgedRun, alpha: float) -> dict[str, Any]:
     try:
         warnings = refuse_incomparable_runs(a, b)
     except NotComparableError as problem:
-        nothing = {family: _entry(NOTHING) for family in families}
-        return {"not_comparable": str(problem), "warnings": [], "overall": _entry(NOTHING), "families": nothing}
+        nothing = _entry(NOTHING, shown_error(["missing"], {}))
+        return {"not_comparable": str(problem), "warnings": [], "overall": nothing,
+                "families": {family: dict(nothing) for family in families}}  # fmt: skip
     by_task = {task: as_pairs(docs) for task, docs in paired_docs(a, b).items()}
     everything = [task for members in families.values() for task in members]
-    errors = shown_errors(by_task, task_effects(by_task, alpha), {**families, None: everything})
+    entries = difference_entries(by_task)
     return {
         "not_comparable": None,
         "warnings": warnings,
-        "overall": _entry(_group_effect(by_task, everything, alpha)) | errors[None],
+        "overall": _entry(_group_effect(by_task, everything, alpha), shown_error(everything, entries)),
         "families": {
-            name: _entry(one) | errors[name] for name, one in family_effects(by_task, families, alpha).items()
+            name: _entry(one, shown_error(families[name], entries))
+            for name, one in family_effects(by_task, families, alpha).items()
         },
     }
 
 
-def _entry(one: Effect) -> dict[str, Any]:
+def _entry(one: Effect, error: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the difference of an effect with the error that is shown: {"stderr", "exact"}."""
     whole = one.as_dict()
-    return {name: whole[name] for name in ("mean", "stderr", "interval", "p")} | {"exact": None}
+    return {name: whole[name] for name in ("mean", "interval", "p")} | dict(error)
 
 
 def _adjust(entries: Sequence[dict[str, Any]], alpha: float) -> None:

@@ -49,10 +49,11 @@ from spot_eval.comparison.pairing import (
     DocPair,
     _group_effect,
     as_pairs,
+    difference_entries,
     family_effects,
     flag_rates,
     paired_docs,
-    shown_errors,
+    shown_error,
     task_effects,
 )
 from spot_eval.metrics.estimates import mean_over_docs
@@ -91,9 +92,7 @@ def compare_one(candidate: JudgedRun, base: JudgedRun, alpha: float = ALPHA) -> 
     of_families = family_effects(by_task, families, alpha)
     everything = [task for members in families.values() for task in members]
     family_of = {task: family for family, members in families.items() for task in members}
-    task_errors = shown_errors(by_task, of_tasks, {task: [task] for task in by_task})
-    errors = shown_errors(by_task, of_tasks, families)
-    whole = shown_errors(by_task, of_tasks, {"": everything})[""]
+    entries = difference_entries(by_task)
     return {
         "candidate": candidate.about(),
         "warnings": warnings,
@@ -106,17 +105,21 @@ def compare_one(candidate: JudgedRun, base: JudgedRun, alpha: float = ALPHA) -> 
                 "family": family_of[task],
                 **_means(pairs[task]),
                 **found,
-                **task_errors[task],
+                **shown_error([task], entries),
                 **_counts(pairs[task], by_task[task], candidate.docs[task], base.docs[task]),
                 "changes": _changes([pairs[task]]),
             }
             for task, found in _with_holm(of_tasks).items()
         },
         "families": {
-            family: _group(families[family], pairs, {**found, **errors[family]})
+            family: _group(families[family], pairs, {**found, **shown_error(families[family], entries)})
             for family, found in _with_holm(of_families).items()
         },
-        "overall": _group(everything, pairs, {**_group_effect(by_task, everything, alpha).as_dict(), **whole}),
+        "overall": _group(
+            everything,
+            pairs,
+            {**_group_effect(by_task, everything, alpha).as_dict(), **shown_error(everything, entries)},
+        ),
         "flips": _flips(pairs),
         "time": _time(candidate, base),
     }

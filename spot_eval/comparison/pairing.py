@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from spot_eval.metrics.estimates import exact_bounds
 from spot_eval.metrics.paired import Effect, Pairs, effect
-from spot_eval.metrics.scoreboard import combined
+from spot_eval.metrics.scoreboard import combined, estimated
 from spot_eval.runs.judged import JudgedDoc, JudgedRun
 
 FLAGS = ("truncated", "unparsed", "not_judged")
@@ -98,27 +97,28 @@ def family_effects(
     return {family: _group_effect(by_task, members, alpha) for family, members in families.items()}
 
 
-def shown_errors(
-    by_task: Mapping[str, Pairs], effects: Mapping[str, Effect], groups: Mapping[Any, Sequence[str]]
-) -> dict[Any, dict[str, Any]]:
-    """Return {"stderr", "exact"} of each group of tasks, as the scoreboard shows a difference.
+def difference_entries(by_task: Mapping[str, Pairs]) -> dict[str, dict[str, Any]]:
+    """Return {"mean", "stderr"} of each task's difference, with {"bounds"} if all its docs differ alike.
 
-    "exact" holds the exact bounds (a one-sided 95 % bound on either side) of a group whose docs all differ alike, task
-    by task; "stderr" is null there. A task of that kind among others adds its bound to their error.
-
-    Args:
-        by_task: the paired docs of each task.
-        effects: the effect on each of these tasks.
-        groups: names to tasks; a group that lacks a task has neither error.
+    The difference of identical records is 0 by identity: its error is 0, too.
     """
-    errors = {}
+    entries = {}
     for task, pairs in by_task.items():
-        found, units = effects[task], pairs.units
-        alike = found.mean is not None and found.stderr is None
-        bounds = exact_bounds(list(units[0]), list(units[1]), span=(-1.0, 1.0)) if alike else None
-        errors[task] = {"mean": found.mean, "stderr": found.stderr, **({"bounds": bounds} if bounds else {})}
-    whole = {name: combined(members, errors) for name, members in groups.items()}
-    return {name: {"stderr": one["stderr"], "exact": one.get("bounds")} for name, one in whole.items()}
+        values, weights = map(list, pairs.units)
+        entries[task] = (
+            {"mean": 0.0, "stderr": 0.0} if pairs.identical else estimated(values, weights, span=(-1.0, 1.0))
+        )
+    return entries
+
+
+def shown_error(members: Sequence[str], entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return {"stderr", "exact"} of one task or a group of them, as the scoreboard shows a difference.
+
+    "exact" holds the bounds of a group whose docs all differ alike, task by task; "stderr" is null there. Both are null
+    if a task is missing. `entries` are those of `difference_entries`.
+    """
+    whole = combined(members, entries)
+    return {"stderr": whole["stderr"], "exact": whole.get("bounds")}
 
 
 def _group_effect(by_task: Mapping[str, Pairs], members: Sequence[str], alpha: float) -> Effect:

@@ -94,10 +94,18 @@ def _error(part: Mapping[str, Any]) -> float | None:
     return None if stderr is None else float(stderr)
 
 
-def _estimated(values: Sequence[float], weights: Sequence[float]) -> dict[str, Any]:
-    """Return {"mean", "stderr"} of docs or clusters, with {"bounds"} if all of them score the same."""
+def estimated(
+    values: Sequence[float], weights: Sequence[float], span: tuple[float, float] = (0.0, 1.0)
+) -> dict[str, Any]:
+    """Return {"mean", "stderr"} of docs or clusters, with {"bounds"} if all of them score, or differ, the same.
+
+    Args:
+        values: the mean of each unit.
+        weights: docs in each unit.
+        span: the least and the greatest possible value; (-1, 1) for differences.
+    """
     estimate = weighted_mean_over_docs(values, weights)
-    bounds = exact_bounds(values, weights)
+    bounds = exact_bounds(values, weights, span)
     return {"mean": estimate.mean, "stderr": None, "bounds": list(bounds)} if bounds else estimate._asdict()
 
 
@@ -109,7 +117,7 @@ def task_scores(samples: Sequence[Sample], cluster_of: Mapping[str, str] | None 
     docs = docs_of(samples)
     judged = _judged(docs)
     means = {doc: sum(scores) / len(scores) for doc, scores in judged.items()}
-    estimate = _estimated(*units_of(means, cluster_of or {}))
+    estimate = estimated(*units_of(means, cluster_of or {}))
     repeats = max(len(of_doc) for of_doc in docs.values())
     with_text = [sample for sample in samples if sample.output_tokens is not None]
     count = len(samples)
@@ -196,7 +204,7 @@ def _metrics(docs: Mapping[str, Sequence[Sample]]) -> dict[str, dict[str, Any]]:
             if known:
                 values[name].append(sum(known) / len(known))
                 weights[name].append(max(sample.weights.get(name, 1.0) for sample in of_doc))
-    return {name: _estimated(values[name], weights[name]) for name in sorted(values)}
+    return {name: estimated(values[name], weights[name]) for name in sorted(values)}
 
 
 def _mean(values: Sequence[float]) -> float | None:

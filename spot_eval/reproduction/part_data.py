@@ -21,7 +21,7 @@ Rows = list[dict[str, Any]]
 
 def rectified_and_direct(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
     """Write the same errors with the oracle's edit and with the teacher's own solution as y+."""
-    pairs = _rows(_made(base, folder, seed) / "pairs.jsonl")
+    pairs = _pairs(base, folder, seed)
     taught = {row["id"]: row["chosen"] for row in _rows(folder / "made" / "taught.jsonl")}
     direct = [{**row, "chosen": taught[row["id"]], "change_ratio": None} for row in pairs]
     return _written(folder, {"rectified": pairs, "direct": direct})
@@ -29,7 +29,7 @@ def rectified_and_direct(base: Path, folder: Path, checkpoints: Path, seed: int)
 
 def amounts(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
     """Write all pairs, the first half and the first quarter of them."""
-    pairs = _rows(_made(base, folder, seed) / "pairs.jsonl")
+    pairs = _pairs(base, folder, seed)
     count = len(pairs)
     return _written(folder, {"all": pairs, "half": pairs[: count // 2], "quarter": pairs[: count // 4]})
 
@@ -72,7 +72,11 @@ def main_files(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mappin
 
 def pairs_only(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
     """Write the pairs of the main experiment."""
-    return _written(folder, {"pairs": _rows(_made(base, folder, seed) / "pairs.jsonl")})
+    return _written(folder, {"pairs": _pairs(base, folder, seed)})
+
+
+def _pairs(base: Path, folder: Path, seed: int) -> Rows:
+    return _rows(_made(base, folder, seed) / "pairs.jsonl")
 
 
 def _made(base: Path, folder: Path, seed: int) -> Path:

@@ -37,13 +37,12 @@ def run_part(part: Part, folder: Path, *, jobs: int = 2, base: Path = BASE) -> d
 
     Raises UserError if `folder` holds something else.
     """
-    if part.base_seed is None:
-        identity = fingerprint(base, "float32", None)[:16]
-        claim_folder(folder, "part.json", part.record(identity), "part")
-    else:
-        claim_folder(folder, "part.json", part.record(f"built with seed {part.base_seed}"), "part")
+    # a base that this part builds has no weights yet; its seed stands for them
+    named = _identity(base) if part.base_seed is None else f"built with seed {part.base_seed}"
+    claim_folder(folder, "part.json", part.record(named), "part")
+    if part.base_seed is not None:
         base = built(folder / "base", part.base_seed)
-        identity = fingerprint(base, "float32", None)[:16]
+    identity = _identity(base)
     place = Place(folder, base)
     counts: dict[str, dict[str, int]] = {str(seed): {} for seed in part.seeds}
     finals: list[dict[str, Any]] = []
@@ -67,6 +66,10 @@ def run_part(part: Part, folder: Path, *, jobs: int = 2, base: Path = BASE) -> d
         "rows": [asdict(row) for row in rows_from(finals, asked)],
         "claims": claim_records(decide(part.claims, results_of(finals), asked)),
     }
+
+
+def _identity(base: Path) -> str:
+    return fingerprint(base, "float32", None)[:16]
 
 
 def built(folder: Path, seed: int) -> Path:
@@ -108,11 +111,11 @@ def setting_of(part: Part, arm: Arm, seed: int, base: str) -> Setting:
 
 def training_of(place: Place, number: int, arm: Arm, seed: int) -> Training:
     """Return the training run of an arm of stage `number`."""
+    from trainer.settings import Lora
+
     kept = checkpoints(place)
     start = place.base if arm.start is None else kept / f"{arm.start}-{seed}"
     pairs = stage_folder(place, number, seed) / f"{arm.data}.jsonl"
-    from trainer.settings import Lora
-
     lora = Lora(RANK, 2.0 * RANK, arm.modules) if arm.adapter else None
     return Training(arm.objective, pairs, arm.steps, start, kept / f"{arm.name}-{seed}", lora)
 

@@ -9,7 +9,7 @@ what the checkpoints of the first one say.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,8 @@ class Arm:
 
     def record(self) -> dict[str, Any]:
         """Return the arm as JSON, without what it shares with SPoT-BCE's usual run."""
-        usual = {one.name: one.default for one in fields(self) if one.name not in ("steps", "rate", "start")}
-        found = {name: value for name, value in asdict(self).items() if value != usual.get(name, MISSING)}
+        always, usual = ("name", "data", "steps", "rate", "start"), asdict(Arm(self.name, self.data))
+        found = {name: value for name, value in asdict(self).items() if name in always or value != usual[name]}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
 
@@ -93,6 +93,10 @@ class Part:
 
 def _ahead(part: str, text: str, arm: str, against: str) -> Claim:
     return Claim(text, arm, against, GAIN, regime=part)
+
+
+def _no_less(part: str, text: str, arm: str, against: str) -> Claim:
+    return Claim(text, arm, against, GAIN, margin=MARGIN, regime=part)
 
 
 def _drifts_less(part: str, text: str, arm: str, against: str) -> Claim:
@@ -241,14 +245,14 @@ MODULES = Part(
         ),
     ),
     (
-        Claim("adapters on all layers gain no less than all weights", "adapters on all layers, beta 5", "all weights",
-              GAIN, margin=MARGIN, regime="modules"),
+        _no_less("modules", "adapters on all layers gain no less than all weights", "adapters on all layers, beta 5",
+                 "all weights"),
         *(
             claim
             for name in ("attention", "mlp")
             for claim in (
-                Claim(f"adapters on {name} gain no less than on all layers", f"adapters on {name}, beta 5",
-                      "adapters on all layers, beta 5", GAIN, margin=MARGIN, regime="modules"),
+                _no_less("modules", f"adapters on {name} gain no less than on all layers",
+                         f"adapters on {name}, beta 5", "adapters on all layers, beta 5"),
                 _drifts_less("modules", f"adapters on {name} drift less than on all layers",
                              f"adapters on {name}, beta 5", "adapters on all layers, beta 5"),
             )

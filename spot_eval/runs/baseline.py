@@ -16,8 +16,8 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json, write_atomically, write_json, writing
 from spot_eval.core.paths import folder
 from spot_eval.core.record_files import to_line
-from spot_eval.metrics.estimates import exact_bounds, paired_difference, units_of
-from spot_eval.metrics.scoreboard import combined
+from spot_eval.metrics.estimates import mean_over_units, units_of
+from spot_eval.metrics.scoreboard import combined, estimated
 from spot_eval.runs.comparability import refuse_other_settings
 from spot_eval.runs.directory import refuse_shard
 from spot_eval.runs.finished import read_run
@@ -114,15 +114,15 @@ def difference(
             )
             both = (*baseline.docs[name].values(), *candidate_docs[name].values())
             clusters = {doc.doc_hash: doc.cluster for doc in both if doc.cluster is not None}
-            estimate, docs = paired_difference(candidate, base, clusters)
-            alike = not estimate.stderr and not _identical(candidate_docs[name], baseline.docs[name])
-            shared = {doc: candidate[doc] - base[doc] for doc in candidate.keys() & base.keys()} if alike else {}
-            bounds = exact_bounds(*units_of(shared, clusters), span=(-1.0, 1.0))
+            shared = {doc: candidate[doc] - base[doc] for doc in sorted(candidate.keys() & base.keys())}
+            identical = _identical(candidate_docs[name], baseline.docs[name])
             tasks[name] = {
-                "mean": estimate.mean,
-                "stderr": None if bounds else estimate.stderr,
-                **({"bounds": list(bounds)} if bounds else {}),
-                "docs": docs,
+                **(
+                    mean_over_units(shared, clusters)._asdict()
+                    if identical
+                    else estimated(*units_of(shared, clusters), span=(-1.0, 1.0))
+                ),
+                "docs": len(shared),
                 "docs_unpaired": len(candidate.keys() ^ base.keys()),
             }
     members = suite["families"]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.records import Sample
+from spot_eval.core.shared_values import SharedValues
 from spot_eval.runs.looks import Looks
 from spot_eval.runs.seal import Seal, read_seal
 
@@ -127,7 +128,7 @@ def judged_docs(
     tasks: dict[str, dict[str, JudgedDoc]] = defaultdict(dict)
     numbers: dict[tuple[str, str], tuple[int, ...]] = {}  # of docs whose repeats are not 0, 1, 2, …
     later: dict[tuple[str, str], list[_Row]] = defaultdict(list)  # of docs whose samples do not lie together
-    shared = _SharedColumns()
+    shared = SharedValues()  # most docs of a run have one of a few columns
 
     def keep(task: str, doc_hash: str, rows: list[_Row]) -> None:
         rows.sort(key=itemgetter(0))
@@ -135,7 +136,10 @@ def judged_docs(
         if repeats != tuple(range(len(repeats))):
             numbers[task, doc_hash] = repeats
         cluster = (clusters or {}).get(task, {}).get(doc_hash)
-        scores, truncated, unparsed, output_tokens = map(shared.one, COLUMNS, columns)
+        # by their text, which tells 1 from 1.0 and -0.0 from 0.0
+        scores, truncated, unparsed, output_tokens = (
+            shared.one((column, repr(values)), values) for column, values in zip(COLUMNS, columns, strict=True)
+        )
         tasks[task][doc_hash] = JudgedDoc(
             doc_ids[0], doc_hash, scores, truncated, unparsed, output_tokens, text_hashes, cluster
         )
@@ -173,18 +177,3 @@ def _rows(doc: JudgedDoc, repeats: Iterable[int]) -> Iterator[_Row]:
     columns = zip(repeats, doc.scores, doc.truncated, doc.unparsed, doc.output_tokens, doc.text_hashes, strict=True)
     for repeat, *values in columns:
         yield (repeat, doc.doc_id, *values)
-
-
-class _SharedColumns:
-    """Equal tuples of many docs, kept once: most docs of a run have one of a few."""
-
-    MOST = 1 << 14
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str], tuple[Any, ...]] = {}
-
-    def one(self, column: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return `values`, or the equal tuple of an earlier doc. 1, 1.0 and -0.0, 0.0 are told apart."""
-        if len(self._known) > self.MOST:
-            self._known.clear()
-        return self._known.setdefault((column, repr(values)), values)

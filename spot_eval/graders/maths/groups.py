@@ -2,12 +2,16 @@ r"""Groups in braces: find where the argument of a command such as ``\text{ km}`
 
 from __future__ import annotations
 
+import re
+
 from spot_eval.graders.maths.tokens import UnreadableError
+
+_OPENS = re.compile(r"\s*\{")
 
 
 def starts_group(text: str, at: int) -> bool:
     """Return True if a group in braces starts here, after white space."""
-    return text[at:].lstrip()[:1] == "{"
+    return _OPENS.match(text, at) is not None
 
 
 def group(text: str, at: int) -> tuple[int, int]:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.trainer.training.test_loop import QUICK, Make, make, weights  # noqa: F401 - make is a fixture
+from tests.trainer.training.jobs import QUICK, Make, weights
 from trainer.errors import TrainError
 from trainer.settings import Lora, settings_from
 from trainer.training.adapters import check_lora
 from trainer.training.loop import run_training
 
 
-def test_only_the_named_layers_change(make: Make, tiny: Path) -> None:  # noqa: F811
+def test_only_the_named_layers_change(make: Make, tiny: Path) -> None:
     lora = Lora(rank=4, alpha=8.0, modules=("q_proj", "mlp.down_proj"))
     job = make(settings=replace(QUICK, lora=lora, learning_rate=1e-2, steps=3))
     run_training(job)

@@ -7,40 +7,21 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config
 
+from tests.trainer.training.jobs import QUICK, Make, weights
 from trainer.errors import TrainError
-from trainer.settings import Lora, Settings
+from trainer.settings import Lora
 from trainer.training import saves
 from trainer.training.job import Job
 from trainer.training.loop import run_training
-
-QUICK = Settings(
-    objective="spot-bco", beta=0.3, learning_rate=3e-4, warmup=0.0, steps=5, batch_size=8, token_budget=200,
-    dtype="float32", gradient_checkpointing=False,
-)  # fmt: skip
-Make = Callable[..., Job]
-
-
-@pytest.fixture
-def make(tiny: Path, pairs_file: Path, tmp_path: Path) -> Make:
-    def job(name: str = "out", settings: Settings = QUICK, **options: Any) -> Job:
-        return Job(**{"model": tiny, "pairs": pairs_file, "out": tmp_path / name, "settings": settings,
-                      "cache": tmp_path / "cache", "device": "cpu", **options})  # fmt: skip
-
-    return job
-
-
-def weights(out: Path) -> dict[str, torch.Tensor]:
-    return load_file(out / "model.safetensors")
 
 
 def equal(a: Path, b: Path) -> bool:
