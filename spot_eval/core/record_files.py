@@ -87,6 +87,12 @@ def read_records(path: Path, kind: type[T]) -> Iterator[T]:
 _SLOTS = tuple((name, getattr(Sample, name).__set__) for name in Sample.__dataclass_fields__)
 
 
+def generation(row: Mapping[str, Any]) -> Generation:
+    """Return the record in a checked line of `generations.jsonl`."""
+    record: Generation = _record(generation_class(row), row)
+    return record
+
+
 def _record(of: type[Any], row: Mapping[str, Any]) -> Any:
     """Return a record of the fields in `row`, which are checked: the rest have their defaults.
 

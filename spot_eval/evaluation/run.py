@@ -16,6 +16,7 @@ from spot_eval.core.records import Doc
 from spot_eval.evaluation.checks import check_baseline, preflight
 from spot_eval.evaluation.generate import generate_missing
 from spot_eval.evaluation.grade import grade
+from spot_eval.evaluation.grade_meanwhile import grading_meanwhile
 from spot_eval.evaluation.prepare import Fetching, Prepared, prepare
 from spot_eval.evaluation.score import score
 from spot_eval.evaluation.shards import shard_entry
@@ -54,8 +55,9 @@ def run(
         if monitor is not None and base is not None:
             samples = run_in_waves(store, plan, model, base, monitor, workers=options.workers, say=say)
         else:
-            whole = generate_missing(store, plan, model, say)
-            samples = grade(store, workers=options.workers)
+            with grading_meanwhile(store, options.workers) as meanwhile:
+                whole = generate_missing(store, plan, model, say)
+                samples = grade(store, workers=options.workers, meanwhile=meanwhile)
             note_whole(store)
             if whole:
                 keep_inputs(out, inputs, prepared.docs, left_out=bool(prepared.tasks.left_out))

@@ -17,6 +17,7 @@ from spot_eval.core.record_files import read_records
 from spot_eval.core.records import Doc, Sample
 from spot_eval.evaluation.generate import answer, record_too_long, unfinished
 from spot_eval.evaluation.grade import Asked, grade
+from spot_eval.evaluation.grade_meanwhile import grading_meanwhile
 from spot_eval.evaluation.plan import RequestPlan
 from spot_eval.models.base import Engine
 from spot_eval.models.model import Model
@@ -101,8 +102,10 @@ def run_in_waves(
             if missing:
                 say(f"wave {number} of at most {looks.planned}: {len(missing)} generations to do")
                 open_engine = open_engine or model.open()
-                answer(store, open_engine, missing, finished=len(wave) - len(missing), total=len(wave), say=say)
-            samples = grade(store, workers=workers, asked=asked)
+            with grading_meanwhile(store, workers) as meanwhile:
+                if missing and open_engine is not None:
+                    answer(store, open_engine, missing, finished=len(wave) - len(missing), total=len(wave), say=say)
+                samples = grade(store, workers=workers, asked=asked, meanwhile=meanwhile)
             line = monitor.look(_judged(store, samples, looks), base, looks)
             log.append(line)
             looks = Looks(looks.head, (*looks.lines, line))

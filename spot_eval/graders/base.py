@@ -11,7 +11,7 @@ from spot_eval.core.thinking import after_thinking
 __all__ = ["Grader", "Verdict", "after_thinking", "no_answer", "undecided"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The judgement of an answer.
 
@@ -53,7 +53,8 @@ class Grader:
     put back before it) and never raises on hostile text; `doc` is the task's row. `same(a, b)` returns True if two
     extracted answers are one answer, for majority votes; None if a vote makes no sense. `version` goes up whenever a
     verdict could change. `perfect(row, gold)` returns a reply that must score 1, made of the doc's own gold; None if
-    no gold is a reply.
+    no gold is a reply. `beside` is True if answers may be judged while others are generated: by computation alone, with
+    little memory, and without a program of the answer's, a model or a server.
     """
 
     name: str
@@ -61,3 +62,4 @@ class Grader:
     judge: Callable[[Mapping[str, Any], str], Verdict]
     same: Callable[[str, str], bool] | None = None
     perfect: Callable[[Mapping[str, Any], Any], str | None] | None = None
+    beside: bool = False

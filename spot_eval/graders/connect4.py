@@ -53,4 +53,4 @@ def perfect(row: Mapping[str, Any], gold: object) -> str:
     return reply(item.level, known, min(good_moves(item.board, item.level, known) or item.board.landing_cells()))
 
 
-GRADER = Grader("connect4", 3, judge, same, perfect)
+GRADER = Grader("connect4", 3, judge, same, perfect, beside=True)

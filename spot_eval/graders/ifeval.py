@@ -98,4 +98,4 @@ def _fraction(followed: list[bool]) -> float:
     return sum(map(bool, followed)) / len(followed)
 
 
-GRADER = Grader("ifeval", 2, judge)
+GRADER = Grader("ifeval", 2, judge, beside=True)

@@ -47,4 +47,4 @@ def perfect(row: Mapping[str, Any], gold: object) -> str:
     return f"Answer: {row['answer']}." if row["kind"] in WORKED else str(row["answer"])
 
 
-GRADER = Grader("miniature", 2, judge, same, perfect)
+GRADER = Grader("miniature", 2, judge, same, perfect, beside=True)

@@ -281,4 +281,4 @@ def perfect(row: Mapping[str, Any], gold: object) -> str:
     return f"Answer: {row['answer']}"
 
 
-GRADER = Grader("choice", 4, judge, same, perfect=perfect)
+GRADER = Grader("choice", 4, judge, same, perfect=perfect, beside=True)

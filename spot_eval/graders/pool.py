@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ CPU_SECONDS = 3.0
 MEMORY_BYTES = 2 * 2**30
 BATCH_JOBS = 16
 BATCH_CHARACTERS = 200_000
+POLL_S = 0.2  # how long an answer may wait for its job while others are awaited; longer makes fuller batches
+_END = object()
 
 
 @dataclass
@@ -46,8 +49,8 @@ class _Worker:
 class Pool:
     """`workers` processes for graders; `preload` names graders to load once for all of them.
 
-    Only one `run` at a time. A job may use `cpu_seconds` of CPU time and `memory_bytes` beyond what the
-    loaded grader takes. Raises the `UserError` of a grader that asks the user for something, and RuntimeError
+    Only one `run` at a time. `niceness` is added to that of this process. A job may use `cpu_seconds` of CPU time
+    and `memory_bytes` beyond what the loaded grader takes. Raises the `UserError` of a grader that asks the user for something, and RuntimeError
     for one that cannot be loaded. Leaving the `with` block kills what still runs.
     """
 
@@ -58,10 +61,11 @@ class Pool:
         cpu_seconds: float = CPU_SECONDS,
         memory_bytes: int = MEMORY_BYTES,
         preload: Sequence[str] = ("maths",),
+        niceness: int = 0,
     ) -> None:
         assert workers > 0
         self.size, self.cpu_seconds, self.memory_bytes = workers, cpu_seconds, memory_bytes
-        self._preload = preload
+        self._preload, self._niceness = preload, niceness
         self._idle: list[_Worker] = []
         self._busy: list[_Worker] = []
         self._nursery: subprocess.Popen[bytes] | None = None
@@ -74,21 +78,42 @@ class Pool:
         for worker in (*self._busy, *self._idle):
             self._end(worker)
         if self._control and self._nursery:
+            self._control.shutdown(socket.SHUT_RDWR)  # a process forked meanwhile may hold this end open, too
             self._control.close()
             self._nursery.wait()
         self._nursery = self._control = None
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[int, Verdict | bool]]:
+    def hurry(self) -> None:
+        """Give the workers the priority of this process from now on. No `run` may be going on."""
+        if self._niceness:
+            self._niceness = 0
+            for worker in list(self._idle):  # only a privileged process may raise the priority of one that runs
+                self._end(worker)
+
+    def run(self, jobs: Iterable[Job | None]) -> Iterator[tuple[int, Verdict | bool]]:
         """Yield (index, result) for every job, as they finish: a Verdict for "judge", a bool for "same".
 
-        Either comes back as a not-judged Verdict when the job went over a limit or broke its worker.
+        Either comes back as a not-judged Verdict when the job went over a limit or broke its worker. Jobs are taken a
+        few batches ahead of the workers, so `jobs` may be longer than memory. It may also go on while they work: a None
+        in it, which has no index, says that the next job is not there yet, and is asked again a moment later.
         """
-        queue = deque(enumerate(jobs))
+        source, queue, count = iter(jobs), deque[tuple[int, Job]](), 0
+        ended = False
         try:
-            while queue or self._busy:
+            while not ended or queue or self._busy:
+                starved = False
+                while not (ended or starved) and len(queue) < 4 * self.size * BATCH_JOBS:
+                    job = next(source, _END)
+                    if isinstance(job, Job):
+                        queue.append((count, job))
+                        count += 1
+                    ended, starved = job is _END, job is None
                 while queue and len(self._busy) < self.size:
                     self._send(self._idle.pop() if self._idle else self._fork(), queue)
-                for pipe in wait([worker.pipe for worker in self._busy]):
+                if not self._busy:  # nothing to wait for
+                    time.sleep(POLL_S if starved else 0)
+                    continue
+                for pipe in wait([worker.pipe for worker in self._busy], POLL_S if starved else None):
                     worker = next(worker for worker in self._busy if worker.pipe is pipe)
                     yield from self._receive(worker, queue)
         finally:  # the caller stopped early, or Ctrl-C
@@ -141,19 +166,19 @@ class Pool:
     def _fork(self) -> _Worker:
         ours, theirs = socket.socketpair()
         with theirs:
-            pid = self._ask(FORK, 0, theirs.fileno())
+            pid = self._ask(FORK, self._niceness, theirs.fileno())
         return _Worker(pid, Connection(ours.detach()))
 
     def _end(self, worker: _Worker) -> int:
         """Kill a worker unless it is dead already; how it ended, as `os.waitpid` puts it."""
+        # One at work: nobody wants the answers. An idle one would leave when it finds its pipe closed, but a process
+        # that an engine forked meanwhile may hold this end open, too. Any other has died and waits to be reaped.
+        if worker.jobs or worker in self._idle:
+            os.kill(worker.pid, signal.SIGKILL)
         for group in (self._busy, self._idle):
             if worker in group:
                 group.remove(worker)
         worker.pipe.close()
-        if worker.jobs:  # still at work: nobody wants the answers
-            os.kill(worker.pid, signal.SIGKILL)
-        # A worker without work leaves when it finds its pipe closed; one that has died is waiting to be
-        # reaped.
         return self._ask(REAP, worker.pid)
 
     def _ask(self, what: bytes, about: int, *fds: int) -> int:
@@ -182,7 +207,13 @@ class Pool:
                 env=environment,
             )
         self._control = ours
-        self._answer(ours)
+        try:
+            self._answer(ours)
+        except RuntimeError:
+            ours.close()
+            self._nursery.wait()
+            self._nursery = self._control = None  # asked again, it says the same again
+            raise
 
     def _answer(self, control: socket.socket) -> int:
         message = control.recv(MESSAGE.size)

@@ -55,4 +55,4 @@ def perfect(row: Mapping[str, Any], gold: object) -> str:
     return f"<answer>{row['answer']}</answer>"
 
 
-GRADER = Grader("reasoning_gym", 1, judge, perfect=perfect)
+GRADER = Grader("reasoning_gym", 1, judge, perfect=perfect, beside=True)

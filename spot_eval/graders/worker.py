@@ -25,7 +25,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.graders import Grader, Verdict, load_grader, undecided
 
 FORK, REAP = b"F", b"R"
-MESSAGE = struct.Struct("=cq")  # to the nursery: what to do, and to whom; back: the same letter, and a pid or a status
+MESSAGE = struct.Struct("=cq")  # to the nursery: FORK and a niceness, or REAP and a pid; back: a pid or a status
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,13 @@ def nursery(control: socket.socket, graders: list[str]) -> None:
         message, fds, _, _ = socket.recv_fds(control, MESSAGE.size, 1)
         if not message:
             break
-        what, pid = MESSAGE.unpack(message)
+        what, about = MESSAGE.unpack(message)
         if what == FORK:
             pid = os.fork()
             if pid == 0:
                 try:
                     control.close()
+                    os.nice(about)
                     _worker(Connection(fds[0]), loaded)
                     os._exit(0)
                 finally:  # whatever happens, a worker never goes on as a second nursery
@@ -61,8 +62,8 @@ def nursery(control: socket.socket, graders: list[str]) -> None:
             alive.add(pid)
             control.sendall(MESSAGE.pack(FORK, pid))
         else:
-            alive.discard(pid)
-            control.sendall(MESSAGE.pack(REAP, os.waitpid(pid, 0)[1]))
+            alive.discard(about)
+            control.sendall(MESSAGE.pack(REAP, os.waitpid(about, 0)[1]))
     for pid in alive:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -210,3 +210,18 @@ def test_no_worker_outlives_its_caller_and_none_makes_noise(end: signal.Signals,
     assert caller.stdout.read() == ""
     noise = caller.stderr.read()
     assert "KeyboardInterrupt" in noise if end == signal.SIGINT else noise == ""
+
+
+def test_an_idle_worker_whose_pipe_another_process_holds_open_does_not_hang_the_pool() -> None:
+    with Pool(1) as pool:
+        list(pool.run([Job("maths", "judge", ({"answer": "1"}, "\\boxed{1}"))]))
+        held = os.dup(pool._idle[0].pipe.fileno())  # as a process that an engine forks would
+    os.close(held)
+    assert pool._nursery is None
+
+
+def test_a_pool_whose_processes_cannot_start_says_so_each_time() -> None:
+    with Pool(1, preload=("no such grader",)) as pool:
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="cannot start"):
+                list(pool.run([Job("maths", "judge", ({"answer": "1"}, "1"))]))

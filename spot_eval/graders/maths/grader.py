@@ -137,4 +137,4 @@ def perfect(row: Mapping[str, Any], gold: object) -> str:
     return rf"\boxed{{{row['answer']}}}"
 
 
-GRADER = Grader("maths", 4, judge, same, perfect)
+GRADER = Grader("maths", 4, judge, same, perfect, beside=True)
