@@ -26,6 +26,7 @@ from spot_eval.tasks.docs import LoadedTask, drawn_task, read_scored_task, read_
 from spot_eval.tasks.likelihood import OUTPUT_TYPES
 from spot_eval.tasks.suite import Suite, nearest
 from spot_eval.tasks.user_code import RunawayError, guarded, one_line, own_place
+from spot_eval.tasks.yaml_files import bad_aliases
 
 # What lm-eval, datasets and a task's own Python raise for a task that is wrong.
 TASK_ERRORS = (
@@ -214,6 +215,8 @@ def _own_tasks(suite: Suite) -> str:
                 raise UserError(f"{path}: nested too deeply to be a task file") from problem
             except (ValueError, OSError, yaml.YAMLError) as problem:
                 raise UserError(f"{path}: no task file ({problem})") from problem
+            if endless := bad_aliases(path, yaml.compose(path.read_text(encoding="utf-8"))):
+                raise UserError(str(endless))
             named = settings.get("task") if isinstance(settings, dict) else None
             if named is not None and not isinstance(named, str | list):
                 raise UserError(f"{path}: task is {named!r}; expected a name")
