@@ -132,7 +132,15 @@ def solve_all(
     progress: Callable[[int], object] | None = None,
     on_compile: Callable[[], object] | None = None,
 ) -> list[Solution]:
-    """Return the solution of each of `positions`, all of one game; the other arguments are those of `solve_many`.
+    """Return the solution of each position.
+
+    Args:
+        positions: positions of one game, that nobody has won.
+        best: find the best moves as well.
+        tt_bits: log2 of the entries of each thread's table, 8 bytes each.
+        workers: number of threads; by default one per core.
+        progress: called in the calling thread with the number of positions that a finished block held.
+        on_compile: called if the search is compiled first, which takes seconds.
 
     Raises ValueError for positions of different games, and for a position that somebody has won.
     """

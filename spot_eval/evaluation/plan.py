@@ -35,7 +35,14 @@ class Planned:
     def generation(
         self, text: str, finish_reason: str, prompt_tokens: int | None, output_tokens: int | None
     ) -> Generation:
-        """Return the record of this request's text."""
+        """Return the record of this request's text.
+
+        Args:
+            text: the answer, without prompt.
+            finish_reason: "stop", "length" or "unknown".
+            prompt_tokens: length of the prompt; None if the engine does not count.
+            output_tokens: length of the answer, likewise.
+        """
         return Generation(
             key=self.request.key,
             task=self.doc.task,

@@ -78,7 +78,8 @@ def assemble(
     Args:
         candidate: the run, for its suite.
         comparison: comparison.json of it against the base.
-        policy: the policy in force; with `source`, where it came from.
+        policy: the policy in force.
+        source: the policy's file, or `default`; goes into gate.json as it is.
         families: each gated family, judged.
         guards: each guarded task, judged.
         limits: each limit, judged.

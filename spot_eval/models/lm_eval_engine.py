@@ -142,7 +142,7 @@ class LmEvalEngine:
         return self._model.apply_chat_template(messages, add_generation_prompt=messages[-1]["role"] != "assistant")
 
     def _too_long(self, text: Any, request: Request) -> str | None:
-        """Why the class would cut the prompt, which it does without a word; None where it fits or cannot be counted."""
+        """Return why the class would cut the prompt without a warning; None if it fits or cannot be counted."""
         if not isinstance(text, str) or not getattr(self._model, "tokenized_requests", True):
             return None
         try:

@@ -128,7 +128,16 @@ def with_base(options: RunOptions, *, download: bool = True) -> RunOptions:
 
 
 class CheckpointModel:
-    """A checkpoint, perhaps with an adapter on it, loaded by one of the engines for checkpoints."""
+    """A checkpoint, perhaps with an adapter on it, loaded by one of the engines for checkpoints.
+
+    Args:
+        options: the run's options.
+        thinking: True if the chat template is asked to let the model think.
+        say: receives what a reader should know of the adapter.
+        held: keeps the engine for the next run of the same base; without it, each run loads its own.
+
+    Raises UserError if checkpoint, adapter, chat template or the engine's arguments are not usable.
+    """
 
     def __init__(
         self, options: RunOptions, *, thinking: bool, say: Callable[[str], None], held: Held | None = None

@@ -76,7 +76,14 @@ def load_tasks(
 
 
 class BrokenTaskError(UserError):
-    """A task that cannot be loaded, with the file, and where known the line, that is to blame."""
+    """A task that cannot be loaded.
+
+    Args:
+        task: its name.
+        file: the YAML file or Python module at fault.
+        line: the line in that file, counted from 1; None if it is not known.
+        why: the problem, in one sentence without a full stop.
+    """
 
     def __init__(self, task: str, file: Path, line: int | None, why: str) -> None:
         super().__init__(f"task {task} ({file}, line {line}): {why}" if line else f"task {task} ({file}): {why}")
@@ -86,8 +93,16 @@ class BrokenTaskError(UserError):
 class TaskLoader:
     """The tasks of a suite, loaded one at a time as they are asked for.
 
-    Raises UserError where a file among the user's own tasks is broken or takes a name of ours; `unchecked` passes
-    over both. `cpu_seconds` is what a task may take to load; a user's own has OWN_TASK_CPU_S if nothing is given.
+    Args:
+        suite: the suite; its `tasks_dir` names the folder of the user's own tasks.
+        data_dirs: folders to look for rows in.
+        data_files: files of rows by task, used instead of the folders.
+        connect4_seed: seed of the Connect4 boards; the task's own if None.
+        fresh_seed: seed of the tasks that a generator draws; the suite's if None.
+        unchecked: neither check nor hash the files of the user's own tasks.
+        cpu_seconds: CPU time that a task may take to load; if None, OWN_TASK_CPU_S for a user's own, no limit for ours.
+
+    Raises UserError if a file among the user's own tasks is broken or takes a name of ours, unless `unchecked`.
     """
 
     def __init__(

@@ -168,7 +168,7 @@ def _problem(
     truth: Tensor,
     most: float,
 ) -> str:
-    """Why the model cannot do a layout; empty if it can."""
+    """Return the reasons why the model cannot do a layout; empty if it can."""
     config = policy.causal.config.get_text_config()
     kinds = getattr(config, "layer_types", None) or []
     if odd := sorted(set(kinds) - {"full_attention", "sliding_attention"}):

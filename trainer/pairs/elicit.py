@@ -81,7 +81,7 @@ def elicit(
 
 
 def _reason_against(attempt: Attempt, wanted: Wanted, keep_truncated: bool) -> str | None:
-    """Why an attempt is not taken; None where it is."""
+    """Return the reason why an attempt is not taken; None if it is."""
     if attempt.score is None:
         return "not judged"
     right = attempt.score >= 1

@@ -114,10 +114,18 @@ class Client:
         retries: int | None = None,
         longest: float = math.inf,
     ) -> T:
-        """Return what `read` makes of the JSON that comes back, within the timeout or `longest` seconds.
+        """Send a request until it is answered, and return what `read` makes of the JSON that comes back.
 
-        Raises RefusedError for a no, ExhaustedError where `retries` tries after the first have failed too, the
-        server was silent for two whole timeouts, or it throttles for longer than the patience.
+        Args:
+            method: GET or POST. The answer to a GET does not end a throttle: servers answer it while they refuse work.
+            url: the whole URL.
+            body: JSON of the request; None for none.
+            read: parses the reply; raises MalformedReplyError if its shape is wrong, which counts as a failed try.
+            retries: tries after the first; the settings' number if None.
+            longest: seconds to wait for each try, if that is less than the settings' timeout.
+
+        Raises RefusedError if the server refuses, and ExhaustedError if all tries failed, the server was silent for two
+        whole timeouts, or it throttles for longer than the patience.
         """
         allowed = self._settings.retries if retries is None else retries
         limit = min(longest, self._settings.timeout)

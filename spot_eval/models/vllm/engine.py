@@ -124,7 +124,17 @@ def _shares(settings: VllmSettings, told: Message) -> list[dict[str, str]]:
 
 
 class VllmEngine:
-    """vLLM, ready to answer, in one process or several. Raises UserError where it cannot load the checkpoint."""
+    """vLLM, ready to answer, in one process or several.
+
+    Args:
+        path: the checkpoint's folder.
+        tokenizer: the checkpoint's; it decodes answers and names the stop tokens.
+        settings: the engine's arguments.
+        trust_remote_code: allow Python code that comes with the checkpoint.
+        lora_rank: largest rank of the adapters that will be put on it; 0 if there are none.
+
+    Raises UserError if vLLM cannot load the checkpoint.
+    """
 
     def __init__(
         self,
