@@ -208,6 +208,7 @@ def _own_tasks(suite: Suite) -> str:
         if path.suffix == ".yaml":
             try:
                 settings = load_yaml(path, resolve_func=False)
+                endless = bad_aliases(path, yaml.compose(path.read_text(encoding="utf-8")))
             except yaml.MarkedYAMLError as problem:
                 line = f", line {problem.problem_mark.line + 1}" if problem.problem_mark else ""
                 raise UserError(f"{path}{line}: broken YAML ({problem.problem})") from problem
@@ -215,7 +216,7 @@ def _own_tasks(suite: Suite) -> str:
                 raise UserError(f"{path}: nested too deeply to be a task file") from problem
             except (ValueError, OSError, yaml.YAMLError) as problem:
                 raise UserError(f"{path}: no task file ({problem})") from problem
-            if endless := bad_aliases(path, yaml.compose(path.read_text(encoding="utf-8"))):
+            if endless:
                 raise UserError(str(endless))
             named = settings.get("task") if isinstance(settings, dict) else None
             if named is not None and not isinstance(named, str | list):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from spot_eval.core.kinds import token_count
 from spot_eval.models.base import Request
 from spot_eval.models.prompts import Prompt
 from spot_eval.tasks.suite import Sampling
@@ -26,9 +27,6 @@ FINISHED = {
     "stop": "stop", "eos": "stop", "eos_token": "stop", "end_turn": "stop", "stop_sequence": "stop",
     "tool_calls": "stop", "function_call": "stop", "length": "length", "max_tokens": "length",
 }  # fmt: skip
-
-
-MOST_TOKENS = 1 << 40  # more than that no server has counted
 
 
 class Form(StrEnum):
@@ -129,8 +127,8 @@ def read_reply(payload: Any, request: Request, form: Form) -> Reply:
     return Reply(
         text=said[:cut],
         finish_reason=_finish_reason(choice.get("finish_reason")) if cut is None else "stop",
-        prompt_tokens=_count(counts.get("prompt_tokens")),
-        output_tokens=_count(counts.get("completion_tokens")),
+        prompt_tokens=token_count(counts.get("prompt_tokens")),
+        output_tokens=token_count(counts.get("completion_tokens")),
         thought=thought,
     )
 
@@ -153,10 +151,6 @@ def _finish_reason(said: Any) -> str:
     if said in {"content_filter", "abort", "error"}:
         raise MalformedReplyError(f"it ended with {said!r}")
     return FINISHED.get(said, "unknown")
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else None
 
 
 def error_text(payload: Any) -> tuple[str, str]:
