@@ -61,7 +61,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class RequestPlan:
-    """Every request of a run, and the docs whose prompts leave no room for an answer."""
+    """The requests of a run, and the docs whose prompts leave no room for an answer."""
 
     requests: list[Planned]
     too_long: list[Planned]

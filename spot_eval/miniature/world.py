@@ -88,7 +88,7 @@ EXAM = Mix(sums=(3,), bags=(4,), columns=(4,), words=(3, 4, 5, 6), plain=0.79, p
 
 
 def items(task: str, split: str, seed: int | str, count: int, mix: Mix = EXAM) -> list[Item]:
-    """`count` different items of a task; the first n of a longer list are the list of n. Raises KeyError.
+    """Return `count` different items of a task; the first n of a longer list are the list of n. Raises KeyError.
 
     Args:
         task: name of the task.

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Point(NamedTuple):
-    """A setting of the grid; `beta` is None where it does not act."""
+    """A setting of the grid; `beta` is None if it does not act."""
 
     method: str
     rate: float

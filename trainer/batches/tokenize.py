@@ -16,7 +16,7 @@ from trainer.pairs.pair_files import Messages, Pair
 
 
 class Example(NamedTuple):
-    """A pair in token ids. `rejected` is empty where the objective looks at y+ alone."""
+    """A pair in token ids. `rejected` is empty if the objective looks at y+ alone."""
 
     id: str
     prompt: tuple[int, ...]
@@ -39,9 +39,9 @@ class Examples:
 def tokenize(
     pairs: Sequence[Pair], tokenizer: Any, *, max_tokens: int, rejected: bool = True, chat: bool = True
 ) -> Examples:
-    """Examples of at most `max_tokens` tokens a side (prompt and answer together), in the order of `pairs`.
+    """Return the examples of at most `max_tokens` tokens a side (prompt and answer together), in the order of `pairs`.
 
-    `chat` off takes prompts as plain text, for a base model. Raises TrainError where the tokenizer has no end token,
+    `chat` off takes prompts as plain text, for a base model. Raises TrainError if the tokenizer has no end token,
     the template refuses a prompt, or nothing is left.
 
     Args:

@@ -41,11 +41,11 @@ class Estimate:
 
     @property
     def bytes(self) -> int:
-        """All of them."""
+        """Return the sum of all bytes."""
         return self.state_bytes + self.compute_bytes + self.activation_bytes + self.logit_bytes
 
     def record(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """Return the estimate for a JSON file."""
         return {**asdict(self), "bytes": self.bytes}
 
 

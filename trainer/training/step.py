@@ -41,7 +41,7 @@ def take_step(
     reference: Tensor | None,
     learning_rate: float,
 ) -> dict[str, float | None]:
-    """Trains on step number `step` of the plan; `reference`: fp64 [2, examples], sums over y+ and y-.
+    """Train on step number `step` of the plan; `reference`: fp64 [2, examples], sums over y+ and y-.
 
     Args:
         engine: the engine to train.
