@@ -206,7 +206,7 @@ def learning_rate_factor(schedule: str, step: int, steps: int, warmup: float) ->
     Args:
         schedule: constant, linear or cosine.
         step: 0-based number of the step.
-        steps: steps of the run.
+        steps: how many the run takes.
         warmup: fraction of the steps in which the rate rises.
     """
     rise = math.ceil(steps * warmup)

@@ -93,7 +93,7 @@ def items(task: str, split: str, seed: int | str, count: int, mix: Mix = EXAM) -
     Args:
         task: name of the task.
         split: train, dev or test.
-        seed: seed of the draws.
+        seed: another seed gives other items.
         count: items wanted; all of a split that the seed gives, if there are fewer.
         mix: sizes of items, and their chance to invite a habit.
     """

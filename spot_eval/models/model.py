@@ -76,8 +76,8 @@ def find_model(options: RunOptions, suite: Suite, say: Callable[[str], None], he
     """Return the model that the options name.
 
     Args:
-        options: the run's options.
-        suite: its suite.
+        options: the command line, with the defaults filled in.
+        suite: its `thinking` tells if the model may think.
         say: receives what a reader should know of the model.
         held: keeps the engine for the next run of the same base; without it, each run loads its own.
 
@@ -131,7 +131,7 @@ class CheckpointModel:
     """A checkpoint, perhaps with an adapter on it, loaded by one of the engines for checkpoints.
 
     Args:
-        options: the run's options.
+        options: the command line, with the defaults filled in.
         thinking: True if the chat template is asked to let the model think.
         say: receives what a reader should know of the adapter.
         held: keeps the engine for the next run of the same base; without it, each run loads its own.

@@ -47,11 +47,10 @@ def load_tasks(
     connect4_seed: int | None = None,
     fresh_seed: int | None = None,
 ) -> tuple[list[LoadedTask], dict[str, str]]:
-    """The suite's tasks with their docs, the first `limit` of each where given; `connect4_seed` draws other boards,
-    `fresh_seed` other rows of tasks that a generator draws.
+    """Load the tasks of a suite with their docs.
 
     Args:
-        suite: the suite.
+        suite: names the tasks, and the folder of the user's own.
         data_dirs: folders of local data sets.
         data_files: a file of rows for a task, by its name.
         limit: docs per task, the first ones; all if None.

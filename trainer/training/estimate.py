@@ -41,7 +41,7 @@ class Estimate:
 
     @property
     def bytes(self) -> int:
-        """Return the sum of all bytes."""
+        """Return the sum of the four parts, in bytes per process."""
         return self.state_bytes + self.compute_bytes + self.activation_bytes + self.logit_bytes
 
     def record(self) -> dict[str, Any]:
@@ -52,14 +52,14 @@ class Estimate:
 def estimate(
     model: Path, plan: Plan, settings: Settings, *, steps: int, processes: int, device: torch.device
 ) -> Estimate:
-    """The estimate for `steps` steps of a plan; reads the model's config, not its weights.
+    """Estimate memory and time of a training run. Reads the model's config, not its weights.
 
     Args:
         model: folder of the checkpoint.
-        plan: the plan.
-        settings: the settings.
-        steps: steps of the run.
-        processes: number of processes.
+        plan: the micro-batches of an epoch; the largest decides the memory.
+        settings: objective, precision, adapters and gradient checkpointing.
+        steps: optimizer steps that the time is for.
+        processes: how many share weights and batches, one device each.
         device: where it will run.
     """
     from transformers import AutoConfig, AutoModelForCausalLM

@@ -109,7 +109,7 @@ def plan_for(examples: Examples, settings: Settings, kind: Kind, processes: int)
         examples: the tokenized pairs.
         settings: batch size, token budget, seed.
         kind: layout the model can do.
-        processes: number of processes.
+        processes: how many share each step.
     """
     return make_plan(
         examples.kept,

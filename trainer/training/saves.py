@@ -24,8 +24,8 @@ def save(folder: Path, engine: Engine, step: int, state: dict[str, Any]) -> Path
     """Save the engine after `step` steps beside `state`, remove older saves, and return the save's path.
 
     Args:
-        folder: folder of the saves.
-        engine: the engine.
+        folder: holds one subfolder per save.
+        engine: its weights and AdamW's moments are saved.
         step: steps taken so far.
         state: what else a resumed run needs.
 
