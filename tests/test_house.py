@@ -24,6 +24,7 @@ ROOT = Path(__file__).parent.parent
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Owner = ast.ClassDef | None
+FILLERS = ("the", "a", "an", "of", "its", "their", "run", "loaded", "open", "to")
 
 
 def test_the_top_level_is_the_owners() -> None:
@@ -68,11 +69,21 @@ def definitions() -> Iterator[tuple[str, Definition, Owner]]:
             yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", node, owner
 
 
-def explained(docstring: str | None) -> set[str]:
-    """Return the names that an `Args:` section has entries for."""
+def entries(docstring: str | None) -> list[tuple[str, str]]:
+    """Return (name, text) of each entry of an `Args:` section; "a, b: text" is an entry of both."""
     section = re.search(r"^Args:\n((?: .*\n?)+)", docstring or "", re.MULTILINE)
-    entries = re.findall(r"^    (\w[\w, ]*):", section[1], re.MULTILINE) if section else []
-    return {name.strip() for entry in entries for name in entry.split(",")}
+    found = re.findall(r"^    (\w[\w, ]*):(.*(?:\n     .*)*)", section[1], re.MULTILINE) if section else []
+    return [(name.strip(), text) for names, text in found for name in names.split(",")]
+
+
+def empty_entries(docstring: str | None) -> set[str]:
+    """Return the names whose entry in an `Args:` section only says the name again, such as "suite: the suite."."""
+    empty = set()
+    for name, text in entries(docstring):
+        told = {word.rstrip("s") for word in re.findall(r"\w+", text.lower().replace("'s", ""))}
+        if told <= {word.rstrip("s") for word in (*name.lower().split("_"), *FILLERS)}:
+            empty.add(name)
+    return empty
 
 
 def commands_with_help() -> set[str]:
@@ -100,10 +111,10 @@ def unexplained(node: Definition, owner: Owner) -> set[str]:
     names = [each.arg for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
     if owner and not any(ast.unparse(each) == "staticmethod" for each in node.decorator_list):
         names = names[1:]
-    told = explained(ast.get_docstring(node))
+    told = entries(ast.get_docstring(node))
     if owner and node.name == "__init__":
-        told |= explained(ast.get_docstring(owner))
-    return set(names) - told if len(names) > 3 else set()
+        told += entries(ast.get_docstring(owner))
+    return set(names) - {name for name, _ in told} if len(names) > 3 else set()
 
 
 def test_more_than_three_parameters_are_explained_one_by_one() -> None:
@@ -115,6 +126,17 @@ def test_more_than_three_parameters_are_explained_one_by_one() -> None:
         if (names := unexplained(node, owner)) and re.sub(r":\d+", "", place) not in exempt
     }
     assert missing == {}
+
+
+def test_an_entry_says_more_than_its_name() -> None:
+    assert empty_entries("Do.\n\nArgs:\n    suites: the suite.\n    path: the run's path.\n    n: tokens.") == {
+        "suites",
+        "path",
+    }
+    empty = {
+        place: sorted(names) for place, node, _ in definitions() if (names := empty_entries(ast.get_docstring(node)))
+    }
+    assert empty == {}
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class Puzzle:
 
 
 class TooFewBoardsError(ValueError):
-    """There are not as many boards of the wanted kind."""
+    """Fewer boards of the wanted kind exist, or can be found, than were asked for."""
 
 
 def generate_boards(

@@ -61,7 +61,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class RequestPlan:
-    """Every request of a run, and the docs whose prompts leave no room for an answer."""
+    """The requests of a run, and the docs whose prompts leave no room for an answer."""
 
     requests: list[Planned]
     too_long: list[Planned]
@@ -88,7 +88,7 @@ def make_plan(
         fingerprint: identity of the model, for the records' keys.
         engine: identity of the engine, for the records' keys.
         context: tokens that prompt and answer share; None if it is not known.
-        run_seed: seed of the run.
+        run_seed: the value of `--seed`; with doc and repeat it makes the seed of each request.
 
     Raises UserError for more requests than a run can hold.
     """

@@ -29,7 +29,7 @@ def plan_looks(
     """Return the plan of a run's looks, as the first line of looks.jsonl.
 
     Args:
-        suite: the resolved suite of the run.
+        suite: families, tasks and repeats, as manifest.json has them.
         docs: the docs of each task that will run.
         base: the base run that the candidate is compared with.
         policy: the gate's policy.

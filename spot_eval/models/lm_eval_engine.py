@@ -43,7 +43,7 @@ class LmEvalEngine:
     def generate(self, requests: Sequence[Request], emit: Emit) -> None:
         """Answers all requests, a chunk at a time; see `Engine.generate`.
 
-        Raises EngineDiedError where the class breaks off.
+        Raises EngineDiedError if the class breaks off.
         """
         for chunk in self._chunks(requests):
             asked: list[tuple[Request, Any]] = []
@@ -107,7 +107,7 @@ class LmEvalEngine:
             emit(Scores(request.key, tuple(scores)))
 
     def close(self) -> None:
-        """Lets the model go."""
+        """Free the model."""
         del self._model
 
     def _chunks(self, requests: Sequence[Request]) -> Iterator[list[tuple[Request, dict[str, Any]]]]:

@@ -244,7 +244,7 @@ def _refuse_powers(template: Any, path: Path) -> None:
 
 
 def read_template(given: str | None) -> str | None:
-    """The text of a `--chat-template FILE`; `none` stays what it is. Raises UserError where it cannot be read."""
+    """The text of a `--chat-template FILE`; `none` stays what it is. Raises UserError if it cannot be read."""
     if given is None or given == NO_TEMPLATE:
         return given
     try:

@@ -115,8 +115,8 @@ def setting_of(part: Part, arm: Arm, seed: int, base: str) -> Setting:
     """Return the setting under which an arm's result is kept.
 
     Args:
-        part: the part, whose name is the setting's regime.
-        arm: the arm, whose name is the setting's method.
+        part: its name becomes the setting's regime.
+        arm: its name becomes the setting's method.
         seed: seed of data and training.
         base: hash of the base's weights.
     """
@@ -129,7 +129,7 @@ def training_of(place: Place, number: int, arm: Arm, seed: int) -> Training:
     Args:
         place: folder of the part, and its base.
         number: index of the arm's stage, from 0.
-        arm: the arm.
+        arm: data, steps, rate and objective.
         seed: seed of data and training.
     """
     from trainer.settings import Lora

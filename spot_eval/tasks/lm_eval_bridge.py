@@ -67,7 +67,7 @@ def dataset(
 def results(grader: str, *metrics: str) -> Callable[[Mapping[str, Any], Sequence[str]], dict[str, float | None]]:
     """lm-eval's `process_results` by a grader of ours: `score`, `unparsed`, `not_judged`, `metrics` by name.
 
-    A metric is None where the answer was not judged, and 0 where it gave no answer.
+    A metric is None if the answer was not judged, and 0 where it gave no answer.
     """
 
     def process(doc: Mapping[str, Any], texts: Sequence[str]) -> dict[str, float | None]:

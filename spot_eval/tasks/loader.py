@@ -47,11 +47,10 @@ def load_tasks(
     connect4_seed: int | None = None,
     fresh_seed: int | None = None,
 ) -> tuple[list[LoadedTask], dict[str, str]]:
-    """The suite's tasks with their docs, the first `limit` of each where given; `connect4_seed` draws other boards,
-    `fresh_seed` other rows of tasks that a generator draws.
+    """Load the tasks of a suite with their docs.
 
     Args:
-        suite: the suite.
+        suite: names the tasks, and the folder of the user's own.
         data_dirs: folders of local data sets.
         data_files: a file of rows for a task, by its name.
         limit: docs per task, the first ones; all if None.
@@ -143,7 +142,7 @@ class TaskLoader:
     def load(self, name: str, limit: int | None = None) -> LoadedTask:
         """Return a task with its docs; whatever is wrong with a user's task is one sentence naming file and line.
 
-        Raises MissingData where its rows are not at hand, UserError for anything else.
+        Raises MissingData if its rows are not at hand, UserError for anything else.
         """
         if fresh := self.suite.settings(name).fresh:
             return drawn_task(name, fresh, self._fresh_seed, limit)
@@ -194,7 +193,7 @@ def names_of_ours() -> set[str]:
 
 
 def _own_tasks(suite: Suite) -> str:
-    """A hash of the user's task files, which decide what is asked and how it is judged; empty where there are none.
+    """A hash of the user's task files, which decide what is asked and how it is judged; empty if there are none.
 
     Raises UserError for a file that is no YAML, or a task that takes the name of one of ours.
     """

@@ -19,7 +19,7 @@ MOST_VALUES = 100_000  # of a file with its aliases written out
 
 
 class Problem(NamedTuple):
-    """Something to mend; `line` is None where only the file is known."""
+    """Something to mend; `line` is None if only the file is known."""
 
     file: Path
     line: int | None
@@ -43,7 +43,7 @@ class TaskFile(NamedTuple):
 
 
 def read_task_files(root: Path) -> list[TaskFile]:
-    """Every YAML file under `root`, in name order, its settings and `!function`s checked."""
+    """Read every YAML file under `root`, in name order, its settings and `!function`s checked."""
     files = sorted(path for path in root.rglob("*.yaml") if not IGNORED & set(path.parts))
     return [_read(path, root) for path in files]
 

@@ -19,7 +19,7 @@ from tests.report.made_up_runs import write_run
 @pytest.mark.parametrize(
     ("path", "shown"),
     [
-        ("/work/here/runs/a", "runs/a"),
+        ("/srv/here/runs/a", "runs/a"),
         ("/home/ada/models/a", "~/models/a"),
         ("/mnt/team/secret/models/a", "…/models/a"),
         ("/mnt/a", "/mnt/a"),
@@ -29,7 +29,7 @@ from tests.report.made_up_runs import write_run
     ],
 )
 def test_a_path_says_nothing_of_the_machine(path: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "cwd", lambda: Path("/work/here"))
+    monkeypatch.setattr(Path, "cwd", lambda: Path("/srv/here"))
     monkeypatch.setattr(Path, "home", lambda: Path("/home/ada"))
     assert shown_path(path) == shown
     assert shown_path(Path(path)) == shown

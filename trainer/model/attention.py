@@ -202,7 +202,7 @@ def _flex(
 
 
 def register() -> None:
-    """Makes transformers know this attention."""
+    """Register this attention with transformers."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(NAME, attend)

@@ -19,7 +19,7 @@ Wanted = Literal["wrong", "right"]
 
 @dataclass(frozen=True)
 class Attempt:
-    """An answer of the model as it was judged; `score` is a fraction of 1, None where it could not be judged.
+    """An answer of the model as it was judged; `score` is a fraction of 1, None if it could not be judged.
 
     `meta` travels with the row: what a verifier needs to judge a corrected answer (grader, row) and where it came from.
     """

@@ -47,7 +47,7 @@ class RefusedError(Exception):
 
 
 class ExhaustedError(Exception):
-    """No answer after all tries; `status` is what the server said last, None where it said nothing."""
+    """The server gave no answer after all tries; `status` is its last one, None if it was silent."""
 
     def __init__(self, reason: str, status: int | None) -> None:
         super().__init__(reason)
@@ -67,7 +67,7 @@ class _TransientError(Exception):
 class Client:
     """Call it within the event loop that made it; `async with` closes its connections.
 
-    Raises UserError where the environment names certificates or a proxy that cannot be used.
+    Raises UserError if the environment names certificates or a proxy that cannot be used.
     """
 
     def __init__(self, settings: ApiSettings, tell: Say = say) -> None:
@@ -259,7 +259,7 @@ async def _content(response: httpx.Response) -> bytes:
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header, a number or a date; None where there is none to be understood.
+    """Return the seconds to wait by a Retry-After header, a number or a date; None if there is no valid one.
 
     >>> retry_after("2")
     2.0

@@ -41,7 +41,7 @@ class Form(StrEnum):
 
     @property
     def path(self) -> str:
-        """Of the operation, behind the base URL."""
+        """Return the path of the operation, behind the base URL."""
         return "chat/completions" if self is Form.CHAT else "completions"
 
 
@@ -64,7 +64,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Reply:
-    """A text from a server; token counts are None where it does not tell them."""
+    """A text from a server; token counts are None if it does not tell them."""
 
     text: str
     finish_reason: str
@@ -109,7 +109,7 @@ def drawing(sampling: Sampling, dialect: Dialect) -> dict[str, Any]:
 
 
 def read_reply(payload: Any, request: Request, form: Form) -> Reply:
-    """The text in a server's answer to `request`. Raises MalformedReplyError where there is none."""
+    """The text in a server's answer to `request`. Raises MalformedReplyError if there is none."""
     choices = payload.get("choices") if isinstance(payload, Mapping) else None
     if not isinstance(choices, list):
         raise MalformedReplyError("it has no choices")
@@ -154,7 +154,7 @@ def _finish_reason(said: Any) -> str:
 
 
 def error_text(payload: Any) -> tuple[str, str]:
-    """(what a server says went wrong, its code for it), of the several shapes in use."""
+    """Return a server's error message and code, whichever of the shapes in use it sent."""
     error = payload.get("error", payload) if isinstance(payload, Mapping) else payload
     if isinstance(error, Mapping):
         said = next((error[name] for name in ("message", "detail", "error", "msg") if error.get(name)), "")
@@ -163,5 +163,5 @@ def error_text(payload: Any) -> tuple[str, str]:
 
 
 def named_in(message: str, fields: Collection[str]) -> set[str]:
-    """Those of `fields` that an error message is about."""
+    """Return those of `fields` that an error message names."""
     return {field for field in fields if field in message}

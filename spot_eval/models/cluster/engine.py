@@ -30,7 +30,7 @@ _waiting: dict[Any, Fleet] = {}
 
 
 def facts(path: Path, settings: ClusterSettings, *, trust_remote_code: bool = False, lora_rank: int = 0) -> EngineFacts:
-    """See `EngineFacts`: asked on a node of the cluster, since this machine may have no GPU.
+    """Return `EngineFacts`, asked on a node of the cluster, since this machine may have no GPU.
 
     Args:
         path: the checkpoint's folder, the same on every node.

@@ -49,7 +49,7 @@ _waiting: list[Scout] = []
 
 
 def facts(path: Path, settings: VllmSettings, *, trust_remote_code: bool = False, lora_rank: int = 0) -> EngineFacts:
-    """See `EngineFacts`; asks vLLM, in a process of its own, what it would make of the checkpoint.
+    """Return `EngineFacts`: ask vLLM, in a process of its own, for its settings of the checkpoint.
 
     Args:
         path: the checkpoint's folder.
@@ -264,7 +264,7 @@ class VllmEngine:
         )
 
     def close(self) -> None:
-        """Ends the engine processes and all they started."""
+        """End the engine processes and all they started."""
         for shard in self.shards:
             shard.hang_up()  # all at once
         for shard in self.shards:

@@ -28,7 +28,7 @@ DATA_DIRS = "SPOT_EVAL_DATA"
 
 
 class MissingData(UserError):  # noqa: N818 - says what is the matter; a gated task may be left out for it
-    """No rows at hand: no file, no mirror, and no hub."""
+    """Rows are not at hand: neither in a file nor on a mirror nor on the hub."""
 
 
 @dataclass(frozen=True)
