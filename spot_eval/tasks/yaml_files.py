@@ -54,10 +54,10 @@ def _read(path: Path, root: Path) -> TaskFile:
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else None
         return TaskFile(path, [Problem(path, line, f"broken YAML ({problem.problem})")])
-    except RecursionError:
-        return TaskFile(path, [Problem(path, None, "nested too deeply to be a task file")])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        return TaskFile(path, [Problem(path, None, f"not YAML in UTF-8 ({str(problem).splitlines()[0]})")])
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as problem:
+        deep = isinstance(problem, RecursionError)
+        why = "nested too deeply to be a task file" if deep else f"not YAML in UTF-8 ({str(problem).splitlines()[0]})"
+        return TaskFile(path, [Problem(path, None, why)])
     if not isinstance(node, yaml.MappingNode):
         return TaskFile(path, [Problem(path, 1, "expected a mapping of settings")])
     if endless := bad_aliases(path, node):
