@@ -17,7 +17,7 @@ from trainer.errors import TrainError
 
 @contextlib.contextmanager
 def writing(path: Path, kept: str = "") -> Iterator[None]:
-    """Turns a refusal to write `path` into one sentence, which ends with what is `kept`."""
+    """Turn a refusal to write `path` into one sentence, which ends with what is `kept`."""
     from safetensors import SafetensorError
 
     try:
@@ -58,7 +58,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def publish(part: Path, final: Path) -> None:
-    """Makes a finished folder `part` known under its name `final`, replacing an older one."""
+    """Move a finished folder `part` to its name `final`, replacing an older one."""
     for file in part.iterdir():
         with file.open("rb+") as opened:
             os.fsync(opened.fileno())

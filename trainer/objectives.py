@@ -166,7 +166,7 @@ class Objective:
 
     @classmethod
     def parse(cls, text: str) -> Objective:
-        """`spot-bco`, or a mixture: `spot-bce + 0.1*sft`. Raises TrainError naming what is unknown."""
+        """Read `spot-bco`, or a mixture: `spot-bce + 0.1*sft`. Raises TrainError naming the unknown term."""
         terms = []
         # a plus sign with a space before it adds; that of sft+ belongs to its name
         for part in re.split(r"\s+\+\s*", text.strip()):
@@ -235,6 +235,6 @@ class Shift:
         return self.total / self.weight if self.weight else 0.0
 
     def add(self, total: float, weight: float) -> None:
-        """Takes in rewards: their sum and number (paper), or the sum of micro-batch means and their number (trl020)."""
+        """Take in rewards: their sum and number (paper), or the sum of micro-batch means and their number (trl020)."""
         self.total += total
         self.weight += weight

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -106,7 +107,7 @@ class Settings:
             raise TrainError(f"steps is {self.steps}; expected at least 1")
 
     def record(self) -> dict[str, Any]:
-        """For a JSON file, and as one reads it back: tuples are lists, and adapters on all layers name none."""
+        """Return the settings as a JSON file reads back: tuples are lists, and adapters on all layers name none."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         if self.lora and not self.lora.modules:
             del found["lora"]["modules"]
@@ -114,7 +115,7 @@ class Settings:
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 SCALES = ("8b", "miniature")
@@ -177,7 +178,7 @@ def read_recipe(name: str) -> Recipe:
 def settings_from(recipe: Recipe | None, **given: Any) -> Settings:
     """The defaults, then the recipe's settings, then those `given` that are not None.
 
-    Raises TrainError where a value has another type than the setting.
+    Raises TrainError if a value has another type than the setting.
     """
     merged = (recipe.settings if recipe else {}) | {name: value for name, value in given.items() if value is not None}
     if isinstance(lora := merged.get("lora"), dict):
@@ -206,7 +207,7 @@ def learning_rate_factor(schedule: str, step: int, steps: int, warmup: float) ->
     Args:
         schedule: constant, linear or cosine.
         step: 0-based number of the step.
-        steps: steps of the run.
+        steps: how many the run takes.
         warmup: fraction of the steps in which the rate rises.
     """
     rise = math.ceil(steps * warmup)

@@ -69,7 +69,7 @@ class Puzzle:
 
 
 class TooFewBoardsError(ValueError):
-    """There are not as many boards of the wanted kind."""
+    """Fewer boards of the wanted kind exist, or can be found, than were asked for."""
 
 
 def generate_boards(
@@ -134,7 +134,7 @@ def generate_like(
 
 @dataclass
 class _Filling:
-    """Which strata want how many boards, and what was seen."""
+    """Quotas of boards per stratum, and the boards seen so far."""
 
     quota: dict[Stratum, int]
     seen: set[int]
@@ -177,7 +177,7 @@ class _Filling:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Which walks are taken: of `low` to `high` plies, those whose ply is in a band."""
+    """The walks to take: of `low` to `high` plies, those whose ply is in a band."""
 
     game: Game
     level: int

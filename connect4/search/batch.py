@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from connect4.rules.game import STANDARD, Game
 from connect4.rules.position import Position
-from connect4.search import kernels
+from connect4.search import layout
 from connect4.search.solver import Solver
 
 BLOCKS_A_THREAD = 8
@@ -93,11 +93,11 @@ def solve_many(
             solver = own.solver
         positions, searches, parents, columns = _searches(mover[block], stones[block], game, best=best)
         solver.run(positions, searches)
-        asked = searches[:, kernels.R_KIND] == kernels.FRESH
-        scores[block], nodes[block] = searches[asked, kernels.R_LO], searches[asked, kernels.R_NODES]
+        asked = searches[:, layout.R_KIND] == layout.FRESH
+        scores[block], nodes[block] = searches[asked, layout.R_LO], searches[asked, layout.R_NODES]
         if keeps is not None:
             _mark_best(keeps[block], game, mover[block], stones[block])
-            kept = searches[~asked, kernels.R_LO] == -scores[block][parents]
+            kept = searches[~asked, layout.R_LO] == -scores[block][parents]
             keeps[block][parents[kept], columns[kept]] = True
         return len(mover[block])
 
@@ -132,7 +132,15 @@ def solve_all(
     progress: Callable[[int], object] | None = None,
     on_compile: Callable[[], object] | None = None,
 ) -> list[Solution]:
-    """Return the solution of each of `positions`, all of one game; the other arguments are those of `solve_many`.
+    """Return the solution of each position.
+
+    Args:
+        positions: positions of one game, that nobody has won.
+        best: find the best moves as well.
+        tt_bits: log2 of the entries of each thread's table, 8 bytes each.
+        workers: number of threads; by default one per core.
+        progress: called in the calling thread with the number of positions that a finished block held.
+        on_compile: called if the search is compiled first, which takes seconds.
 
     Raises ValueError for positions of different games, and for a position that somebody has won.
     """
@@ -184,13 +192,13 @@ def _searches(
     before = np.searchsorted(parents, np.arange(count))  # replies that stand before each position
     rows, replies = np.arange(count) + before, np.arange(len(parents)) + parents + 1
     positions = np.zeros((count + len(parents), 2), np.uint64)
-    searches = np.zeros((count + len(parents), kernels.ROW_WORDS), np.int64)
+    searches = np.zeros((count + len(parents), layout.ROW_WORDS), np.int64)
     positions[rows, 0], positions[rows, 1] = mover, stones
     positions[replies, 0] = mover[parents] ^ stones[parents]
     positions[replies, 1] = stones[parents] | landing[parents] & masks[columns]
     most = game.won_at(0)
-    searches[rows, kernels.R_LO], searches[rows, kernels.R_HI] = -most, most
-    searches[rows, kernels.R_KIND], searches[replies, kernels.R_KIND] = kernels.FRESH, kernels.REPLY
+    searches[rows, layout.R_LO], searches[rows, layout.R_HI] = -most, most
+    searches[rows, layout.R_KIND], searches[replies, layout.R_KIND] = layout.FRESH, layout.REPLY
     return positions, searches, parents, columns
 
 

@@ -10,12 +10,7 @@ on later: Python can still react to Ctrl-C. These ideas keep it small:
   since most games are won late.
 - Only moves that do not lose at once are searched (threats are found by `Game.completing`), and a move after which
   the opponent has no such move ends the search of its node.
-- **The follow-up bound.** Let M be to move and F the opponent. F can answer in the column M has just used, and from
-  columns whose free cells are odd in number, which F pairs, in the other column of the pair for the first stone. M then
-  gets, of the free cells, only those with an even number of cells from there to the top, and one landing cell of each
-  pair. Where these and M's stones hold no line, M cannot win. A column in which F would win right above M's stone is
-  closed to M and need not be answered: when all others are full M must play there, and loses. If no column is closed,
-  F still wins where the cells that F gets for certain complete a line.
+- `connect4.search.follow_up` often shows without a search that a player cannot win any more.
 - Moves are tried by the number of cells they make winning, then from the middle outwards.
 - A table (`connect4.search.table`) holds both bounds of a position: of each bucket the one that cost more work to
   find, and the latest. Children are looked up before they are searched; the last plies are searched without it. The
@@ -39,48 +34,32 @@ import numpy as np
 from numba import njit
 
 from connect4.rules.game import Game
-from connect4.search.bitboards import ONE, ZERO, completing, has_line, lowest, popcount, safe_moves, won_at
+from connect4.search.bitboards import ONE, ZERO, completing, has_line, popcount, safe_moves, won_at
+from connect4.search.follow_up import follow_up_bound
 from connect4.search.table import BOUND, LO_AT, OFFSET, cleared, keep, lookup, prefetch
 
-# A row of `searches`, int64: the interval, narrowed until both ends are the answer; the nodes it took; its kind.
-R_LO, R_HI, R_NODES, R_KIND = range(4)
-ROW_WORDS = 4
-CARRY, FRESH, REPLY = range(3)
-"""Kinds: use the table as it is; clear it first; the interval is (-s, 1 - s), s the score of the last row not REPLY."""
-OVER = -1
-"""R_NODES of a position that somebody has won."""
-
-# What `advance` keeps between two calls, in an int64 array ...
-AT, LAST, GENERATION, SMALL_GENERATION, LO, HI, ALPHA, DEPTH, NODES, SIDE, PAIR, LONG = range(12)
-STATE_WORDS = 12
-BEGIN, BETWEEN = -1, -2  # DEPTH before a row is begun, and between two searches of a row
-# ... and at the head of its uint64 array, before the frames of the stack: the node to enter next.
-OWN, STONES, THREATS = range(3)
-HEAD = 3
-
-# A frame: the node, its moves not yet tried, its hash, and bounds with OFFSET; then three words a move.
-F_OWN, F_STONES, F_LEFT, F_HASH, F_HI, F_LO, F_BEST, F_NODES, F_MOVES = range(9)
-MOVE_WORDS = 3
+# isort: off
+from connect4.search.layout import (
+    ALPHA, AT, BEGIN, BETWEEN, DEPTH, F_BEST, F_HASH, F_HI, F_LEFT, F_LO, F_MOVES, F_NODES, F_OWN, F_STONES, FRESH,
+    GENERATION, HEAD, HI, HIGH, LAST, LO, LONG, LOW, MIDDLE, MOVE_WORDS, NODES, OVER, OWN, PAIR, R_HI, R_KIND, R_LO,
+    R_NODES, REPLY, SIDE, SMALL_GENERATION, STONES, THREATS,
+)  # fmt: skip
 
 STEP = 3  # scores cut from an end of the interval at a time
 PAIR_NODES = 1000  # the most nodes of a pair of searches at the ends, after which the ends are left
 SHORT_NODES = 4000  # nodes of a position that use the small table; the search goes on with the large one
-HIGH, LOW, MIDDLE = range(3)  # SIDE: which part of the interval is asked next
 
 CHILD_LOOKUP = 12  # children are looked up while at least so many cells are free
 TABLE_FREE = 8  # with fewer free cells a node costs less than looking it up
 MIRROR_PLIES = 12  # before this ply a position and its mirror image share an entry; later they rarely meet
 
-
-def stack_words(game: Game) -> int:
-    """Return the length of the uint64 array that `advance` works in."""
-    return HEAD + (game.size + 1) * (F_MOVES + MOVE_WORDS * game.columns)
+HELPERS = ("bitboards.py", "follow_up.py", "layout.py", "table.py")
+"""The modules from which numba compiles functions and constants into the search."""
 
 
 def _digest_of_helpers() -> int:
-    """Return a checksum of the modules whose functions numba compiles into the search."""
-    folder = Path(__file__).parent
-    return crc32(b"".join((folder / name).read_bytes() for name in ("bitboards.py", "table.py")))
+    """Return a checksum of the `HELPERS`: numba itself notices only changes of this file."""
+    return crc32(b"".join(Path(__file__).with_name(name).read_bytes() for name in HELPERS))
 
 
 @lru_cache
@@ -101,8 +80,6 @@ def search_for(game: Game) -> Callable[..., bool]:
     height, columns, connect, size = game.height, game.columns, game.connect, game.size
     bottom, board = np.uint64(game.bottom), np.uint64(game.board)
     odd = np.uint64(sum(game.bottom << row for row in range(game.rows) if (game.rows - row) % 2))
-    even = board & ~odd  # cells with an even number of cells from there to the top
-    spare = np.uint64(game.bottom << game.rows)
     width = game.columns * game.height
     all_bits, column_bits = np.uint64((1 << width) - 1), np.uint64((1 << game.height) - 1)
     spread = np.uint64((0x9E3779B97F4A7C15 >> (64 - width)) | 1)  # odd, so that it permutes the keys
@@ -228,31 +205,10 @@ def search_for(game: Game) -> Callable[..., bool]:
             else:
                 known = False
 
-            if not known:  # the follow-up bound
-                closed_at = landing & (threats >> ONE)
-                unpaired = landing & odd & ~closed_at
-                if (alpha >= -1 or closed_at) and popcount(unpaired) & 1 == 0:
-                    closed, bits = ZERO, closed_at
-                    while bits:
-                        bit = lowest(bits)
-                        closed |= lowest(spare & ~(bit - ONE)) - bit
-                        bits ^= bit
-                    free = empty & ~closed
-                    bound = 0
-                    if closed:
-                        bound = -won_at(ply + popcount(free) + 1, size)
-                    elif has_line(theirs | (empty & odd & ~unpaired), height, connect):
-                        bound = -1
-                    if bound <= alpha:
-                        mine = own | (free & even) | closed_at
-                        wins = has_line(mine | unpaired, height, connect)
-                        if wins and popcount(unpaired) == 2:
-                            one = lowest(unpaired)
-                            wins = has_line(mine | one, height, connect) or has_line(
-                                mine | (unpaired ^ one), height, connect
-                            )
-                        if not wins:
-                            value, known = bound, True
+            if not known:
+                bound = follow_up_bound(own, theirs, landing, threats, alpha, ply, board, odd, height, connect, size)
+                if bound <= alpha:
+                    value, known = bound, True
 
             if not known and ply <= size - table_free:
                 key_hash = hashed(own + stones, ply)

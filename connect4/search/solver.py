@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from connect4.rules.game import STANDARD, Game
 from connect4.rules.position import Position
-from connect4.search import kernels
+from connect4.search import kernels, layout
 from connect4.search.compiling import on_compile as telling
 from connect4.search.table import least_table_bits
 
@@ -51,14 +51,14 @@ class Solver:
         """Positions visited since it was made or reset."""
         self._advance = kernels.search_for(game)
         self._most = game.won_at(0)
-        self._state = np.zeros(kernels.STATE_WORDS, np.int64)
-        self._stack = np.zeros(kernels.stack_words(game), np.uint64)
+        self._state = np.zeros(layout.STATE_WORDS, np.int64)
+        self._stack = np.zeros(layout.stack_words(game), np.uint64)
         self._table = np.zeros(1 << tt_bits, np.uint64)
         self._small = np.zeros(1 << max(least, min(SMALL_BITS, tt_bits)), np.uint64)
         self._positions = np.zeros((1, 2), np.uint64)
-        self._searches = np.zeros((1, kernels.ROW_WORDS), np.int64)
+        self._searches = np.zeros((1, layout.ROW_WORDS), np.int64)
         self._position, self._search = self._positions.reshape(-1).data, self._searches.reshape(-1).data
-        self._kind = kernels.CARRY
+        self._kind = layout.CARRY
         self._begin()
         self.stop: threading.Event | None = None
         """Ends a search, with CancelledError, once it is set."""
@@ -67,7 +67,7 @@ class Solver:
 
     def reset(self) -> None:
         """Empty the table, and count nodes from 0."""
-        self._kind = kernels.FRESH
+        self._kind = layout.FRESH
         self.node_count = 0
 
     def solve(self, position: Position) -> int:
@@ -121,14 +121,14 @@ class Solver:
             self._refuse(position)
         self._position[0], self._position[1] = position.mover, position.stones
         search = self._search
-        search[kernels.R_LO], search[kernels.R_HI], search[kernels.R_KIND] = lo, hi, self._kind
-        self._kind = kernels.CARRY
+        search[layout.R_LO], search[layout.R_HI], search[layout.R_KIND] = lo, hi, self._kind
+        self._kind = layout.CARRY
         self.run(self._positions, self._searches)
-        nodes = search[kernels.R_NODES]
-        if nodes == kernels.OVER:
+        nodes = search[layout.R_NODES]
+        if nodes == layout.OVER:
             self._refuse(position)
         self.node_count += nodes
-        return search[kernels.R_LO]
+        return search[layout.R_LO]
 
     def run(self, positions: NDArray[np.uint64], searches: NDArray[np.int64]) -> None:
         """Answer `searches`, rows of `kernels.search_for`, in order; neither checks positions nor counts nodes."""
@@ -143,7 +143,7 @@ class Solver:
             raise
 
     def _begin(self) -> None:
-        self._state[kernels.AT], self._state[kernels.NODES], self._state[kernels.DEPTH] = 0, 0, kernels.BEGIN
+        self._state[layout.AT], self._state[layout.NODES], self._state[layout.DEPTH] = 0, 0, layout.BEGIN
 
 
 def distance(position: Position, score: int) -> int | None:

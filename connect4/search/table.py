@@ -56,7 +56,14 @@ def prefetch(typing: Any, table: Any, slot: Any) -> Any:
 
 @njit
 def cleared(table, tag_bits, counters, which):
-    """Clear a table whose tags have `tag_bits` bits, by counting up the generation in `counters[which]`."""
+    """Clear a table by counting up its generation; write zeros only when the count overflows.
+
+    Args:
+        table: the entries, uint64.
+        tag_bits: bits of a tag, uint64.
+        counters: int64 array that holds the table's generation, which is changed.
+        which: index of the generation in `counters`.
+    """
     generation = counters[which] + 1
     if generation >> (np.int64(64 - VALUE_BITS) - np.int64(tag_bits)):
         generation = 0
@@ -78,11 +85,19 @@ def lookup(table, slot, tag):
 
 @njit
 def keep(table, slot, tag, tag_bits, lo, hi, work):
-    """Store bounds under `tag`, a generation and a tag of `tag_bits` bits.
+    """Store the bounds of a position.
 
     The first place of the bucket is for the entry that took most work. A costlier or equal entry takes that place and
     moves the old one to the second, as does any entry if the first is of an earlier generation. A cheaper entry goes
     to the second place.
+
+    Args:
+        table: the entries, uint64.
+        slot: index of the first entry of the bucket, int64.
+        tag: generation and tag, uint64.
+        tag_bits: bits of the tag alone, uint64.
+        lo, hi: bounds of the score, from -OFFSET to OFFSET.
+        work: nodes that the bounds took, 1 or more.
     """
     effort = 0
     while work > 1:

@@ -106,10 +106,10 @@ def certify(
     """Return how much harm the gate catches, planted into runs that are redrawn from the records of `base`.
 
     Args:
-        base: the base run.
+        base: the run whose records are redrawn.
         policy: margins and limits, as `gate` takes them.
         draws: pairs of runs per harm and size, at least 20.
-        seed: seed of the draws.
+        seed: decides what is redrawn and harmed; the same seed gives the same certificate.
         repeats: samples per doc of the candidates; None for those of the suite.
         by: column of the rows that names topics; None for the usual ones.
 

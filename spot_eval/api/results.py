@@ -256,7 +256,7 @@ class Certificate:
 
     @property
     def smallest(self) -> dict[str, float | None]:
-        """By harm, the smallest size from which on 80 % of the draws fail; None if no size does."""
+        """Return, by harm, the smallest size from which on 80 % of the draws fail; None if there is no such size."""
         return {harm["name"]: harm["smallest"] for harm in self.data["harms"]}
 
 

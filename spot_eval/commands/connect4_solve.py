@@ -124,7 +124,16 @@ def refuse_wrong_scores(lines: list[Line], rows: list[dict[str, Any]], file: Pat
 
 
 def solve_file(file: Path, game: Game, table_bits: int | None, *, as_json: bool) -> None:
-    """Print one line per position of a file."""
+    """Print one line per position of a file.
+
+    Args:
+        file: a file of positions, as `read_positions` reads it.
+        game: the game that lines of moves are played in; a set of boards names its own.
+        table_bits: log2 of the entries of each thread's table; TABLE_BITS if None.
+        as_json: print JSON objects instead of text.
+
+    Raises UserError if the file is malformed, or if scores that it gives are wrong; the latter after printing.
+    """
     lines = read_positions(file, game)
     solved = solve_lines(lines, table_bits)
     for row in solved:

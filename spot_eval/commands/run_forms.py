@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 
 def as_shard(text: str, each: Sequence[RunOptions], *, drift: Path | None, until_verdict: bool) -> RunOptions:
-    """Return the options of one shard. Raises UserError for what a shard cannot do."""
+    """Return the options of one shard.
+
+    Args:
+        text: the value of `--shard`, I/N.
+        each: options of every model that the command names.
+        drift: the base run of `--drift`, None if it was not given.
+        until_verdict: True if `--until-verdict` was given.
+
+    Raises UserError if `text` is malformed, if there are several models, or for options that need the whole run.
+    """
     from spot_eval.core.errors import UserError
     from spot_eval.evaluation.shards import parse_shard
 
@@ -95,7 +104,14 @@ def monitor_of(policy: Path | None) -> UntilVerdict:
 
 
 def run_several(each: Sequence[RunOptions], as_json: bool, evaluate: Evaluate, trackers: Sequence[str] = ()) -> None:
-    """Run each model or adapter, log it, print one table, and exit with the code of the first failure."""
+    """Run each model or adapter, log it, print one table, and exit with the code of the first failure.
+
+    Args:
+        each: options of every run; all have adapters or none has.
+        as_json: print JSON instead of a table.
+        evaluate: runs the evaluation of one model.
+        trackers: names of the experiment trackers that finished runs are logged to.
+    """
     from spot_eval.core.files import read_json
     from spot_eval.evaluation.several import run_adapters, run_each
     from spot_eval.runs.leaderboard import read_entry, sorted_entries

@@ -14,6 +14,7 @@ with nothing lost anywhere, at most that share of comparisons names a slice.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -221,7 +222,9 @@ def _length(doc: JudgedDoc) -> list[float]:
 def _labels(values: Iterable[Any]) -> Callable[[Any], str]:
     """Return a function from a value to its slice's name: itself, or the quarter of the values a number is in."""
     known = list(values)
-    if len(set(known)) <= FEW_VALUES or not all(isinstance(value, int | float) for value in known):
+    if len(set(known)) <= FEW_VALUES or not all(
+        isinstance(value, int | float) and abs(value) <= sys.float_info.max for value in known
+    ):
         return lambda value: f"{value:g}" if isinstance(value, float) else str(value)
     cuts = np.unique(np.quantile(known, [0.25, 0.5, 0.75]))
     edges = [f"{cut:g}" for cut in cuts]

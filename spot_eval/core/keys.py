@@ -33,17 +33,14 @@ def record_key(
     *, fingerprint: str, engine: Mapping[str, Any], run_seed: int, task: str, prompt: str, sampling: Mapping[str, Any],
     repeat: int, seed: int, occurrence: int = 0,
 ) -> str:  # fmt: skip
-    """The identity of one generation: whatever could change its text is in here.
-
-    `sampling` holds the token budget in force and the stop strings; `seed` is the request's own; `occurrence` counts
-    earlier docs of the task with the same prompt.
+    """Return the identity of one generation: whatever could change its text is in here.
 
     Args:
-        fingerprint: identity of the model.
-        engine: identity of the engine.
-        run_seed: seed of the run.
+        fingerprint: identity of the model, as its `identity` says.
+        engine: what decides texts among the engine's settings, as `EngineFacts.identity` has it.
+        run_seed: the value of `--seed`.
         task: name of the task.
-        prompt: the rendered prompt.
+        prompt: its text, with template and special tokens.
         sampling: sampling settings, the token budget in force and the stop strings.
         repeat: number of the repeat, from 0.
         seed: the request's own seed.
@@ -59,9 +56,9 @@ def request_seed(run_seed: int, task: str, doc: str, repeat: int) -> int:
     It does not depend on the model, so two checkpoints draw the same random numbers, nor on order or `--limit`.
 
     Args:
-        run_seed: seed of the run.
+        run_seed: the value of `--seed`.
         task: name of the task.
-        doc: the doc's hash.
-        repeat: number of the repeat.
+        doc: the `doc_hash`.
+        repeat: number of the repeat, from 0.
     """
     return int(digest("seed", run_seed, task, doc, repeat)[:8], 16) & 0x7FFFFFFF

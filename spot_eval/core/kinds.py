@@ -17,6 +17,7 @@ from typing import Any
 
 LONGEST_NAME = 1000
 MOST_REPEATS = 1_000_000
+MOST_TOKENS = 1 << 40  # of one answer: more than that was counted by nobody
 _LARGEST = 1e300  # a larger whole number is no float
 SHOWN = 60
 """Characters of a bad value or name that a fault repeats."""
@@ -51,6 +52,11 @@ class Kind:
         if self.inside is None or value is None or value is _ABSENT:
             return None
         return self.inside(value)
+
+
+def token_count(value: Any) -> int | None:
+    """Return what another tool says is a number of tokens; None if it is no whole number from 0 to MOST_TOKENS."""
+    return value if type(value) is int and 0 <= value < MOST_TOKENS else None
 
 
 def shown(value: Any) -> str:
@@ -145,7 +151,7 @@ REPEATS = plain(
 )  # fmt: skip
 # a comparison is false for NaN
 NUMBER = plain("a finite number", int, float, inside=lambda number: abs(number) < _LARGEST)
-NO_NAN = plain("a number", int, float, inside=lambda number: not math.isnan(number))
+NO_NAN = plain("a number", int, float, inside=lambda number: number == math.inf or _LARGEST > number >= -math.inf)
 SIZE = plain("a finite number from 0", int, float, inside=lambda number: 0 <= number < _LARGEST)
 FRACTION = plain("a number from 0 to 1", int, float, inside=lambda number: 0 <= number <= 1)
 OBJECT = plain("an object", dict)

@@ -139,7 +139,7 @@ def checked_row(line: bytes, kind: type[Any], path: Path, number: int) -> dict[s
     """Return the record on one line of a file, checked as by `read_records`.
 
     Args:
-        line: the line.
+        line: its bytes, without the newline.
         kind: the class of the record.
         path: the file, for the message.
         number: the line's number, for the message.

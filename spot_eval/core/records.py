@@ -51,7 +51,7 @@ class Generation:
     seed: int | None
     text: str
     finish_reason: str  # "stop" (the model ended its turn), "length" (the budget did), or "unknown"
-    prompt_tokens: int | None  # None where the engine is not told
+    prompt_tokens: int | None  # None if the engine is not told
     output_tokens: int | None
     max_new_tokens: int | None  # the budget in force: the task's, or what the context left of it
     thinking_open: str | None = None
@@ -132,8 +132,8 @@ class Failure:
 class Sample:
     """A judged generation: a line of `samples.jsonl`.
 
-    `score` is None where it could not be judged. `answer_group` numbers the answers of one doc that are the same
-    answer (for majority votes), None where there is none or the task's answers cannot vote. `metrics` and `weights` are
+    `score` is None if it could not be judged. `answer_group` numbers the answers of one doc that are the same
+    answer (for majority votes), None if there is none or the task's answers cannot vote. `metrics` and `weights` are
     the verdict's.
     """
 
@@ -145,7 +145,7 @@ class Sample:
     score: float | None
     extracted: str | None
     why: str
-    truncated: bool | None  # None where nobody knows how the text ended
+    truncated: bool | None  # None if nobody knows how the text ended
     unparsed: bool
     not_judged: bool
     prompt_tokens: int | None

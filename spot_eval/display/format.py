@@ -74,12 +74,12 @@ def _error_of_difference(stderr: float | None, bounds: Sequence[float] | None) -
 
 
 def share(value: float | None) -> str:
-    """`0.3`: percent without an error; a dash where it is not known."""
+    """Return a share in percent without an error, as `0.3`; a dash if it is not known."""
     return "–" if value is None else f"{100 * value:.1f}"
 
 
 def points(value: float) -> str:
-    """`+2.1` or `−0.4`; a zero has no sign."""
+    """Return a difference in points, as `+2.1` or `−0.4`; a zero has no sign."""
     shown = f"{100 * abs(value):.1f}"
     if shown == "0.0":
         return shown
@@ -87,7 +87,7 @@ def points(value: float) -> str:
 
 
 def family_title(name: str) -> str:
-    """`out-of-domain` for `ood`; a family of the user's own has its own name."""
+    """Return `out-of-domain` for `ood`; a family of the user's own keeps its name."""
     return TITLES.get(name, name)
 
 
@@ -97,7 +97,7 @@ def family_named(name: str) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes for people: `812 kB`, `3.4 MB`, `1.2 GB`."""
+    """Return a number of bytes for people: `812 kB`, `3.4 MB`, `1.2 GB`."""
     for unit, name in ((1e9, "GB"), (1e6, "MB")):
         if count >= unit:
             return f"{count / unit:.1f} {name}"
@@ -105,17 +105,17 @@ def size(count: int) -> str:
 
 
 def several(count: int, one: str, many: str = "") -> str:
-    """`1 doc`, `3,021 docs`."""
+    """Return a number with its noun: `1 doc`, `3,021 docs`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def sentence(text: str) -> str:
-    """`text` with a capital and a full stop."""
+    """Return `text` with a capital and a full stop."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def with_minus(text: str) -> str:
-    """`text` with true minus signs before its numbers, as wide as a plus."""
+    """Return `text` with true minus signs before its numbers, as wide as a plus."""
     return re.sub(r"(?<![\w.])-(?=\d)", MINUS, text)
 
 
@@ -125,7 +125,7 @@ def safe(text: str) -> str:
 
 
 def signed(value: float | None, stderr: float | None = None, bounds: Sequence[float] | None = None) -> str:
-    """`+1.2 ± 0.4` in points; `+0.0 (±1.5)` if there are exact bounds instead of a standard error."""
+    """Return `+1.2 ± 0.4` in points; `+0.0 (±1.5)` if there are exact bounds instead of a standard error."""
     if value is None:
         return "-"
     return f"{100 * value:+.1f} {_error_of_difference(stderr, bounds)}".rstrip()
@@ -139,12 +139,12 @@ def kl(one: Mapping[str, Any] | None) -> str:
 
 
 def p_value(p: float) -> str:
-    """`.031`, `<.001` or `1`: three digits, and never a zero."""
+    """Return a p value as `.031`, `<.001` or `1`: three digits, and never a zero."""
     return "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 0.9995 else "1"
 
 
 def p_phrase(p: float | None) -> str:
-    """`p = .031` or `p < .001`; empty if there is no p value."""
+    """Return `p = .031` or `p < .001`; empty if there is no p value."""
     if p is None:
         return ""
     return "p < .001" if p < 0.001 else f"p = {p_value(p)}"
@@ -156,7 +156,7 @@ def percent(value: float | None, stderr: float | None = None, bounds: Sequence[f
 
 
 def clock(seconds: float) -> str:
-    """`4 s`, `3 min 20 s` or `2 h 05 min`."""
+    """Return a duration as `4.0 s`, `3 min 20 s` or `2 h 05 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s"

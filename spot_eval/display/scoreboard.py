@@ -32,13 +32,13 @@ def columns(board: Board) -> list[str]:
 
 
 def heading(board: Board) -> str:
-    """`model on suite v1`, and what the command line changed of the suite."""
+    """Return `model on suite v1`, and the settings of the suite that the command line changed."""
     changes = "".join(f", {name.replace('_', '-')} {value}" for name, value in board.get("changes", {}).items())
     return f"{board['model']} on {board['suite']['name']} v{board['suite']['version']}{changes}"
 
 
 def rows(board: Board) -> Iterator[BoardLine]:
-    """Tasks under their families, then overall; what could not run says so."""
+    """Return a row per task, under its family, then overall; the row of a task that could not run says so."""
     difference = board.get("difference")
     for family, entry in board["families"].items():
         asked = any(task["family"] == family for task in board["tasks"].values())

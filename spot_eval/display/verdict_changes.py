@@ -30,7 +30,14 @@ def summary(changes: Sequence[Mapping[str, Any]], judged: int) -> str:
 
 
 def print_changes(changes: Sequence[Mapping[str, Any]], judged: int, console: Console, *, file: str) -> None:
-    """Print the diff: doc, before, after and why; at most `SHOWN` lines, the rest is in `file`."""
+    """Print the verdicts that changed: doc, before, after and why, at most `SHOWN` of them.
+
+    Args:
+        changes: rows of the file of changes, with `task`, `doc_id`, `repeat`, `before`, `after` and `why`.
+        judged: number of samples that were judged again.
+        console: the terminal.
+        file: name of the file that holds all changes, for the last line.
+    """
     console.print(summary(changes, judged), highlight=False)
     if not changes:
         return

@@ -49,8 +49,8 @@ def deepen(base: JudgedRun, times: int, given: Given, say: Say) -> Path:
     """Ask every question of `base` `times` as often; return the directory of the deep base.
 
     Args:
-        base: the base run.
-        times: how often the repeats of the base are to be there.
+        base: the run to ask more often; it stays as it is.
+        times: factor of the repeats, 2 or more.
         given: what the manifest of the base does not say.
         say: receives the sentences a user should read meanwhile.
 

@@ -16,7 +16,14 @@ CHANGED, CHANGED_TOKENS = 12, 2000  # answers of the heat-map, and the tokens sh
 
 
 def record(found: Difference, forced: Forced, empty: AnswerDrift, tokenizer: ChatTokenizer) -> AnswerDrift:
-    """Return the line of `drift.jsonl`: `empty`, filled with the sums of `found`."""
+    """Return one record of `drift.jsonl`.
+
+    Args:
+        found: KL divergence and log-probs of each token of an answer, in nats.
+        forced: the tokens of that prompt and answer.
+        empty: the record with the names of doc and answer, its sums not yet filled in.
+        tokenizer: writes the tokens that moved most as text.
+    """
     count = len(found.kl)
     sums, counts = [0.0] * TENTHS, [0] * TENTHS
     for place, kl in enumerate(found.kl):
@@ -38,7 +45,7 @@ def record(found: Difference, forced: Forced, empty: AnswerDrift, tokenizer: Cha
 
 
 def most_changed(rows: Sequence[AnswerDrift]) -> list[dict[str, Any]]:
-    """The answers with the largest mean KL, the largest first."""
+    """Return the CHANGED answers with the largest mean KL (nats per token), the largest first."""
     answers = sorted((row for row in rows if row.kind == "answer" and row.kl > 0), key=lambda row: -row.kl / row.tokens)
     return [
         {"task": row.task, "doc_id": row.doc_id, "repeat": row.repeat, "key": row.key, "tokens": row.tokens,
@@ -53,7 +60,18 @@ def changed(
     pair: Pair,
     tokenizer: ChatTokenizer,
 ) -> list[dict[str, Any]]:
-    """The answers that moved most, token by token: they are read once more, so that nobody keeps all tokens of all."""
+    """Return the answers that moved most, token by token.
+
+    They are read once more, because nobody keeps the tokens of all answers.
+
+    Args:
+        known: records by key, read so far.
+        wanted: tokens and empty record of each answer, by the same keys; answers outside of it are passed over.
+        pair: both checkpoints, loaded.
+        tokenizer: writes tokens as text.
+
+    Each item has the fields of `most_changed`, `pieces` (the tokens as text, at most CHANGED_TOKENS) and `kls` (nats).
+    """
     chosen = most_changed([row for key, row in known.items() if key in wanted])
     found = {one.key: one for one in pair.differences([wanted[one["key"]][0] for one in chosen])}
     return [

@@ -122,7 +122,7 @@ def dry_run(options: RunOptions, say: Say, *, may_fetch: bool = True, power: Pow
     """Return a preview of the run, as the module's docstring describes it.
 
     Args:
-        options: the run's options.
+        options: as the run would get them.
         say: receives sentences the user should read meanwhile.
         may_fetch: True if the run itself may ask the hub for what is missing.
         power: computes what the run can show (`gating.power.power_of_rows`); without it, `power` is null.

@@ -82,9 +82,9 @@ def generate(
     """Have the engine answer `planned`; append each result to the run's records as it comes.
 
     Args:
-        run: the run directory.
-        engine: the open engine.
-        planned: the requests.
+        run: receives each result as it comes.
+        engine: one that is open; it stays open.
+        planned: requests that have no result yet.
         finished: how many of the run's requests were done before, for the progress bar.
         total: how many requests the run has.
 
@@ -184,8 +184,8 @@ def answer(
 
     Args:
         store: receives each result as it comes.
-        engine: the open engine.
-        missing: the requests to answer.
+        engine: one that is open; it stays open.
+        missing: requests that have no result yet.
         finished: how many of the run's requests were done before.
         total: how many requests the run has.
         say: receives sentences for the user.

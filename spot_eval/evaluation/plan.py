@@ -35,7 +35,14 @@ class Planned:
     def generation(
         self, text: str, finish_reason: str, prompt_tokens: int | None, output_tokens: int | None
     ) -> Generation:
-        """Return the record of this request's text."""
+        """Return the record of this request's text.
+
+        Args:
+            text: the answer, without prompt.
+            finish_reason: "stop", "length" or "unknown".
+            prompt_tokens: length of the prompt; None if the engine does not count.
+            output_tokens: length of the answer, likewise.
+        """
         return Generation(
             key=self.request.key,
             task=self.doc.task,
@@ -54,7 +61,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class RequestPlan:
-    """Every request of a run, and the docs whose prompts leave no room for an answer."""
+    """The requests of a run, and the docs whose prompts leave no room for an answer."""
 
     requests: list[Planned]
     too_long: list[Planned]
@@ -81,7 +88,7 @@ def make_plan(
         fingerprint: identity of the model, for the records' keys.
         engine: identity of the engine, for the records' keys.
         context: tokens that prompt and answer share; None if it is not known.
-        run_seed: seed of the run.
+        run_seed: the value of `--seed`; with doc and repeat it makes the seed of each request.
 
     Raises UserError for more requests than a run can hold.
     """

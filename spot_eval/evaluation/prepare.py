@@ -124,7 +124,7 @@ def prepare(options: RunOptions, inputs: Inputs, say: Say) -> Prepared:
     """Return everything a run needs to start. Writes nothing.
 
     Args:
-        options: the options of the run.
+        options: the command line, with the defaults filled in.
         inputs: provides model and docs, and handles problems.
         say: receives sentences the user should read.
 

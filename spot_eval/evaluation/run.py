@@ -37,7 +37,7 @@ def run(
     """Generate what is missing, grade and score; return (run directory, scoreboard).
 
     Args:
-        options: the options of the run.
+        options: the command line, with the defaults filled in.
         say: receives the sentences a user should read meanwhile.
         monitor: decides after each wave of repeats what is certain; None asks the whole protocol.
         held: keeps the engine for the next run of the same base; without it, each run loads its own.

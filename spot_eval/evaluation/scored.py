@@ -34,7 +34,7 @@ def scored_requests(
         model: encodes contexts and continuations.
         fingerprint: identity of the model, for the keys.
         engine: identity of the engine, for the keys.
-        run_seed: seed of the run.
+        run_seed: the value of `--seed`, for the keys.
     """
     pairs = [_pairs(doc, model) for doc in task.docs]
     ready = iter(model.encode([pair for of_doc in pairs for pair in of_doc]))

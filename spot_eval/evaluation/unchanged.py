@@ -70,7 +70,7 @@ def keep_inputs(path: Path, found: str | None, tasks: Sequence[LoadedTask], left
     Args:
         path: the run directory.
         found: hash of the inputs from before anything was loaded: libraries change the environment.
-        tasks: the loaded tasks.
+        tasks: as they were loaded; rows that do not lie on this machine cannot be vouched for.
         left_out: True if the run does without a task whose rows are not at hand; they may be there next time.
     """
     if found and not left_out and all(_at_hand(task) for task in tasks):

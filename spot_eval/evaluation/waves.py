@@ -69,7 +69,7 @@ def run_in_waves(
         store: the run directory, open for writing; its docs.jsonl is written.
         plan: every request of the full protocol.
         model: opened at the first request that has to be generated, and kept open between waves.
-        base: the base run.
+        base: the finished run that each look compares with.
         monitor: the rules of a look.
         workers: number of grading processes.
         say: receives a sentence per look.

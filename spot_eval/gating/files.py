@@ -32,7 +32,7 @@ SIGNS = {"pass": "pass", "fail": "**FAIL**", "inconclusive": "inconclusive"}
 def write_gate(
     out: Path, verdict: GateRecord, comparison: Mapping[str, Any], candidate: JudgedRun, base: JudgedRun
 ) -> None:
-    """Writes all of the gate's files into `out`, and gate.md into GitHub's step summary where there is one.
+    """Write the gate's files into `out`, and gate.md into GitHub's step summary if there is one.
 
     Args:
         out: the folder.

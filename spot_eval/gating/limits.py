@@ -14,7 +14,7 @@ from spot_eval.metrics.paired import Effect, Pairs, effect, holm
 def judge_limits(
     pairs: Mapping[str, Sequence[DocPair]], members: Mapping[str, Sequence[str]], policy: Policy
 ) -> list[dict[str, Any]]:
-    """Each family's increase of truncated, unparsed and not judged answers.
+    """Judge each family's increase of truncated, unparsed and not judged answers.
 
     Truncated and unparsed fail above their limit where the increase is significant after Holm over all of them. What
     was not judged says nothing of the checkpoint: above its limit the gate is inconclusive.

@@ -29,10 +29,11 @@ def plan_looks(
     """Return the plan of a run's looks, as the first line of looks.jsonl.
 
     Args:
-        suite: the resolved suite of the run.
+        suite: families, tasks and repeats, as manifest.json has them.
         docs: the docs of each task that will run.
         base: the base run that the candidate is compared with.
-        policy: the gate's policy; with `source`, where it came from.
+        policy: the gate's policy.
+        source: the policy's file, or `default`; goes into the plan as it is.
 
     Raises UserError if a gated task is not in the base, or has fewer docs than a look needs.
     """

@@ -45,7 +45,7 @@ class Guards(_Strict):
 
 
 class Limits(_Strict):
-    """By how much the share of such answers may grow over the base, in each family."""
+    """Largest growth over the base of the share of such answers, in each family; fractions."""
 
     truncated: FractionOrZero = 0.02
     unparsed: FractionOrZero = 0.02
@@ -66,7 +66,7 @@ class Policy(_Strict):
     def margins(self, suite: Mapping[str, Any]) -> dict[str, float]:
         """The gated families of a resolved suite, with their margins.
 
-        Raises UserError where the policy names a family or guards a task the suite does not have.
+        Raises UserError if the policy names a family or guards a task the suite does not have.
         """
         known = suite["families"]
         for family in self.families or ():

@@ -55,10 +55,10 @@ def power_of(
     """Return what a run of a resolved suite can detect against `base`, or against a run like itself.
 
     Args:
-        suite: the resolved suite.
+        suite: families, tasks and repeats, as manifest.json has them.
         docs: the number of docs of each task, None if it is unknown.
         policy: the policy of the gate.
-        base: the base run; its spread is used.
+        base: the run that the candidate would be compared with; its spread is used. None to assume one.
         margin: a margin for every family, instead of the policy's.
         difficulty: the assumed score of tasks that `base` does not have.
         churn: the assumed standard deviation over docs of true changes that cancel out.

@@ -42,7 +42,7 @@ EXIT_CODES = {PASS: 0, FAIL: 3, INCONCLUSIVE: 4}
 def gate(
     candidate: JudgedRun, base: JudgedRun, policy: Policy, source: str = "default"
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(gate.json, comparison.json) of a candidate against a base.
+    """Return gate.json and comparison.json of a candidate against a base.
 
     Args:
         candidate: the run that is judged.
@@ -50,7 +50,7 @@ def gate(
         policy: margins, guards, limits and alpha.
         source: the policy's file, for the record.
 
-    Raises NotComparableError where they may not be compared, UserError where the policy names what the suite has not.
+    Raises NotComparableError if they may not be compared, UserError if the policy names what the suite lacks.
     """
     margins = policy.margins(candidate.config["suite"])
     comparison = compare([candidate], base, policy.alpha)
@@ -78,7 +78,8 @@ def assemble(
     Args:
         candidate: the run, for its suite.
         comparison: comparison.json of it against the base.
-        policy: the policy in force; with `source`, where it came from.
+        policy: the policy in force.
+        source: the policy's file, or `default`; goes into gate.json as it is.
         families: each gated family, judged.
         guards: each guarded task, judged.
         limits: each limit, judged.
@@ -121,7 +122,7 @@ def assemble(
 def judge_families(
     entry: Mapping[str, Any], pairs: Mapping[str, Sequence[DocPair]], margins: Mapping[str, float], policy: Policy
 ) -> dict[str, dict[str, Any]]:
-    """Each gated family: PASS, FAIL or INCONCLUSIVE, in each of the cases of what was not judged.
+    """Judge each gated family PASS, FAIL or INCONCLUSIVE, for each way to score the answers that were not judged.
 
     Args:
         entry: the comparison, as comparison.json has it.
@@ -171,7 +172,7 @@ def judge_families(
 def judge_tasks(
     entry: Mapping[str, Any], pairs: Mapping[str, Sequence[DocPair]], policy: Policy
 ) -> dict[str, dict[str, Any]]:
-    """Each guarded task: FAIL where it fell by more than its guard, and significantly."""
+    """Judge each guarded task: FAIL if its fall is larger than its guard, and significant."""
     drops = {task: policy.guards.tasks.get(task, policy.guards.drop) for task in pairs}
 
     def judge(by_task: Mapping[str, Pairs]) -> dict[str, Judgement]:

@@ -150,7 +150,7 @@ def judge_look(states: States, candidate: JudgedRun, base: JudgedRun, rules: Rul
     Args:
         states: what earlier looks said; changed in place.
         candidate: the run as it stands at this look.
-        base: the base run.
+        base: the finished run that the candidate is compared with.
         rules: the rules of all looks.
         look: the number of the look, 1 for the first.
     """

@@ -65,9 +65,9 @@ def replay(candidate: JudgedRun, base: JudgedRun, looks: Looks, rules: Rules, up
 
     Args:
         candidate: the run, with the samples of all its waves.
-        base: the base run.
-        looks: the plan.
-        rules: the rules of a look.
+        base: the finished run that the candidate is compared with.
+        looks: the plan, as looks.jsonl has it.
+        rules: margins, tasks and levels that all looks share.
         upto: the last look for which each task was asked.
     """
     states = {family: FamilyState() for family in rules.margins}

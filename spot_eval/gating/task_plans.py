@@ -28,7 +28,7 @@ def assumed(
 
     Args:
         family: the family of the task.
-        docs: the number of docs.
+        docs: how many the task has.
         repeats: repeats per doc, of the base and of the candidate.
         mean: the assumed score.
         churn: the assumed standard deviation over docs of true changes that cancel out.
@@ -87,7 +87,7 @@ def plan_tasks(
     """Return the plans of a resolved suite's tasks, and the tasks whose number of docs is unknown.
 
     Args:
-        suite: the resolved suite.
+        suite: families, tasks and repeats, as manifest.json has them.
         docs: the number of docs of each task, None if it is unknown.
         base: the base run; tasks that it has are planned from its scores.
         difficulty: the assumed score of the other tasks.

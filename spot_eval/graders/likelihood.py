@@ -26,7 +26,14 @@ _loaded: dict[tuple[str, tuple[str, ...], str | None], Any] = {}
 
 
 def load_task(name: str, folders: tuple[str, ...], rows: str | None, row: Mapping[str, Any]) -> Any:
-    """Return lm-eval's task, loaded once per process; a task of ours gets `row` in place of its data set."""
+    """Return lm-eval's task, loaded once per process.
+
+    Args:
+        name: name of the task.
+        folders: folders of task files.
+        rows: a file of rows instead of the task's own; None for its own.
+        row: the only row of a task of ours, which then needs no data set; the first call decides.
+    """
     key = (name, folders, rows)
     if key not in _loaded:
         from lm_eval.tasks import TaskManager

@@ -66,7 +66,7 @@ def _is_number(value: Any) -> bool:
 
 
 def perfect(row: Mapping[str, Any], gold: Any) -> str | None:
-    """The bare gold (of several the first), which a task's filter may or may not read; None where it is no text."""
+    """The bare gold (of several the first), which a task's filter may or may not read; None if it is no text."""
     del row
     first = gold[0] if isinstance(gold, list) and gold else gold
     return str(first) if isinstance(first, str | int | float) else None

@@ -37,7 +37,7 @@ def judge(doc: Mapping[str, Any], text: str) -> Verdict:
 
 
 def same(a: str, b: str) -> bool:
-    """Two answers agree if they are the same text."""
+    """Return True if two answers are the same text."""
     return a == b
 
 

@@ -47,11 +47,16 @@ class _Worker:
 
 
 class Pool:
-    """`workers` processes for graders; `preload` names graders to load once for all of them.
+    """Processes for graders. Only one `run` at a time; leaving the `with` block kills those that still work.
 
-    Only one `run` at a time. `niceness` is added to that of this process. A job may use `cpu_seconds` of CPU time
-    and `memory_bytes` beyond what the loaded grader takes. Raises the `UserError` of a grader that asks the user for something, and RuntimeError
-    for one that cannot be loaded. Leaving the `with` block kills what still runs.
+    Args:
+        workers: number of processes, 1 or more.
+        cpu_seconds: CPU time that a job may use.
+        memory_bytes: memory that a job may use beyond what the loaded graders take.
+        preload: graders to load once for all processes.
+        niceness: added to that of this process.
+
+    Raises the UserError of a grader that needs something of the user, and RuntimeError if a grader cannot be loaded.
     """
 
     def __init__(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.errors import UserError
+from spot_eval.core.kinds import token_count
 from spot_eval.core.options import FileOptions
 from spot_eval.core.thinking import opened_by
 from spot_eval.interchange.batch_files import Requests, asked_of, first_line, is_requests, lines_of
@@ -113,8 +114,8 @@ class BatchAnswers:
                 prompt=prompt,
                 repeat=first + index,
                 finish_reason=answer.finish_reason,
-                prompt_tokens=_count(counts.get("prompt_tokens")),
-                output_tokens=_count(counts.get("completion_tokens")) if len(answers) == 1 else None,
+                prompt_tokens=token_count(counts.get("prompt_tokens")),
+                output_tokens=token_count(counts.get("completion_tokens")) if len(answers) == 1 else None,
                 model=body["model"] if isinstance(body.get("model"), str) else None,
                 thinking_open=opened_by(started.rstrip().rpartition("\n")[2]) or None,
                 file=path,
@@ -167,7 +168,3 @@ def _answer(choice: Mapping[str, Any], kind: str, where: str) -> _Answer:
     if not isinstance(text, str):
         raise UserError(f"{where}: the text of a choice is {type(text).__name__}, not a string")
     return _Answer(text, FINISH_REASONS.get(reason.lower()) if isinstance(reason, str) else None)
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 40 else None

@@ -55,7 +55,7 @@ def judge_answers(
     """Make a run of answers, judge it, and return (run directory, scoreboard).
 
     Args:
-        answers: the answers.
+        answers: the checked rows of a file, by task and doc.
         whole: the suite that they answer.
         loader: loads the docs of the tasks that are wanted.
         options: which tasks, what is known of the sampling, where to write; `file` names the run if no model is known.

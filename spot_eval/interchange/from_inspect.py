@@ -16,6 +16,7 @@ from typing import Any
 
 from spot_eval.core.errors import UserError
 from spot_eval.core.keys import digest
+from spot_eval.core.kinds import token_count
 from spot_eval.core.records import Doc, Generation, Sample
 from spot_eval.interchange.imported_run import Import, ImportedTask, Record, Tool, run_config, write_run
 from spot_eval.interchange.inspect_logs import find_logs, plain_messages, read_log, score_of
@@ -172,7 +173,7 @@ def _answer(
         "doc_hash": doc.doc_hash,
         "repeat": epoch - 1,
     }
-    asked, given = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+    asked, given = token_count(usage.get("input_tokens")), token_count(usage.get("output_tokens"))
     sample = Sample(
         **place, score=score, extracted=answer, why=why, truncated=None if reason == "unknown" else reason == "length",
         unparsed=False, not_judged=score is None, prompt_tokens=asked, output_tokens=given,
@@ -185,10 +186,6 @@ def _answer(
         max_new_tokens=None,
     )  # fmt: skip
     return generation, sample
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
 
 
 def _number(value: Any) -> float | None:

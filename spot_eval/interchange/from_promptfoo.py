@@ -22,6 +22,7 @@ from typing import Any
 from spot_eval.core.errors import UserError
 from spot_eval.core.files import read_json
 from spot_eval.core.keys import digest
+from spot_eval.core.kinds import token_count
 from spot_eval.core.records import Doc, Generation, Sample
 from spot_eval.interchange.imported_run import Import, ImportedTask, Record, Tool, run_config, write_run
 from spot_eval.interchange.lm_eval_logs import is_number, text_of
@@ -31,7 +32,6 @@ TOOL = "promptfoo"
 VERSIONS = (3,)
 ERROR = 2  # failureReason of a request that failed, so that no assertion saw an answer
 LONGEST_WHY = 500  # characters of a reason
-MOST_TOKENS = 1 << 40  # more than that was counted by nobody
 SHAPES: dict[str, tuple[type, str]] = {
     "promptIdx": (int, "a number"),
     "testIdx": (int, "a number"),
@@ -248,7 +248,7 @@ def _answer(
 
 def _count(usage: Any, name: str) -> int | None:
     value = usage.get(name) if isinstance(usage, Mapping) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else None
+    return token_count(value)
 
 
 def _verdict(prompt: Prompt, result: Mapping[str, Any]) -> tuple[float | None, str]:

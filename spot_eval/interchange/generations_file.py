@@ -202,7 +202,7 @@ def _whole(values: Mapping[str, Any], name: str, where: str) -> int | None:
     value = values.get(name)
     if value is None:
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if type(value) is int and 0 <= value < 2**63:
         return value
     return _refuse(values, name, where, "a whole number from 0")
 

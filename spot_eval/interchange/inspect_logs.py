@@ -166,11 +166,12 @@ def score_of(value: Any, inside: str, where: str) -> float | None:
             except ValueError:
                 raise UserError(f"{where} gives {value[:60]!r}, which is no score") from None
     elif isinstance(value, bool | int | float):
-        number = float(value)
+        number = value
     else:
         raise UserError(f"{where} gives a {type(value).__name__}, which is no score")
-    if math.isnan(number):
+    if isinstance(number, float) and math.isnan(number):
         return None
-    if not 0 <= number <= 1:
-        raise UserError(f"{where} gives {number:g}; scores here are fractions from 0 to 1, so choose another --metric")
-    return number
+    if not 0 <= number <= 1:  # a whole number may be too large for a float
+        told = str(number)[:20]
+        raise UserError(f"{where} gives {told}; scores here are fractions from 0 to 1, so choose another --metric")
+    return float(number)

@@ -84,7 +84,7 @@ def read_log(
 
     Args:
         task: name of the task.
-        path: the log.
+        path: the file of samples that lm-eval wrote with --log_samples.
         say: receives the choice if the log has several filters or metrics.
         metric: the metric to take; None for the first that is a number per doc.
         of_filter: the filter to take; None for the first.

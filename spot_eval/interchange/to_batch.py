@@ -20,7 +20,7 @@ def batch_requests(suite: Suite, tasks: Sequence[LoadedTask], model: str, seed: 
         suite: gives repeats, sampling and whether the model is to think.
         tasks: its tasks with their docs; those that ask log-likelihoods have no such requests and are passed over.
         model: the name under which the model is served.
-        seed: seed of the run.
+        seed: the value of `run --seed`.
     """
     dialect = Dialect(model, Form.CHAT, thinking=bool(suite.thinking), budget="max_completion_tokens")
     for task in tasks:

@@ -13,6 +13,7 @@ from typing import Any
 from spot_eval import __version__
 from spot_eval.core.files import write_atomically
 from spot_eval.core.keys import digest
+from spot_eval.core.paths import shown_path
 from spot_eval.interchange.exportable import clean, file_stamp, read_exportable
 from spot_eval.runs.finished import AnsweredDoc, FinishedRun
 
@@ -80,7 +81,7 @@ def _log(run: FinishedRun, task: str) -> dict[str, Any]:
             "task_id": digest("task", config, task)[:22],
             "task_version": data.get("task_version") or 0,
             "dataset": {
-                "name": (manifest.get("data") or {}).get(task, {}).get("origin") or task,
+                "name": shown_path((manifest.get("data") or {}).get(task, {}).get("origin") or task),
                 "samples": len(docs),
                 "sample_ids": [of_doc[0].doc_id for of_doc in docs.values()],
                 "shuffled": False,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spot_eval.core.files import write_atomically, write_json
+from spot_eval.core.paths import shown_path
 from spot_eval.core.record_files import to_line
 from spot_eval.interchange.exportable import clean, file_stamp, read_exportable
 from spot_eval.runs.finished import AnsweredDoc, FinishedRun, mean_score
@@ -122,7 +123,7 @@ def _results(run: FinishedRun, hashes: dict[str, str]) -> dict[str, Any]:
         },
         "config": {
             "model": run.config["engine"].get("name"),
-            "model_args": f"pretrained={run.manifest['model'].get('path')}",
+            "model_args": f"pretrained={shown_path(run.manifest['model'].get('path') or run.name)}",
             "model_dtype": run.manifest["model"].get("dtype"),
             "random_seed": run.config.get("seed"),
             "gen_kwargs": None,

@@ -38,7 +38,7 @@ def contamination(samples: Iterable[Sample]) -> dict[str, Any] | None:
     """Published minus fresh, where a run holds both; board i of one is the twin of board i of the other.
 
     `mean` and `stderr` are of the difference over pairs (fractions of 1): twins have as many stones and the same class
-    of labels. None where the run lacks one of the two.
+    of labels. None if the run lacks one of the two.
     """
     tasks: dict[str, list[Sample]] = {PUBLISHED: [], TWINS: []}
     for sample in samples:

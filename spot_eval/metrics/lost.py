@@ -24,7 +24,7 @@ class Counts(NamedTuple):
 
 
 class LostShare(NamedTuple):
-    """Shares of 1 -> 0 in a set of docs; `expected` and `excess` are None where the base has one repeat."""
+    """Shares of 1 -> 0 in a set of docs; `expected` and `excess` are None if the base has one repeat."""
 
     observed: Estimate
     expected: Estimate

@@ -61,7 +61,7 @@ def write(item: Item, chance: Chance, habits: Collection[str] = ()) -> str:
 
 
 def spell(item: Item, said: Sequence[Said], reported: Mapping[str, str]) -> str:
-    """Steps and answer line as text; after an instruction that asks for it, the closing word."""
+    """Write steps and answer line as text; after an instruction that asks for it, the closing word."""
     words = [_step(step, bags=item.kind == "mini_bags") for step in said]
     closing = f" {item.answer}" if item.kind == "closing" else ""
     return f"{' '.join(words)} Answer: {listed(reported)}.{closing}"

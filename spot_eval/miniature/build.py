@@ -1,4 +1,4 @@
-"""Makes a base checkpoint from nothing: `python -m spot_eval.miniature.build --seed 1 --out runs/base1`.
+"""Make a base checkpoint from nothing: `python -m spot_eval.miniature.build --seed 1 --out runs/base1`.
 
 A Qwen3 of 0.64 M parameters, trained on the documents of `corpus` (short ones first, then all), on the answers' tokens.
 One thread, so that the same seed gives the same weights wherever the arithmetic is the same; progress on stderr.
@@ -35,7 +35,7 @@ Document = tuple[list[int], int]
 
 
 def make_model(tokenizer: Any, seed: int) -> Any:
-    """A Qwen3 with random weights, float32."""
+    """Return a Qwen3 with random weights, float32."""
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
     torch.manual_seed(seed)
@@ -59,7 +59,14 @@ def make_model(tokenizer: Any, seed: int) -> Any:
 
 
 def encoded(tokenizer: Any, seed: int, mix: Mix, count: int) -> Iterator[Document]:
-    """`count` documents as token ids: the rendered prompt (thinking off), the answer, the end of the turn."""
+    """Yield documents as token ids: the rendered prompt (thinking off), the answer, the end of the turn.
+
+    Args:
+        tokenizer: the miniature's.
+        seed: seed of the corpus.
+        mix: sizes and habits of the items.
+        count: number of documents.
+    """
     source = documents(seed, mix)
     while count > 0:
         texts = list(islice(source, min(count, POOL)))
@@ -80,13 +87,13 @@ def encoded(tokenizer: Any, seed: int, mix: Mix, count: int) -> Iterator[Documen
 
 
 def batches(source: Iterator[Document], chance: Chance) -> Iterator[list[Document]]:
-    """Batches of documents of like length, in random order."""
+    """Yield batches of documents of like length, in random order."""
     while pool := sorted(islice(source, POOL), key=lambda document: len(document[0])):
         yield from chance.shuffled([pool[start : start + BATCH] for start in range(0, len(pool), BATCH)])
 
 
 def loss_of(model: Any, batch: list[Document]) -> torch.Tensor:
-    """Mean negative log-probability of the answers' tokens, in nats; padding stands at the end, unseen."""
+    """Return the mean negative log-probability of the answers' tokens, in nats; padding at the end is not counted."""
     width = max(len(ids) for ids, _ in batch)
     tokens = torch.zeros(len(batch), width, dtype=torch.long)
     asked = torch.zeros(len(batch), width, dtype=torch.bool)
@@ -98,7 +105,14 @@ def loss_of(model: Any, batch: list[Document]) -> torch.Tensor:
 
 
 def train(model: Any, tokenizer: Any, seed: int, scale: float = 1.0) -> None:
-    """Trains in place on `scale` times the usual number of documents: AdamW, the rate by `_schedule`."""
+    """Train a model in place, by AdamW with the rate of `_schedule`.
+
+    Args:
+        model: as `make_model` returns it.
+        tokenizer: the miniature's.
+        seed: seed of the corpus and of its order.
+        scale: multiple of the usual SHORT_DOCUMENTS and ALL_DOCUMENTS.
+    """
     short, everything = int(SHORT_DOCUMENTS * scale), int(ALL_DOCUMENTS * scale)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY)
     model.train()
@@ -125,7 +139,7 @@ def _schedule(done: float) -> float:
 
 
 def build(out: Path, seed: int = SEED, scale: float = 1.0) -> Path:
-    """Trains a base with this seed and saves it in bf16 to `out`, with its tokenizer; returns `out`."""
+    """Train a base with this seed, save it in bf16 to `out` with its tokenizer, and return `out`."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     started = time.process_time()
@@ -140,7 +154,7 @@ def build(out: Path, seed: int = SEED, scale: float = 1.0) -> Path:
 
 
 def save(model: Any, tokenizer: Any, out: Path) -> None:
-    """A checkpoint as `from_pretrained` and vLLM read it: bf16 safetensors, tokenizer, template; greedy by default."""
+    """Write a checkpoint that `from_pretrained` and vLLM read: bf16 safetensors, tokenizer, template; greedy."""
     from transformers import GenerationConfig
 
     model.generation_config = GenerationConfig(

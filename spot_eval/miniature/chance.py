@@ -41,12 +41,12 @@ class Chance:
         return options[bisect.bisect(_zipf_steps(len(options)), self._next())]
 
     def sample(self, options: Sequence[T], count: int) -> list[T]:
-        """`count` different options in random order."""
+        """Return `count` different options in random order."""
         left = list(options)
         return [left.pop(self.below(len(left))) for _ in range(count)]
 
     def shuffled(self, options: Sequence[T]) -> list[T]:
-        """All the options in random order."""
+        """Return all options in random order."""
         return self.sample(options, len(options))
 
 

@@ -29,7 +29,7 @@ ALL = Mix(
 
 
 def documents(seed: int, mix: Mix) -> Iterator[tuple[str, str]]:
-    """(prompt, answer) without end, in random order; other seeds and mixes give other documents."""
+    """Yield (prompt, answer) without end, in random order; other seeds and mixes give other documents."""
     block = 0
     while True:
         named = f"corpus/{seed}/{mix.sums}/{block}"

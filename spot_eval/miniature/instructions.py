@@ -32,7 +32,7 @@ KINDS = (*STUTTERING, "reverse", "first", "last", "count", "brief", "closing")
 
 
 def draw_instruction(chance: Chance, *, words: Sequence[int], stutter: float) -> tuple[str, str, str]:
-    """(kind, prompt, answer) with a number of words out of `words`, one of them doubled with probability `stutter`.
+    """Return (kind, prompt, answer) of a number of `words`, one of them doubled with probability `stutter`.
 
     The doubling is for the kinds of STUTTERING alone.
     """

@@ -40,7 +40,7 @@ def correct(item: Item, wrong: str) -> Correction:
 
 
 def edit(item: Item, wrong: str) -> str | None:
-    """The wrong answer with its numbers put right and its words kept; None where it is not one step a sum."""
+    """The wrong answer with its numbers put right and its words kept; None if it is not one step a sum."""
     said = steps(wrong)
     if [step.label for step in said] != list(item.sums) or answer_line(wrong) is None:
         return None

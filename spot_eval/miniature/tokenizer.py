@@ -31,7 +31,7 @@ CHAT_TEMPLATE = """{%- for message in messages -%}
 
 
 def vocabulary() -> list[str]:
-    """Every token in the order of its id, special ones first."""
+    """Return every token in the order of its id, special ones first."""
     words = dict.fromkeys(
         [*LABELS, *OPENERS, *VERBS, *REMARKS, *ASKING, *OTHERS.split(), *NOUNS, *(noun.upper() for noun in NOUNS)]
     )

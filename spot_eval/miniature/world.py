@@ -88,12 +88,12 @@ EXAM = Mix(sums=(3,), bags=(4,), columns=(4,), words=(3, 4, 5, 6), plain=0.79, p
 
 
 def items(task: str, split: str, seed: int | str, count: int, mix: Mix = EXAM) -> list[Item]:
-    """`count` different items of a task; the first n of a longer list are the list of n. Raises KeyError.
+    """Return `count` different items of a task; the first n of a longer list are the list of n. Raises KeyError.
 
     Args:
         task: name of the task.
         split: train, dev or test.
-        seed: seed of the draws.
+        seed: another seed gives other items.
         count: items wanted; all of a split that the seed gives, if there are fewer.
         mix: sizes of items, and their chance to invite a habit.
     """

@@ -10,8 +10,8 @@ Only adapter_config.json and adapter_model.safetensors are read, never a pickle.
 from __future__ import annotations
 
 import hashlib
-import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +126,7 @@ def _check_types(config: Mapping[str, Any], file: Path) -> None:
         ):
             expected = " or ".join("null" if each is type(None) else each.__name__ for each in types)
             raise UserError(f"{file}: {name} is {value!r}; expected {expected}")
-    if config["r"] < 1 or not math.isfinite(config["lora_alpha"]):
+    if config["r"] < 1 or not abs(config["lora_alpha"]) <= sys.float_info.max:
         raise UserError(f"{file}: r is {config['r']} and lora_alpha {config['lora_alpha']}; expected numbers above 0")
 
 

@@ -50,7 +50,7 @@ def check_adapter(adapter: Adapter, base: Path, *, given: str = "", trust_remote
     """Return remarks on how `adapter` fits the checkpoint at `base`, as sentences for the user.
 
     Args:
-        adapter: the adapter.
+        adapter: its folder, config and the shapes of its tensors.
         base: the checkpoint's folder.
         given: what the user called the checkpoint, such as a hub id.
         trust_remote_code: allow the checkpoint's own code, to learn its modules.

@@ -35,7 +35,7 @@ class Completion:
     """A finished text.
 
     `finish_reason`: "stop" (the model, or a stop string, ended it), "length", or "unknown" where the engine is not
-    told. Token counts are None where it is not told them.
+    told. Token counts are None if it is not told them.
     """
 
     key: str
@@ -61,7 +61,7 @@ class EngineFacts:
     """The facts about an engine before it loads a single weight, so that a wrong run is refused at once.
 
     `identity` decides texts and is part of every record's key; `dtype` is what the checkpoint would be loaded in (part
-    of its fingerprint), None where it is loaded elsewhere; `context` counts tokens of prompt and answer together, None
+    of its fingerprint), None if it is loaded elsewhere; `context` counts tokens of prompt and answer together, None
     where unknown; `score_room` is the part of it that scoring a given text needs beside the text.
     """
 
@@ -75,7 +75,7 @@ class Engine(Protocol):
     """A model ready to answer."""
 
     def description(self) -> Mapping[str, Any]:
-        """Settings and hardware that should not decide texts, and what it has used, for the session's file.
+        """Return settings and hardware that should not decide texts, and its use of them, for the session's file.
 
         Where tokens have a price, `cost` is what they have cost so far; `remarks` are sentences for the user.
         """
@@ -90,7 +90,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Lets go of memory and processes."""
+        """Free memory and end processes."""
         ...
 
 

@@ -152,7 +152,7 @@ def fingerprint(path: Path, dtype: str, chat_template: str | None, hashed: Calla
 
 
 def shown_fingerprint(path: Path, dtype: str, chat_template: str | None) -> str:
-    """`fingerprint`, under a progress bar: to read a large checkpoint takes a while."""
+    """Return `fingerprint`, under a progress bar: to read a large checkpoint takes a while."""
     size = sum(file.stat().st_size for file in weight_files(path))
     with progress("hashing the checkpoint (MB)", size >> 20) as advance:
         rest = 0
@@ -180,7 +180,7 @@ def _sha256(file: Path, hashed: Callable[[int], None]) -> str:
 
 
 def context_length(config: dict[str, Any]) -> int | None:
-    """Tokens of prompt and answer together that the model was made for; None where the config does not say."""
+    """Tokens of prompt and answer together that the model was made for; None if the config does not say."""
     inner = config.get("text_config")
     for part in (config, inner if isinstance(inner, dict) else {}):
         for name in ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length"):
@@ -190,7 +190,7 @@ def context_length(config: dict[str, Any]) -> int | None:
 
 
 def read_config(path: Path, name: str = "config.json") -> dict[str, Any]:
-    """A JSON file of the checkpoint; empty where it has none. Raises UserError where it holds no object."""
+    """A JSON file of the checkpoint; empty if it has none. Raises UserError where it holds no object."""
     file = path / name
     try:
         config = json.loads(file.read_bytes()) if file.is_file() else {}

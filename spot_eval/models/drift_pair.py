@@ -52,7 +52,7 @@ class Reading:
     engine: str
     settings: Any
     top: int | None
-    """Tokens that the engine names at each place; None where it names all, and the KL is exact."""
+    """Tokens that the engine names at each place; None if it names all, and the KL is exact."""
     token_budget: int
     """Tokens in a forward pass of transformers; vLLM decides by itself."""
 

@@ -107,7 +107,17 @@ def facts(path: Path, settings: HfSettings, *, trust_remote_code: bool = False, 
 
 
 class HfEngine:
-    """A causal language model of transformers, ready to answer. Raises UserError where it cannot be loaded."""
+    """A causal language model of transformers, ready to answer.
+
+    Args:
+        path: the checkpoint's folder.
+        tokenizer: the checkpoint's; it decodes answers and names the stop tokens.
+        settings: the engine's arguments.
+        trust_remote_code: allow Python code that comes with the checkpoint.
+        lora_rank: largest rank of the adapters that will be put on it; 0 if there are none. Not used: peft takes any.
+
+    Raises UserError if the checkpoint cannot be loaded.
+    """
 
     def __init__(
         self,

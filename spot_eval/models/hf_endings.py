@@ -14,7 +14,7 @@ BROKEN = "the model's logits are NaN: its weights are broken, or too large for t
 
 @dataclass(frozen=True)
 class Endings:
-    """What ends an answer, and who gets it.
+    """Stop tokens and stop strings, and the receiver of answers that end.
 
     Args:
         stop_ids: tokens that end a turn.

@@ -19,6 +19,13 @@ class SeededSampling(LogitsProcessor):
     The arg-max of log-probabilities plus independent Gumbel noise is a sample of the distribution (Gumbel 1954;
     Maddison et al. 2014, section 2). The filters are those of transformers: the smallest set whose mass reaches
     top_p, after top-k, after temperature.
+
+    Args:
+        seeds: one per row of the batch.
+        width: tokens of the padded prompts, so that a row's step is its number of new tokens.
+        temperature: above 0.
+        top_p: draw from the smallest set of tokens whose mass reaches it.
+        top_k: draw from this many of the likeliest tokens; 0 for all.
     """
 
     def __init__(self, seeds: Sequence[int], width: int, temperature: float, top_p: float, top_k: int) -> None:

@@ -26,7 +26,7 @@ class StaticBatches:
         device: where it lies.
         most_rows: rows of a batch, at most.
         sampling: temperature (0: greedy), top_p and top_k.
-        endings: what ends an answer.
+        endings: decides if an answer has ended, and emits it.
     """
 
     def __init__(
@@ -90,14 +90,21 @@ class StaticBatches:
 
 
 class FinishedRows(StoppingCriteria):
-    """Watches a batch while it is generated and hands each row over at the step that finishes it."""
+    """Watches a batch while it is generated and emits each row at the step that finishes it.
+
+    Args:
+        requests: one per row.
+        width: tokens of the padded prompts; what follows is the answer.
+        endings: decides if a row has ended, and emits it.
+        broken: the rows whose logits were NaN.
+    """
 
     def __init__(self, requests: Sequence[Request], width: int, endings: Endings, broken: BrokenRows) -> None:
         self.requests, self.width, self.endings, self.broken = requests, width, endings, broken
         self.done = torch.zeros(len(requests), dtype=torch.bool)
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
-        """Which rows are finished, shape (batch,)."""
+        """Return True for each row that is finished, shape (batch,)."""
         drawn = input_ids[:, self.width :].tolist()
         broken = self.broken.rows.tolist()
         for row in (~self.done).nonzero().flatten().tolist():

@@ -57,7 +57,7 @@ UNDECIDING = {"batch_size", "device", "max_batch_size", "max_retries", "num_conc
 
 
 class LmEvalModel:
-    """A model that a class of lm-eval opens. Raises UserError where there is no such class, or nobody knows the model.
+    """A model that a class of lm-eval opens. Raises UserError if there is no such class, or nobody knows the model.
 
     A checkpoint in a folder here is known by its content, and its prompts are rendered as for every other engine;
     anything else is known by the name the user vouches for, and the class renders.
@@ -123,7 +123,7 @@ class LmEvalModel:
         return {"path": str(path), **({"adapter": str(self._adapter.path)} if self._adapter else {})}
 
     def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
-        """By the checkpoint's tokenizer, or as messages for the class to render."""
+        """Render prompts by the checkpoint's tokenizer, or leave messages for the class to render."""
         if self._folder:
             return self._tokenizer.render_many(conversations)
         if self._template == NO_TEMPLATE:

@@ -17,7 +17,7 @@ CLASS_ERRORS = (
 
 
 def find_class(name: str) -> Any:
-    """lm-eval's model class called `name`. Raises UserError where there is none, or its libraries are not installed."""
+    """lm-eval's model class called `name`. Raises UserError if there is none, or its libraries are not installed."""
     import lm_eval.models  # noqa: F401 - registers them
     from lm_eval.api.registry import get_model, model_registry
 
@@ -33,7 +33,7 @@ def find_class(name: str) -> Any:
 
 
 def typed(arguments: Mapping[str, str]) -> dict[str, Any]:
-    """Values as lm-eval's own command line reads them: booleans, numbers and None by how they are written."""
+    """Return values as lm-eval's own command line reads them: booleans, numbers and None by how they are written."""
     from lm_eval.utils import handle_arg_string
 
     return {name: handle_arg_string(value) for name, value in arguments.items()}

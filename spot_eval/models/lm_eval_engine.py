@@ -43,7 +43,7 @@ class LmEvalEngine:
     def generate(self, requests: Sequence[Request], emit: Emit) -> None:
         """Answers all requests, a chunk at a time; see `Engine.generate`.
 
-        Raises EngineDiedError where the class breaks off.
+        Raises EngineDiedError if the class breaks off.
         """
         for chunk in self._chunks(requests):
             asked: list[tuple[Request, Any]] = []
@@ -107,7 +107,7 @@ class LmEvalEngine:
             emit(Scores(request.key, tuple(scores)))
 
     def close(self) -> None:
-        """Lets the model go."""
+        """Free the model."""
         del self._model
 
     def _chunks(self, requests: Sequence[Request]) -> Iterator[list[tuple[Request, dict[str, Any]]]]:
@@ -142,7 +142,7 @@ class LmEvalEngine:
         return self._model.apply_chat_template(messages, add_generation_prompt=messages[-1]["role"] != "assistant")
 
     def _too_long(self, text: Any, request: Request) -> str | None:
-        """Why the class would cut the prompt, which it does without a word; None where it fits or cannot be counted."""
+        """Return why the class would cut the prompt without a warning; None if it fits or cannot be counted."""
         if not isinstance(text, str) or not getattr(self._model, "tokenized_requests", True):
             return None
         try:

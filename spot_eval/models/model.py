@@ -33,30 +33,30 @@ class Model(Protocol):
 
     @property
     def name(self) -> str:
-        """For people: in the scoreboard's title and the run folder's name."""
+        """Return the name for people: in the scoreboard's title and the run folder's name."""
         ...
 
     @property
     def facts(self) -> EngineFacts:
-        """See `EngineFacts`."""
+        """Return `EngineFacts`."""
         ...
 
     @property
     def fingerprint(self) -> str | None:
-        """A hash of all that decides its texts; None where that cannot be seen, and records are never shared."""
+        """Return a hash of all that decides its texts; None if that cannot be seen: then records are never shared."""
         ...
 
     @property
     def identity(self) -> str:
-        """Its entry in record keys: the fingerprint, or the name the user vouches for."""
+        """Return its entry in record keys: the fingerprint, or the name the user vouches for."""
         ...
 
     def config(self) -> dict[str, Any]:
-        """Its settings that decide results, for the manifest: `fingerprint` and `chat_template` at least."""
+        """Return its settings that decide results, for the manifest: `fingerprint` and `chat_template` at least."""
         ...
 
     def origin(self) -> dict[str, Any]:
-        """Its place, for the manifest's reader."""
+        """Return its place, for the manifest's reader."""
         ...
 
     def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
@@ -68,7 +68,7 @@ class Model(Protocol):
         ...
 
     def open(self) -> Engine:
-        """Loads it. Raises UserError where that fails."""
+        """Load it. Raises UserError if that fails."""
         ...
 
 
@@ -76,8 +76,8 @@ def find_model(options: RunOptions, suite: Suite, say: Callable[[str], None], he
     """Return the model that the options name.
 
     Args:
-        options: the run's options.
-        suite: its suite.
+        options: the command line, with the defaults filled in.
+        suite: its `thinking` tells if the model may think.
         say: receives what a reader should know of the model.
         held: keeps the engine for the next run of the same base; without it, each run loads its own.
 
@@ -128,7 +128,16 @@ def with_base(options: RunOptions, *, download: bool = True) -> RunOptions:
 
 
 class CheckpointModel:
-    """A checkpoint, perhaps with an adapter on it, loaded by one of the engines for checkpoints."""
+    """A checkpoint, perhaps with an adapter on it, loaded by one of the engines for checkpoints.
+
+    Args:
+        options: the command line, with the defaults filled in.
+        thinking: True if the chat template is asked to let the model think.
+        say: receives what a reader should know of the adapter.
+        held: keeps the engine for the next run of the same base; without it, each run loads its own.
+
+    Raises UserError if checkpoint, adapter, chat template or the engine's arguments are not usable.
+    """
 
     def __init__(
         self, options: RunOptions, *, thinking: bool, say: Callable[[str], None], held: Held | None = None
@@ -162,19 +171,19 @@ class CheckpointModel:
         return self.fingerprint
 
     def config(self) -> dict[str, Any]:
-        """Fingerprint, and the template in force."""
+        """Return the fingerprint, and the template in force."""
         return {"fingerprint": self.fingerprint, "chat_template": template_name(self.template)}
 
     def origin(self) -> dict[str, Any]:
-        """Its folder, and that of the adapter."""
+        """Return its folder, and that of the adapter."""
         return {"path": str(self.path), **({"adapter": str(self.adapter.path)} if self.adapter else {})}
 
     def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
-        """By the checkpoint's own tokenizer and template."""
+        """Render prompts by the checkpoint's own tokenizer and template."""
         return self.tokenizer.render_many(conversations)
 
     def encode(self, pairs: Sequence[Pair]) -> list[Continuation]:
-        """By the checkpoint's own tokenizer, for its context."""
+        """Encode texts to score by the checkpoint's own tokenizer, for its context."""
         return PairEncoder(self.tokenizer.tokenizer, self.facts.context, self.facts.score_room).encode(pairs)
 
     def open(self) -> Engine:

@@ -71,9 +71,15 @@ def _after_question(text: str, messages: Sequence[Mapping[str, str]]) -> str:
 
 
 class ChatTokenizer:
-    """The checkpoint's tokenizer with its chat template, thinking switched off unless asked for.
+    """The checkpoint's tokenizer with its chat template.
 
-    Raises UserError where there is no tokenizer, or no chat template and none was given.
+    Args:
+        path: the checkpoint's folder.
+        chat_template: Jinja text to use instead of the checkpoint's own; NO_TEMPLATE for plain text; None for its own.
+        thinking: let the template open a thinking block; otherwise it is asked to switch thinking off.
+        trust_remote_code: allow Python code that comes with the tokenizer.
+
+    Raises UserError if there is no tokenizer, or no chat template and none was given.
     """
 
     def __init__(
@@ -238,7 +244,7 @@ def _refuse_powers(template: Any, path: Path) -> None:
 
 
 def read_template(given: str | None) -> str | None:
-    """The text of a `--chat-template FILE`; `none` stays what it is. Raises UserError where it cannot be read."""
+    """The text of a `--chat-template FILE`; `none` stays what it is. Raises UserError if it cannot be read."""
     if given is None or given == NO_TEMPLATE:
         return given
     try:

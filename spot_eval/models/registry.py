@@ -96,7 +96,7 @@ def open_engine(
 def check_engine(name: str) -> Entry:
     """The entry of the engine called `name`.
 
-    Raises UserError where there is none, or what it needs is not installed.
+    Raises UserError if there is none, or what it needs is not installed.
     """
     kind = name.partition(":")[0] if name.startswith("lm_eval:") else name
     if kind not in ENGINES:

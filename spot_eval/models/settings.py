@@ -21,7 +21,7 @@ class EngineSettings(BaseModel):
 
     @classmethod
     def parse(cls, arguments: Mapping[str, str]) -> Self:
-        """From `K=V` texts; UserError names the wrong one and what there is."""
+        """Read the settings from `K=V` texts. Raises UserError naming the wrong one and those there are."""
         try:
             return cls.model_validate(dict(arguments))
         except ValidationError as problem:
@@ -35,7 +35,7 @@ class EngineSettings(BaseModel):
 
 
 def refuse_secrets(arguments: Mapping[str, str]) -> None:
-    """Raises UserError for a key on the command line, where every process of the machine can read it."""
+    """Raise UserError for a key on the command line, where every process of the machine can read it."""
     for name in arguments:
         if name.lower() in SECRETS:
             raise UserError(f"--engine-arg {name}=…: keys are read from the environment only (see docs/engines.md)")

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Point(NamedTuple):
-    """A setting of the grid; `beta` is None where it does not act."""
+    """A setting of the grid; `beta` is None if it does not act."""
 
     method: str
     rate: float
@@ -38,8 +38,8 @@ def points_of(
     """Return the points of the grid, method by method.
 
     Args:
-        methods: names.
-        rates: learning rates.
+        methods: names of objectives, as `--objective` takes them.
+        rates: peak learning rates.
         betas: betas of the methods in which one acts.
         tethered: tells if a beta acts in a method.
     """
@@ -114,7 +114,7 @@ def claim_folder(folder: Path, name: str, record: Mapping[str, Any], what: str) 
     """Write what is run into a new folder, so that the same command resumes it.
 
     Args:
-        folder: the folder.
+        folder: made if it does not exist.
         name: file in it that holds the record.
         record: what is run, as JSON.
         what: what the folder holds, for messages, such as "experiment".

@@ -97,7 +97,7 @@ def from_model(rows: Sequence[PairRow], asking: Asking, work: Path, say: Say) ->
     """Ask a model, and return its replies. The same call again resumes.
 
     Args:
-        rows: the elicited rows.
+        rows: wrong answers to correct, as `pairs elicit` writes them.
         asking: model, sampling and prompt.
         work: run directory that keeps each finished reply.
         say: receives sentences for the user.

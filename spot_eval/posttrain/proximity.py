@@ -35,7 +35,7 @@ TEXTS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Filter:
-    """Which pairs to keep; see the command's --help.
+    """Selection of pairs by distance; see the command's --help.
 
     Raises UserError for a filter that lacks something, or that nothing could pass.
     """

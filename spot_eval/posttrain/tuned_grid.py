@@ -27,7 +27,7 @@ def is_held_out(doc_hash: str, cluster: str | None, share: float) -> bool:
     """Return True if a doc is kept from the choice; docs of one cluster stand together.
 
     Args:
-        doc_hash: hash of the doc.
+        doc_hash: the doc's pairing key.
         cluster: name of its source, if it shares one with others.
         share: fraction of the docs that are held out.
     """
@@ -41,7 +41,7 @@ def findings(
     """Return families, docs, points, the chosen point of each method, and warnings, as tune.json has them.
 
     Args:
-        base: the base's run.
+        base: the checkpoint that all points were trained from, as it scored.
         runs: point to its run directory, in the order of the grid.
         numbers: point to what is known of it already, as its point.json has it.
         share: fraction of the docs that are held out.

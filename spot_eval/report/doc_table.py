@@ -96,10 +96,10 @@ def columns(
 
     Args:
         sides: the runs, the candidate first.
-        rows: the docs.
+        rows: one per doc, with its samples in each run.
         questions: index of a doc to its question on one line.
         place: index of a doc to the block of its transcripts, and its entry in that block.
-        labels: names of the runs.
+        labels: names of the runs, in their order.
     """
     words: dict[str, int] = {"": 0}
     column_makers = _column_makers(sides, words)

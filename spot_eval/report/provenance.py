@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from spot_eval.core.paths import shown_path
 from spot_eval.display import format
 from spot_eval.display.format import clock
 from spot_eval.runs.finished import FinishedRun
@@ -50,7 +51,7 @@ def _said(value: Any) -> str:
         return ", ".join(f"{key.replace('_', ' ')} {_said(part)}" for key, part in value.items())
     if isinstance(value, list):
         return ", ".join(map(_said, value))
-    return str(value)
+    return shown_path(value) if isinstance(value, str) else str(value)
 
 
 def _sampling(side: FinishedRun) -> str:

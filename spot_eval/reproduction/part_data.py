@@ -20,7 +20,11 @@ Rows = list[dict[str, Any]]
 
 
 def rectified_and_direct(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
-    """Write the same errors with the oracle's edit and with the teacher's own solution as y+."""
+    """Write the same errors with the oracle's edit and with the teacher's own solution as y+.
+
+    Args:
+        base, folder, checkpoints, seed: see `parts.Stage.make`.
+    """
     pairs = _pairs(base, folder, seed)
     taught = {row["id"]: row["chosen"] for row in _rows(folder / "made" / "taught.jsonl")}
     direct = [{**row, "chosen": taught[row["id"]], "change_ratio": None} for row in pairs]
@@ -28,14 +32,22 @@ def rectified_and_direct(base: Path, folder: Path, checkpoints: Path, seed: int)
 
 
 def amounts(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
-    """Write all pairs, the first half and the first quarter of them."""
+    """Write all pairs, the first half and the first quarter of them.
+
+    Args:
+        base, folder, checkpoints, seed: see `parts.Stage.make`.
+    """
     pairs = _pairs(base, folder, seed)
     count = len(pairs)
     return _written(folder, {"all": pairs, "half": pairs[: count // 2], "quarter": pairs[: count // 4]})
 
 
 def gammas(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
-    """Write the corrections under gamma, all of them, and those under a tenth of it."""
+    """Write the corrections under gamma, all of them, and those under a tenth of it.
+
+    Args:
+        base, folder, checkpoints, seed: see `parts.Stage.make`.
+    """
     mended = _made(base, folder, seed) / "mended.jsonl"
     return {
         name: filter_pairs(mended, folder / f"{name}.jsonl", Filter(tokenizer=str(base), most=most))["kept"]
@@ -44,7 +56,11 @@ def gammas(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[st
 
 
 def proximities(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
-    """Write the nearest corrections by each measure, as many by each, and as many without a filter."""
+    """Write the nearest corrections by each measure, as many by each, and as many without a filter.
+
+    Args:
+        base, folder, checkpoints, seed: see `parts.Stage.make`.
+    """
     mended = _made(base, folder, seed) / "mended.jsonl"
     model = str(base)
     filters = {
@@ -65,13 +81,21 @@ def proximities(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mappi
 
 
 def main_files(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
-    """Write the files of the main experiment: pairs, the teacher's solutions, and what the base got right."""
+    """Write the files of the main experiment: pairs, the teacher's solutions, and what the base got right.
+
+    Args:
+        base, folder, checkpoints, seed: see `parts.Stage.make`.
+    """
     made = _made(base, folder, seed)
     return _written(folder, {name: _rows(made / f"{name}.jsonl") for name in ("pairs", "taught", "right")})
 
 
 def pairs_only(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
-    """Write the pairs of the main experiment."""
+    """Write the pairs of the main experiment.
+
+    Args:
+        base, folder, checkpoints, seed: see `parts.Stage.make`.
+    """
     return _written(folder, {"pairs": _pairs(base, folder, seed)})
 
 

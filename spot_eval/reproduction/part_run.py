@@ -88,7 +88,14 @@ def built(folder: Path, seed: int) -> Path:
 
 
 def make(name: str, number: int, place: Place, seed: int) -> Mapping[str, int]:
-    """Make the files of one stage and seed of the part `name`, once; return their rows."""
+    """Make the training files of one stage, once, and return the number of rows by file.
+
+    Args:
+        name: name of the part.
+        number: index of the stage, from 0.
+        place: folder of the part, and its base.
+        seed: seed of the data.
+    """
     folder = stage_folder(place, number, seed)
     done = folder / "counts.json"
     if done.is_file():
@@ -105,12 +112,26 @@ def make(name: str, number: int, place: Place, seed: int) -> Mapping[str, int]:
 
 
 def setting_of(part: Part, arm: Arm, seed: int, base: str) -> Setting:
-    """Return the setting of an arm; its method is the arm's name, its regime the part's."""
+    """Return the setting under which an arm's result is kept.
+
+    Args:
+        part: its name becomes the setting's regime.
+        arm: its name becomes the setting's method.
+        seed: seed of data and training.
+        base: hash of the base's weights.
+    """
     return Setting(arm.name, arm.rate, arm.beta, part.name, seed, EXAM, part.items, base)
 
 
 def training_of(place: Place, number: int, arm: Arm, seed: int) -> Training:
-    """Return the training run of an arm of stage `number`."""
+    """Return the training run of an arm.
+
+    Args:
+        place: folder of the part, and its base.
+        number: index of the arm's stage, from 0.
+        arm: data, steps, rate and objective.
+        seed: seed of data and training.
+    """
     from trainer.settings import Lora
 
     kept = checkpoints(place)

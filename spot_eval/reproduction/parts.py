@@ -57,7 +57,8 @@ class Stage:
     """Arms that can run side by side once `make` has made their data."""
 
     make: Callable[[Path, Path, Path, int], Mapping[str, int]]
-    """(base, folder for the files, folder of checkpoints so far, seed) to rows by file; called once per seed."""
+    """Called once per seed with (base, folder, checkpoints, seed): the base's checkpoint, the folder to write training
+    files in, the folder of the checkpoints of earlier stages, and the seed. Returns rows by file."""
     arms: tuple[Arm, ...]
 
 

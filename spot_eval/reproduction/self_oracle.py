@@ -35,7 +35,11 @@ Pairs = list[dict[str, Any]]
 
 
 def first_round(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
-    """Write the base's own pairs by either acceptance, and the oracle's corrections of all errors."""
+    """Write the base's own pairs by either acceptance, and the oracle's corrections of all errors.
+
+    Args:
+        base, folder, checkpoints, seed: see `parts.Stage.make`.
+    """
     asked, texts = _sampled(base, seed, round_number=1)
     files = {
         "oracle": [
@@ -50,7 +54,11 @@ def first_round(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mappi
 
 
 def second_round(base: Path, folder: Path, checkpoints: Path, seed: int) -> Mapping[str, int]:
-    """Write the pairs of the first round's checkpoints, by the acceptance that each was trained with."""
+    """Write the pairs of the first round's checkpoints, by the acceptance that each was trained with.
+
+    Args:
+        base, folder, checkpoints, seed: see `parts.Stage.make`.
+    """
     files = {}
     for name, accept in (("verifier", verified), ("votes", voted)):
         asked, texts = _sampled(checkpoints / f"{name}, round 1-{seed}", seed, round_number=2)

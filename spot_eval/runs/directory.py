@@ -24,6 +24,7 @@ from spot_eval.core.errors import UserError
 from spot_eval.core.files import JsonLog, check_document, read_document, read_json, write_json, writing
 from spot_eval.core.record_files import read_records
 from spot_eval.core.records import Failure, Generation
+from spot_eval.core.schemas import DOCUMENTS
 
 SCHEMA = 1  # of the manifest; goes up when an older one could be misread
 
@@ -50,8 +51,11 @@ class RunDirectory:
         """Make the directory, or continue the run in it.
 
         Raises UserError, and changes nothing, if it belongs to another configuration, another process is working in
-        it, or it cannot be written.
+        it, the manifest is one that could not be read again (names of an imported log may be of any length), or it
+        cannot be written.
         """
+        if (fault := DOCUMENTS["manifest"].fault(dict(manifest))) is not None:
+            raise UserError(f"{path}: not written, since a run cannot hold this; {fault.lstrip('.: ')}")
         refuse_place(path, manifest["config"], manifest.get("shard"))
         existing = path / "manifest.json"
         with writing(path):

@@ -43,8 +43,8 @@ def refuse_lost_samples(
 
     Args:
         path: the run directory.
-        samples: the samples of the file.
-        manifest: the run's manifest.
+        samples: what was read, in the order of the file.
+        manifest: content of manifest.json; its docs and repeats give the count.
         looked_at: True if the run may have stopped before the whole protocol was asked.
     """
     repeats: dict[str, Counter[str]] = defaultdict(Counter)

@@ -27,10 +27,10 @@ def run_config(options: RunOptions, suite: Suite, model: Model, tasks: Sequence[
     """Return the settings that decide the results of a run. Their hash is part of the name of its directory.
 
     Args:
-        options: the options of the run.
+        options: the command line, with the defaults filled in.
         suite: the suite as the options narrow it.
-        model: the model of the run.
-        tasks: the loaded tasks.
+        model: its name, identity and context are read; it need not be loaded.
+        tasks: as they were loaded.
     """
     return {
         "schema": SCHEMA,
@@ -49,9 +49,9 @@ def run_folder(options: RunOptions, suite: Suite, model: Model, config: Mapping[
     """Return the run directory: `--out`, or runs/<model>-<suite>-<config hash>, for a shard with its name at the end.
 
     Args:
-        options: the options of the run.
-        suite: the suite of the run.
-        model: the model of the run.
+        options: the command line, with the defaults filled in.
+        suite: names the folder.
+        model: its name, identity and context are read; it need not be loaded.
         config: the settings, as `run_config` returns them.
     """
     shard = f"-shard-{options.shard[0]}-of-{options.shard[1]}" if options.shard else ""
@@ -87,9 +87,9 @@ def build_manifest(
     """Return the content of manifest.json.
 
     Args:
-        options: the options of the run.
-        model: the model of the run.
-        tasks: the loaded tasks.
+        options: the command line, with the defaults filled in.
+        model: its name, identity and context are read; it need not be loaded.
+        tasks: as they were loaded.
         left_out: tasks without data, with the reason.
         config: the settings that decide results, as `run_config` returns them.
     """

@@ -32,7 +32,7 @@ STEM_DOCS = 1000
 class Checked:
     """The findings about a task. `docs` counts those that rendered, `gold_right` those whose gold scored 1.
 
-    `gold_asked` is 0 where a gold is no reply; `notes` are worth a look, `problems` are to be mended. `left_out`: its
+    `gold_asked` is 0 if a gold is no reply; `notes` are worth a look, `problems` are to be mended. `left_out`: its
     data set is gated and not at hand, so a run goes without it.
     """
 
@@ -51,7 +51,7 @@ class Checked:
         return not self.problems
 
     def as_json(self) -> dict[str, Any]:
-        """For a script: paths as strings, problems as objects."""
+        """Return the result for a script: paths as strings, problems as objects."""
         problems = [{**one._asdict(), "file": str(one.file)} for one in self.problems]
         return {**asdict(self), "file": self.file and str(self.file), "problems": problems, "ok": self.ok}
 
@@ -59,9 +59,9 @@ class Checked:
 def check_tasks(
     what: str, data_dirs: Sequence[Path] = (), data_files: Mapping[str, Path] | None = None
 ) -> list[Checked]:
-    """Checks a folder of tasks, or the tasks of a suite by name or file; broken files without a task come first.
+    """Check a folder of tasks, or the tasks of a suite by name or file; broken files without a task come first.
 
-    Raises UserError where there is no such folder or suite, or the folder has no task.
+    Raises UserError if there is no such folder or suite, or the folder has no task.
     """
     data_directories(data_dirs)
     if Path(what).is_dir():
@@ -84,7 +84,7 @@ def check_tasks(
 
 
 def _suite_of(root: Path, files: Sequence[TaskFile]) -> Suite | None:
-    """A suite of all tasks under `root`; None where there is none."""
+    """A suite of all tasks under `root`; None if there is none."""
     tasks = {file.task: TaskSettings() for file in files if file.task}
     if not tasks:
         return None

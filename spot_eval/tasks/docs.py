@@ -13,6 +13,7 @@ from typing import Any
 from spot_eval.core.cpu_limit import DOC_CPU_S, cpu_limit
 from spot_eval.core.errors import UserError
 from spot_eval.core.keys import digest, doc_hash
+from spot_eval.core.paths import shown_path
 from spot_eval.core.records import Doc
 from spot_eval.graders import GRADER_FIELDS
 from spot_eval.tasks.data.reasoning_gym import draw
@@ -139,7 +140,7 @@ def read_task(task: Any, name: str, source: dict[str, Any], limit: int | None, o
         grader=own_grader or "lm_eval",
         docs=docs,
         until=_until(task),
-        origin=origin.get("origin") or str(task.config.dataset_path or "custom"),
+        origin=origin.get("origin") or shown_path(task.config.dataset_path or "custom"),
         revision=origin.get("revision"),
         content_hash=digest(asked),
         task_version=str(metadata.get("version", "")) if name in ALL_SOURCES or not own_code else own_code,
@@ -154,8 +155,8 @@ def read_scored_task(
 
     Args:
         task: lm-eval's task object.
-        name: its name.
-        settings: what the suite says of it.
+        name: its name in the suite.
+        settings: repeats, examples and chat template, as the suite sets them for it.
         source: where a grader finds the task again.
         limit: the number of docs; all if None.
         own_code: a hash of the user's task files; empty if there are none.
@@ -168,7 +169,7 @@ def read_scored_task(
         grader="likelihood",
         docs=docs,
         until=(),
-        origin=origin.get("origin") or str(task.config.dataset_path or "custom"),
+        origin=origin.get("origin") or shown_path(task.config.dataset_path or "custom"),
         revision=origin.get("revision"),
         content_hash=content_hash,
         task_version=version if name in ALL_SOURCES or not own_code else own_code,

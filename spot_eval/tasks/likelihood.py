@@ -32,8 +32,8 @@ def scored_docs(
 
     Args:
         task: lm-eval's task object.
-        name: its name.
-        settings: what the suite says of it.
+        name: its name in the suite.
+        settings: repeats, examples and chat template, as the suite sets them for it.
         source: where a grader finds the task again.
         limit: the number of docs; all if None.
 

@@ -26,10 +26,17 @@ def dataset(
     judged_row: Mapping[str, Any] | None = None,
     **metadata: Any,
 ) -> Any:
-    """lm-eval's `custom_dataset`: called with the task's metadata, joined with the TaskManager's.
+    """Return a task's rows; lm-eval calls it as `custom_dataset` with the metadata of task and TaskManager.
 
-    `source` names an entry of ALL_SOURCES; `seed` is the task file's own for boards that are drawn, `connect4_seed`
-    another instead. `judged_row` is the only row if a grading worker loads the task: it judges without the data.
+    Args:
+        source: an entry of ALL_SOURCES.
+        data_dirs: folders to look for the rows in.
+        data_files: files by task, used instead of the folders.
+        seed: the task file's seed, for boards that are drawn.
+        connect4_seed: seed to use instead of `seed`.
+        judged_row: the only row, if a grading worker loads the task: it judges without the data.
+        metadata: ignored; the TaskManager passes what other tasks need.
+
     Returns a `datasets.DatasetDict` with the one split "test"; its `info.description` is JSON: origin,
     revision, sha256, rows, and how the rows were drawn. Raises what `load_rows` raises.
     """
@@ -60,7 +67,7 @@ def dataset(
 def results(grader: str, *metrics: str) -> Callable[[Mapping[str, Any], Sequence[str]], dict[str, float | None]]:
     """lm-eval's `process_results` by a grader of ours: `score`, `unparsed`, `not_judged`, `metrics` by name.
 
-    A metric is None where the answer was not judged, and 0 where it gave no answer.
+    A metric is None if the answer was not judged, and 0 where it gave no answer.
     """
 
     def process(doc: Mapping[str, Any], texts: Sequence[str]) -> dict[str, float | None]:

@@ -26,6 +26,7 @@ from spot_eval.tasks.docs import LoadedTask, drawn_task, read_scored_task, read_
 from spot_eval.tasks.likelihood import OUTPUT_TYPES
 from spot_eval.tasks.suite import Suite, nearest
 from spot_eval.tasks.user_code import RunawayError, guarded, one_line, own_place
+from spot_eval.tasks.yaml_files import bad_aliases
 
 # What lm-eval, datasets and a task's own Python raise for a task that is wrong.
 TASK_ERRORS = (
@@ -46,11 +47,10 @@ def load_tasks(
     connect4_seed: int | None = None,
     fresh_seed: int | None = None,
 ) -> tuple[list[LoadedTask], dict[str, str]]:
-    """The suite's tasks with their docs, the first `limit` of each where given; `connect4_seed` draws other boards,
-    `fresh_seed` other rows of tasks that a generator draws.
+    """Load the tasks of a suite with their docs.
 
     Args:
-        suite: the suite.
+        suite: names the tasks, and the folder of the user's own.
         data_dirs: folders of local data sets.
         data_files: a file of rows for a task, by its name.
         limit: docs per task, the first ones; all if None.
@@ -75,7 +75,14 @@ def load_tasks(
 
 
 class BrokenTaskError(UserError):
-    """A task that cannot be loaded, with the file, and where known the line, that is to blame."""
+    """A task that cannot be loaded.
+
+    Args:
+        task: its name.
+        file: the YAML file or Python module at fault.
+        line: the line in that file, counted from 1; None if it is not known.
+        why: the problem, in one sentence without a full stop.
+    """
 
     def __init__(self, task: str, file: Path, line: int | None, why: str) -> None:
         super().__init__(f"task {task} ({file}, line {line}): {why}" if line else f"task {task} ({file}): {why}")
@@ -85,8 +92,16 @@ class BrokenTaskError(UserError):
 class TaskLoader:
     """The tasks of a suite, loaded one at a time as they are asked for.
 
-    Raises UserError where a file among the user's own tasks is broken or takes a name of ours; `unchecked` passes
-    over both. `cpu_seconds` is what a task may take to load; a user's own has OWN_TASK_CPU_S if nothing is given.
+    Args:
+        suite: the suite; its `tasks_dir` names the folder of the user's own tasks.
+        data_dirs: folders to look for rows in.
+        data_files: files of rows by task, used instead of the folders.
+        connect4_seed: seed of the Connect4 boards; the task's own if None.
+        fresh_seed: seed of the tasks that a generator draws; the suite's if None.
+        unchecked: neither check nor hash the files of the user's own tasks.
+        cpu_seconds: CPU time that a task may take to load; if None, OWN_TASK_CPU_S for a user's own, no limit for ours.
+
+    Raises UserError if a file among the user's own tasks is broken or takes a name of ours, unless `unchecked`.
     """
 
     def __init__(
@@ -127,7 +142,7 @@ class TaskLoader:
     def load(self, name: str, limit: int | None = None) -> LoadedTask:
         """Return a task with its docs; whatever is wrong with a user's task is one sentence naming file and line.
 
-        Raises MissingData where its rows are not at hand, UserError for anything else.
+        Raises MissingData if its rows are not at hand, UserError for anything else.
         """
         if fresh := self.suite.settings(name).fresh:
             return drawn_task(name, fresh, self._fresh_seed, limit)
@@ -178,7 +193,7 @@ def names_of_ours() -> set[str]:
 
 
 def _own_tasks(suite: Suite) -> str:
-    """A hash of the user's task files, which decide what is asked and how it is judged; empty where there are none.
+    """A hash of the user's task files, which decide what is asked and how it is judged; empty if there are none.
 
     Raises UserError for a file that is no YAML, or a task that takes the name of one of ours.
     """
@@ -192,6 +207,7 @@ def _own_tasks(suite: Suite) -> str:
         if path.suffix == ".yaml":
             try:
                 settings = load_yaml(path, resolve_func=False)
+                endless = bad_aliases(path, yaml.compose(path.read_text(encoding="utf-8")))
             except yaml.MarkedYAMLError as problem:
                 line = f", line {problem.problem_mark.line + 1}" if problem.problem_mark else ""
                 raise UserError(f"{path}{line}: broken YAML ({problem.problem})") from problem
@@ -199,6 +215,8 @@ def _own_tasks(suite: Suite) -> str:
                 raise UserError(f"{path}: nested too deeply to be a task file") from problem
             except (ValueError, OSError, yaml.YAMLError) as problem:
                 raise UserError(f"{path}: no task file ({problem})") from problem
+            if endless:
+                raise UserError(str(endless))
             named = settings.get("task") if isinstance(settings, dict) else None
             if named is not None and not isinstance(named, str | list):
                 raise UserError(f"{path}: task is {named!r}; expected a name")

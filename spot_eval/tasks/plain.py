@@ -7,7 +7,7 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON types (numbers of numpy and dates become what JSON makes of them)."""
+    """Return `value` as JSON types; numbers of numpy and dates are converted."""
     return json.loads(
         json.dumps(_without_fill(value), default=lambda odd: odd.item() if hasattr(odd, "item") else str(odd))
     )

@@ -119,7 +119,7 @@ class Suite(BaseModel):
         return self.families[self.tasks[task]][task]
 
     def repeats(self, task: str) -> int:
-        """Samples drawn for each doc of `task`."""
+        """Return the number of samples per doc of `task`."""
         return self.settings(task).repeats
 
     def sampling_of(self, task: str) -> Sampling:
@@ -128,7 +128,7 @@ class Suite(BaseModel):
         return self.sampling.model_copy(update=own)
 
     def refuse_strangers(self, data_files: Iterable[str]) -> None:
-        """Raises UserError where `--data` names neither a task of the suite nor the examples of one."""
+        """Raise UserError if `--data` names neither a task of the suite nor the examples of one."""
         for task in data_files:
             if EXAMPLES.get(task, task) not in self.tasks:
                 raise UserError(f"--data {task}=…: suite {self.name} has no task {task!r}{nearest(task, self.tasks)}")
@@ -199,7 +199,7 @@ class Suite(BaseModel):
 
 
 def nearest(name: str, among: Iterable[str]) -> str:
-    """`"; the nearest is 'spot'"`, or what there is, to end an error with."""
+    """Return the end of an error message: `"; the nearest is 'spot'"`, or the names there are."""
     names = list(among)
     close = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
     if close:

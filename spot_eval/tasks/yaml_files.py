@@ -15,10 +15,11 @@ from spot_eval.tasks.user_code import guarded, one_line, own_place
 OTHER_SETTINGS = {"include", "class", "group", "task_list", "aggregate_metric_list", "group_alias"}
 IGNORED = {"__pycache__", ".ipynb_checkpoints"}
 CPU_SECONDS = 120.0  # far more than an import, or reading ten docs, takes
+MOST_VALUES = 100_000  # of a file with its aliases written out
 
 
 class Problem(NamedTuple):
-    """Something to mend; `line` is None where only the file is known."""
+    """Something to mend; `line` is None if only the file is known."""
 
     file: Path
     line: int | None
@@ -42,7 +43,7 @@ class TaskFile(NamedTuple):
 
 
 def read_task_files(root: Path) -> list[TaskFile]:
-    """Every YAML file under `root`, in name order, its settings and `!function`s checked."""
+    """Read every YAML file under `root`, in name order, its settings and `!function`s checked."""
     files = sorted(path for path in root.rglob("*.yaml") if not IGNORED & set(path.parts))
     return [_read(path, root) for path in files]
 
@@ -53,10 +54,14 @@ def _read(path: Path, root: Path) -> TaskFile:
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else None
         return TaskFile(path, [Problem(path, line, f"broken YAML ({problem.problem})")])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        return TaskFile(path, [Problem(path, None, f"not YAML in UTF-8 ({str(problem).splitlines()[0]})")])
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as problem:
+        deep = isinstance(problem, RecursionError)
+        why = "nested too deeply to be a task file" if deep else f"not YAML in UTF-8 ({str(problem).splitlines()[0]})"
+        return TaskFile(path, [Problem(path, None, why)])
     if not isinstance(node, yaml.MappingNode):
         return TaskFile(path, [Problem(path, 1, "expected a mapping of settings")])
+    if endless := bad_aliases(path, node):
+        return TaskFile(path, [endless])
     named = {str(key.value): value for key, value in node.value}
     problems = [*_settings(path, node), *_functions(path, node, root)]
     if "include" in named and not problems:
@@ -98,16 +103,43 @@ def _functions(path: Path, node: yaml.Node, root: Path) -> Iterator[Problem]:
             yield Problem(file, line, f"!function {scalar.value}: {one_line(problem)}")
 
 
+def bad_aliases(path: Path, node: yaml.Node | None) -> Problem | None:
+    """Return a problem if an alias makes a value hold itself, or aliases of aliases make too many; else None."""
+    sizes: dict[int, int] = {}  # values under a node, each alias counted again
+    opened: set[int] = set()
+    left = [node] if node else []
+    while left:
+        part = left[-1]
+        if id(part) in sizes:
+            left.pop()
+        elif id(part) in opened:
+            left.pop()
+            sizes[id(part)] = 1 + sum(sizes[id(child)] for child in _children(part))
+            if sizes[id(part)] > MOST_VALUES:
+                line = part.start_mark.line + 1
+                return Problem(path, line, f"its aliases make more than {MOST_VALUES:,} values")
+        else:
+            opened.add(id(part))
+            for child in _children(part):
+                if id(child) in opened and id(child) not in sizes:
+                    return Problem(path, child.start_mark.line + 1, "a value holds itself (its own alias stands in it)")
+                left.append(child)
+    return None
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [value for _, value in node.value]
+    return node.value if isinstance(node, yaml.SequenceNode) else []
+
+
 def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
     left = [node]  # no recursion: a file may be nested as deeply as its author likes
     while left:
         part = left.pop()
         if isinstance(part, yaml.ScalarNode):
             yield part
-        elif isinstance(part, yaml.SequenceNode):
-            left += reversed(part.value)
-        elif isinstance(part, yaml.MappingNode):
-            left += [value for _, value in reversed(part.value)]
+        left += reversed(_children(part))
 
 
 def _included(path: Path, node: yaml.Node) -> Iterator[Problem]:

@@ -25,7 +25,7 @@ best = results("connect4", "result", "best", *MOVE)
 
 
 def prompt(doc: dict[str, Any]) -> str:
-    """Every cell, the legal moves, who is to move, and the lines asked for."""
+    """Return the prompt: every cell, the legal moves, who is to move, and the lines to answer with."""
     item = read_row(doc)
     return render(item.board, item.level)
 

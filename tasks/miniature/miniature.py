@@ -23,9 +23,15 @@ process_results = results("miniature")
 def dataset(
     source: str, docs: int, seed: int, split: str = "test", miniature_seed: int | None = None, **metadata: Any
 ) -> Any:
-    """lm-eval's `custom_dataset`: `docs` items of the task called `source`, as its split "test".
+    """Return the items of a task as a `DatasetDict` with the split "test"; lm-eval calls it as `custom_dataset`.
 
-    `split` is the world's: items of "train" are in no test set.
+    Args:
+        source: name of the task.
+        docs: number of items.
+        seed: seed of the items, from the task file.
+        split: the world's split to draw from; items of "train" are in no test set.
+        miniature_seed: seed to use instead of `seed`, from the task manager's metadata.
+        metadata: ignored; the task manager passes what other tasks need.
     """
     del metadata
     import datasets
@@ -49,10 +55,10 @@ def dataset(
 
 
 def prompt(doc: dict[str, Any]) -> str:
-    """What is asked, as it is."""
+    """Return the question unchanged."""
     return doc["prompt"]
 
 
 def gold(doc: dict[str, Any]) -> str:
-    """The content of the answer line, or the whole reply."""
+    """Return the expected answer: the content of the answer line, or the whole reply."""
     return doc["answer"]

@@ -38,7 +38,7 @@ import bitbully.bitbully_core as bitbully
 import numpy as np
 
 from connect4 import Position, Solver, distance, parse_moves
-from connect4.search import kernels
+from connect4.search import layout
 from connect4.search.solver import TABLE_BITS
 
 KEPT = Path(__file__).with_name("connect4.json")
@@ -125,15 +125,15 @@ def by_batch(solver: Solver) -> Callable[[list[str], bool], Run]:
 
     def run(lines: list[str], cold: bool) -> Run:
         mover, stones = parse_moves(lines)
-        searches = np.zeros((len(lines), kernels.ROW_WORDS), np.int64)
-        searches[:, kernels.R_LO], searches[:, kernels.R_HI] = -22, 22
-        searches[:, kernels.R_KIND] = kernels.FRESH if cold else kernels.CARRY
-        searches[0, kernels.R_KIND] = kernels.FRESH
+        searches = np.zeros((len(lines), layout.ROW_WORDS), np.int64)
+        searches[:, layout.R_LO], searches[:, layout.R_HI] = -22, 22
+        searches[:, layout.R_KIND] = layout.FRESH if cold else layout.CARRY
+        searches[0, layout.R_KIND] = layout.FRESH
         positions = np.column_stack([mover, stones])
         started = time.process_time()
         solver.run(positions, searches)
         seconds = time.process_time() - started
-        return seconds, searches[:, kernels.R_LO].tolist(), int(searches[:, kernels.R_NODES].sum())
+        return seconds, searches[:, layout.R_LO].tolist(), int(searches[:, layout.R_NODES].sum())
 
     return run
 

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from spot_eval.core.kinds import COUNT, FRACTION, LONGEST_NAME, list_of, map_of, object_of, optional, or_null
+from spot_eval.core.kinds import (
+    COUNT,
+    FRACTION,
+    LONGEST_NAME,
+    NO_NAN,
+    NUMBER,
+    list_of,
+    map_of,
+    object_of,
+    optional,
+    or_null,
+)
 
 PAIR = object_of(
     {"low": FRACTION, "high": or_null(FRACTION), "docs": optional(COUNT)},
@@ -37,3 +48,10 @@ def test_parts_of_lists_and_maps_are_named() -> None:
     assert list_of(COUNT).fault([1, -1]) == "[1]: expected a whole number from 0, found -1"
     assert map_of(list_of(COUNT)).fault({"a": [True]}) == ".a[0]: expected a whole number from 0, found true"
     assert map_of(COUNT).fault({"x" * (LONGEST_NAME + 1): 1}) == ": a name of 1001 characters, expected 1 to 1000"
+
+
+def test_a_whole_number_too_large_for_a_float_is_refused_in_words() -> None:
+    big = 10**400
+    assert NO_NAN.fault(big) == f": expected a number, found {str(big)[:59]}…"
+    assert [NO_NAN.fault(float(value)) is None for value in ("-inf", "inf", "nan", "0")] == [True, True, False, True]
+    assert NUMBER.fault(-big) is not None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,26 @@ def test_changed_files_end_in_a_result_or_one_sentence() -> None:
     assert found["faults"] == []
     refused = sum(one.get("refused", 0) for one in found["counts"].values())
     assert 100 < refused < 350
+
+
+NUMBERS = re.compile(rb"(?<=[:\[,= ])-?\d+(\.\d+)?(?=[,\s}\]])")
+
+
+@pytest.mark.parametrize("kind", ["inspect", "lm-eval", "promptfoo", "batch: answers", "recipe", "run: samples.jsonl"])
+def test_a_whole_number_that_no_float_can_hold(tmp_path: Path, kind: str) -> None:
+    """In the place of every number of the file; `float`, `math.isfinite` and `:g` raise OverflowError for it."""
+    reader = readers(tmp_path / "made")[kind]
+    content = reader.files[reader.changed]
+    found = list(NUMBERS.finditer(content))
+    assert found
+    for number, at in enumerate(found):
+        folder = tmp_path / str(number)
+        for file, whole in reader.files.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            changed = content[: at.start()] + b"1" + b"0" * 400 + content[at.end() :]
+            (folder / file).write_bytes(changed if file == reader.changed else whole)
+        with contextlib.suppress(UserError, TrainError):
+            reader.read(folder)
 
 
 def test_half_of_a_surrogate_pair_in_a_choice(tmp_path: Path) -> None:

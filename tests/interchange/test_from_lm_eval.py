@@ -281,3 +281,10 @@ def test_a_metric_that_is_nan_everywhere_or_a_text_somewhere_is_no_candidate(tmp
     text = [line(i, metrics=["exact_match", "acc"], acc=1.0, exact_match=1.0 if i else "yes") for i in range(2)]
     _, board, _ = taken(tmp_path / "b", write(tmp_path / LOG, *text))
     assert board["tasks"]["gsm8k"]["mean"] == 1.0
+
+
+def test_a_name_that_a_run_cannot_hold_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    log = write(tmp_path / LOG, line(0, filter="x" * 2000))
+    with pytest.raises(UserError, match=r"a run cannot hold this; config.data.gsm8k.grader: expected"):
+        taken(tmp_path / "out", log)
+    assert not (tmp_path / "out").exists()

@@ -74,6 +74,9 @@ def test_a_sound_task_renders_ten_docs_and_judges_its_gold_right(tasks: Path) ->
     }
 
 
+BOMB = "\n".join(f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}' if i else 'x'] * 16)}]" for i in range(9))
+"""Nine lines that stand for 16**9 values."""
+
 YAML = [
     (("doc_to_text", "doc_to_txt"), "own.yaml, line 6: lm-eval has no setting 'doc_to_txt'; the nearest: doc_to_text"),
     (("test_split: test", "test_split: test\ntest_split: dev"), "own.yaml, line 5: test_split is given twice"),
@@ -83,6 +86,9 @@ YAML = [
     (("task: own", "include: base.yaml\ntask: own"), "own.yaml, line 1: include: there is no file base.yaml"),
     (("task: own", "task: connect4"), "own.yaml, line 1: connect4 is the name of one of spot-eval's own"),
     (("test_split: test", "test_split: dev"), "own.yaml: "),
+    (("task: own", "metadata: " + "[" * 3000), "own.yaml: nested too deeply to be a task file"),
+    (("task: own", "metadata: &self\n  x: [*self]\ntask: own"), "own.yaml, line 1: a value holds itself"),
+    (("task: own", f"metadata:\n{BOMB}\ntask: own"), "own.yaml, line 6: its aliases make more than 100,000 values"),
     (("generate_until", "generate_all"), "own.yaml: ValueError: Got invalid output_type"),
     (("task: own", "task: own\nmetadata: {grader: math}"), "own.yaml: task own: there is no grader 'math'"),
 ]

@@ -40,7 +40,7 @@ class Plan:
         return numbers
 
     def pairs_in(self, step: int) -> int:
-        """Examples of a step."""
+        """Return the number of examples of a step."""
         return sum(len(batch) for batch in self.steps[step])
 
     def chosen_tokens_in(self, step: int) -> int:
@@ -71,7 +71,7 @@ def make_plan(
     seed: int = 0,
     shuffle: bool = True,
 ) -> Plan:
-    """Steps of `batch_size` examples, the last one of the rest, in micro-batches of at most `token_budget` tokens.
+    """Return steps of `batch_size` examples, the last of the rest, in micro-batches of at most `token_budget` tokens.
 
     Which examples make a step depends on `seed` and `batch_size` alone; how a step is packed, on budget and processes
     too. An example longer than the budget is a micro-batch by itself.

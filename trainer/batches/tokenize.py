@@ -16,7 +16,7 @@ from trainer.pairs.pair_files import Messages, Pair
 
 
 class Example(NamedTuple):
-    """A pair in token ids. `rejected` is empty where the objective looks at y+ alone."""
+    """A pair in token ids. `rejected` is empty if the objective looks at y+ alone."""
 
     id: str
     prompt: tuple[int, ...]
@@ -39,17 +39,16 @@ class Examples:
 def tokenize(
     pairs: Sequence[Pair], tokenizer: Any, *, max_tokens: int, rejected: bool = True, chat: bool = True
 ) -> Examples:
-    """Examples of at most `max_tokens` tokens a side (prompt and answer together), in the order of `pairs`.
+    """Return the examples of at most `max_tokens` tokens a side (prompt and answer together), in the order of `pairs`.
 
-    `chat` off takes prompts as plain text, for a base model. Raises TrainError where the tokenizer has no end token,
-    the template refuses a prompt, or nothing is left.
+    Raises TrainError if the tokenizer has no end token, the template refuses a prompt, or no example is left.
 
     Args:
-        pairs: the pairs.
+        pairs: prompts, y+ and y- as texts.
         tokenizer: a transformers tokenizer.
         max_tokens: most tokens of prompt and answer together.
         rejected: False if y- is not read.
-        chat: False takes prompts as plain text.
+        chat: False takes prompts as plain text, for a base model.
     """
     end = end_token(tokenizer, chat=chat)
     special = set(tokenizer.all_special_ids)

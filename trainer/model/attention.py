@@ -43,7 +43,10 @@ class Trees:
         self._masks: dict[Any, Any] = {}
 
     def mask(self, unit: Unit, window: int | None) -> Tensor | None:
-        """Which keys (trunk, then the unit itself) each query of the unit sees; None where that is plainly causal."""
+        """Return the keys (trunk, then the unit itself) that each query of the unit sees; None if plainly causal.
+
+        Shape: [unit length, trunk length + unit length], bool.
+        """
         length = unit.end - unit.start
         total = unit.trunk_length + length
         if window is not None and window >= total:
@@ -98,9 +101,23 @@ def attend(
     trees: Trees | None = None,
     **wishes: Any,
 ) -> tuple[Tensor, None]:
-    """transformers' attention function: [1, heads, length, head_dim] in, [1, length, heads, head_dim] out.
+    """Attend over one packed row, with the signature that transformers calls its attention functions by.
 
-    Dropout is not applied: the reference must be the policy at step 0. Raises Unsupported for what cannot be honoured.
+    Args:
+        module: the attention layer, for error messages.
+        query: [1, heads, length, head_dim].
+        key: [1, key heads, length, head_dim]; key heads divide heads.
+        value: as `key`.
+        attention_mask: must be None, since `trees` has the masks.
+        scaling: factor of the scores; head_dim ** -0.5 if None.
+        dropout: ignored: the reference must be the policy at step 0.
+        sliding_window: number of positions that a query sees, itself included; None for all before it.
+        softcap: bound of the scores, by tanh; None for none.
+        trees: the units of the row; a model that does not hand it on is not supported.
+        wishes: further arguments of the model.
+
+    Returns the attended values, [1, length, heads, head_dim], and None for the weights. Raises Unsupported if a mask
+    was given, `trees` was not, or `wishes` has a value for something outside of UNNEEDED.
     """
     unmet = [
         name for name, value in wishes.items() if name not in UNNEEDED and value is not None and value is not False
@@ -185,7 +202,7 @@ def _flex(
 
 
 def register() -> None:
-    """Makes transformers know this attention."""
+    """Register this attention with transformers."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(NAME, attend)

@@ -66,7 +66,7 @@ class PolicyModel(nn.Module):
         _disable_dropout(causal)
 
     def use(self, kind: Kind) -> None:
-        """Switches the model's attention to what the layout needs."""
+        """Switch the model's attention to what the layout needs."""
         wanted = self.own_attention if kind is Kind.SEPARATE else NAME
         if self.causal.config._attn_implementation != wanted:
             self.causal.set_attn_implementation(wanted)
@@ -95,9 +95,9 @@ def _disable_dropout(model: nn.Module) -> None:
 
 
 def probe(policy: PolicyModel, device: torch.device, wanted: Kind, dtype: torch.dtype) -> tuple[Kind, str]:
-    """Finds the head's scale and softcap, and the best layout the model can do, at most `wanted`; why, if it is less.
+    """Find the head's scale and softcap, and the best layout the model can do, at most `wanted`; why, if it is less.
 
-    Every process must call it, since the model is run. Raises TrainError where the model's logits cannot be explained.
+    Every process must call it, since the model is run. Raises TrainError if the model's logits cannot be explained.
 
     Args:
         policy: the model.
@@ -168,7 +168,7 @@ def _problem(
     truth: Tensor,
     most: float,
 ) -> str:
-    """Why the model cannot do a layout; empty if it can."""
+    """Return the reasons why the model cannot do a layout; empty if it can."""
     config = policy.causal.config.get_text_config()
     kinds = getattr(config, "layer_types", None) or []
     if odd := sorted(set(kinds) - {"full_attention", "sliding_attention"}):

@@ -19,7 +19,7 @@ Wanted = Literal["wrong", "right"]
 
 @dataclass(frozen=True)
 class Attempt:
-    """An answer of the model as it was judged; `score` is a fraction of 1, None where it could not be judged.
+    """An answer of the model as it was judged; `score` is a fraction of 1, None if it could not be judged.
 
     `meta` travels with the row: what a verifier needs to judge a corrected answer (grader, row) and where it came from.
     """
@@ -81,7 +81,7 @@ def elicit(
 
 
 def _reason_against(attempt: Attempt, wanted: Wanted, keep_truncated: bool) -> str | None:
-    """Why an attempt is not taken; None where it is."""
+    """Return the reason why an attempt is not taken; None if it is."""
     if attempt.score is None:
         return "not judged"
     right = attempt.score >= 1

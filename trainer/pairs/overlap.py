@@ -53,7 +53,7 @@ class NGramIndex:
             self._where[gram].append((benchmark, doc))
 
     def hits(self, text: str) -> dict[BenchmarkDoc, float]:
-        """(benchmark, doc) of the docs that share n-grams with `text`, and which share of each one's that is."""
+        """Return the docs that share n-grams with `text`, by (benchmark, doc), and the share of their n-grams in it."""
         words = words_of(text)
         found = Counter[BenchmarkDoc]()
         for length in self._lengths:

@@ -25,7 +25,7 @@ Messages = list[dict[str, str]]
 
 @dataclass(frozen=True)
 class Pair:
-    """A line of a pairs file. `rejected` is empty where there is none."""
+    """A line of a pairs file. `rejected` is empty if there is none."""
 
     id: str
     prompt: Messages
@@ -38,7 +38,7 @@ class Pair:
 
 
 def read_pairs(path: Path, *, rejected: bool = True) -> list[Pair]:
-    """All pairs of a file, in its order; with `rejected`, a line without y- is an error.
+    """Read all pairs of a file, in its order; with `rejected`, a line without y- is an error.
 
     Raises TrainError naming file, line and column where a line is no pair, a column is missing or of another type,
     an answer is empty, or y+ equals y-.
@@ -91,7 +91,7 @@ NAMES = {
 
 
 def pair_row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """`row` under our names; `number` (from 1) names it where it has no id. Raises ValueError for a missing prompt."""
+    """Return `row` under our names, with `number` (from 1) as id if it has none. Raises ValueError without a prompt."""
     # the paper's repository keeps the question apart from the prompt that a template was put around
     names = {**NAMES, "prompt": ("question", *NAMES["prompt"])} if "gemini_corrected_answer" in row else NAMES
     found = {ours: _first(row, given) for ours, given in names.items()}

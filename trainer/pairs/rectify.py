@@ -78,7 +78,7 @@ def question_of(prompt: str | Sequence[Mapping[str, str]]) -> str:
 
 
 def corrected_text(reply: str) -> str | None:
-    """The answer in an oracle's reply: its last <corrected> block after any thinking; None where there is none.
+    """The answer in an oracle's reply: its last <corrected> block after any thinking; None if there is none.
 
     Thinking that never ends holds no answer.
     """

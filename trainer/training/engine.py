@@ -98,7 +98,7 @@ class Engine:
             }
 
     def batch(self, plan: Plan, step: int, number: int) -> tuple[Batch, bool]:
-        """This process's micro-batch at place `number` of a step, and whether it counts."""
+        """Return this process's micro-batch at place `number` of a step, and True if it counts."""
         step_batches = plan.steps[step]
         mine = step_batches[number * self.processes.count + self.processes.rank]
         # an idle process computes the smallest of the others' micro-batches, for nothing
@@ -121,11 +121,11 @@ class Engine:
         self.optimizer.step()
 
     def forget_gradient(self) -> None:
-        """Frees the gradients."""
+        """Free the gradients."""
         self.optimizer.zero_grad(set_to_none=True)
 
     def state(self) -> dict[str, Tensor]:
-        """This process's shards of the trained weights and of AdamW's moments, on the CPU."""
+        """Return this process's shards of the trained weights and of AdamW's moments, on the CPU."""
         found = {}
         for name, parameter in self.trainable.items():
             held = {"weight": parameter, **self.optimizer.state.get(parameter, {})}
@@ -135,7 +135,7 @@ class Engine:
         return found
 
     def restore(self, shards: dict[str, Tensor], steps: int) -> None:
-        """Takes back what `state` gave, after `steps` optimizer steps."""
+        """Restore what `state` returned, after `steps` optimizer steps."""
         for name, parameter in self.trainable.items():
             with torch.no_grad():
                 local(parameter).copy_(shards[f"weight/{name}"])
@@ -150,5 +150,5 @@ class Engine:
 
 
 def local(tensor: Any) -> Tensor:
-    """This process's part of a sharded tensor."""
+    """Return this process's part of a sharded tensor."""
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor

@@ -41,25 +41,25 @@ class Estimate:
 
     @property
     def bytes(self) -> int:
-        """All of them."""
+        """Return the sum of the four parts, in bytes per process."""
         return self.state_bytes + self.compute_bytes + self.activation_bytes + self.logit_bytes
 
     def record(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """Return the estimate for a JSON file."""
         return {**asdict(self), "bytes": self.bytes}
 
 
 def estimate(
     model: Path, plan: Plan, settings: Settings, *, steps: int, processes: int, device: torch.device
 ) -> Estimate:
-    """The estimate for `steps` steps of a plan; reads the model's config, not its weights.
+    """Estimate memory and time of a training run. Reads the model's config, not its weights.
 
     Args:
         model: folder of the checkpoint.
-        plan: the plan.
-        settings: the settings.
-        steps: steps of the run.
-        processes: number of processes.
+        plan: the micro-batches of an epoch; the largest decides the memory.
+        settings: objective, precision, adapters and gradient checkpointing.
+        steps: optimizer steps that the time is for.
+        processes: how many share weights and batches, one device each.
         device: where it will run.
     """
     from transformers import AutoConfig, AutoModelForCausalLM

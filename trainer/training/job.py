@@ -27,7 +27,7 @@ Progress = Callable[..., AbstractContextManager[Callable[..., None]]]
 
 @contextlib.contextmanager
 def no_progress(what: str, total: int, *, done: int = 0) -> Iterator[Callable[..., None]]:
-    """For nobody to see."""
+    """Show no progress."""
     yield lambda count=1, note="": None
 
 

@@ -37,7 +37,7 @@ from trainer.training.trackers import open_trackers
 
 
 def run_training(job: Job) -> dict[str, Any]:
-    """Trains, or goes on with what was begun at `job.out`; returns result.json's content.
+    """Train, or resume the run at `job.out`; return result.json's content.
 
     Raises TrainError for bad input, other settings than those begun with, a loss that is no number, a full disk.
     """
@@ -109,7 +109,7 @@ def plan_for(examples: Examples, settings: Settings, kind: Kind, processes: int)
         examples: the tokenized pairs.
         settings: batch size, token budget, seed.
         kind: layout the model can do.
-        processes: number of processes.
+        processes: how many share each step.
     """
     return make_plan(
         examples.kept,

@@ -30,19 +30,19 @@ class Processes:
         return self.rank == 0
 
     def sums(self, values: Sequence[float]) -> list[float]:
-        """Each value summed over all processes, in fp64."""
+        """Return each value summed over all processes, in fp64."""
         total = torch.tensor(values, dtype=torch.float64, device=self.device)
         dist.all_reduce(total)
         return total.tolist()
 
     def of_first(self, value: Any) -> Any:
-        """The first process's value, on every process. Small objects of our own only."""
+        """Return the first process's value, on every process. Small objects of our own only."""
         held = [value]
         dist.broadcast_object_list(held, src=0, device=self.device)
         return held[0]
 
     def from_all(self, value: Any) -> list[Any]:
-        """Every process's value, on every process. Small objects of our own only."""
+        """Return every process's value, on every process. Small objects of our own only."""
         held: list[Any] = [None] * self.count
         dist.all_gather_object(held, value)
         return held
@@ -54,7 +54,7 @@ class Processes:
 
 @contextlib.contextmanager
 def joined(device: str | None = None) -> Iterator[Processes]:
-    """Joins the processes that torchrun started, or makes a group of this one alone; leaves it at the end.
+    """Join the processes that torchrun started, or make a group of this one alone; leave it at the end.
 
     The device is this process's GPU where there is one, else the CPU; `device` (cpu, cuda) decides otherwise.
     """

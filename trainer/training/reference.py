@@ -32,7 +32,7 @@ def reference_sums(
     """fp64 [2, examples]: the sums of log-probs over each y+ and y-, from the cache or from the engine's policy.
 
     `weights`: a digest of the policy's weights as they are now. `advance` is told of steps done. A cache that cannot
-    be read counts as none. Raises TrainError where the cache cannot be written.
+    be read counts as none. Raises TrainError if the cache cannot be written.
 
     Args:
         engine: the engine, its policy still the reference.

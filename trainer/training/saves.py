@@ -21,11 +21,11 @@ from trainer.training.engine import Engine
 
 
 def save(folder: Path, engine: Engine, step: int, state: dict[str, Any]) -> Path:
-    """Saves the engine after `step` steps beside `state`, then removes older saves; returns where.
+    """Save the engine after `step` steps beside `state`, remove older saves, and return the save's path.
 
     Args:
-        folder: folder of the saves.
-        engine: the engine.
+        folder: holds one subfolder per save.
+        engine: its weights and AdamW's moments are saved.
         step: steps taken so far.
         state: what else a resumed run needs.
 
@@ -70,7 +70,7 @@ def latest(folder: Path) -> Path | None:
 
 
 def load(path: Path, engine: Engine) -> dict[str, Any]:
-    """Restores the engine from a save; returns its state. Raises TrainError where a part of it is missing."""
+    """Restore the engine from a save and return its state. Raises TrainError if a part of it is missing."""
     from safetensors import SafetensorError, safe_open
 
     state = read_json(path / "state.json")

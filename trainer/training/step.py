@@ -41,11 +41,11 @@ def take_step(
     reference: Tensor | None,
     learning_rate: float,
 ) -> dict[str, float | None]:
-    """Trains on step number `step` of the plan; `reference`: fp64 [2, examples], sums over y+ and y-.
+    """Train on step number `step` of the plan; `reference`: fp64 [2, examples], sums over y+ and y-.
 
     Args:
-        engine: the engine to train.
-        plan: the plan.
+        engine: model and optimizer; its weights are changed.
+        plan: the micro-batches of every step of an epoch.
         step: 0-based number of the step in it.
         objective: the loss.
         shift: the running mean of SPoT-BCO, updated here.

@@ -14,10 +14,10 @@ class Tracker(Protocol):
     """Takes the metrics of each step; None is what an objective does not look at."""
 
     def log(self, step: int, metrics: dict[str, Any]) -> None:
-        """Metrics after 1-based `step`."""
+        """Take the metrics after 1-based `step`."""
 
     def close(self) -> None:
-        """No more will come."""
+        """Finish: no metrics will follow."""
 
 
 class Lines:
@@ -44,7 +44,7 @@ class Lines:
             self.file.flush()
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self.file.close()
 
 

@@ -57,7 +57,7 @@ def recorded_tasks(base: JudgedRun, policy: Policy, repeats: int | None = None) 
     """Return the gated tasks of a base run.
 
     Args:
-        base: the base run.
+        base: the run whose answers are redrawn.
         policy: says which families are gated.
         repeats: repeats of the candidate; None for those of the base's suite.
 

@@ -75,9 +75,9 @@ def certify(
     """Return certify.json of a base run.
 
     Args:
-        base: the base run.
-        policy: the gate's policy; with `source`, where it came from.
-        source: name of the policy.
+        base: the run whose answers are redrawn.
+        policy: the policy that is certified.
+        source: the policy's file, or `default`; goes into certify.json as it is.
         draws: pairs of runs per harm and size.
         seed: seed of all draws.
         repeats: repeats of the candidate; None for those of the base's suite.

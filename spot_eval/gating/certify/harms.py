@@ -51,7 +51,7 @@ class Harm:
         """Return the candidate with harm of this size, and the tasks in which it differs.
 
         Args:
-            tasks: the recorded tasks.
+            tasks: by name, with the answers that draws are made from.
             candidate: the side that is harmed.
             size: share of what can be hit, from 0 to 1.
             rng: decides what is hit; the same at every size.
@@ -69,7 +69,7 @@ def harms_of(tasks: Mapping[str, RecordedTask], slices: Slices, topics: Slices) 
     """Return every harm that can be planted into these tasks.
 
     Args:
-        tasks: the recorded tasks.
+        tasks: by name, with the answers that draws are made from.
         slices: of tasks whose docs can be sliced, the docs of each value.
         topics: the same for tasks whose rows name a topic.
     """

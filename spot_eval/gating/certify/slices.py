@@ -22,8 +22,8 @@ def slices_of(base: JudgedRun, tasks: Mapping[str, RecordedTask], by: str | None
     A task is sliced by `by`, or by the first usual column that its rows have, or by the length of the base's answers.
 
     Args:
-        base: the base run.
-        tasks: its recorded tasks.
+        base: the run whose rows and answers divide the docs.
+        tasks: its gated tasks, by name.
         by: a column of the rows, whose values are then topics.
 
     Raises UserError if no doc of these tasks has the column `by`.

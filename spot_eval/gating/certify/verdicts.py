@@ -103,9 +103,9 @@ def gather(
     """Return the evidence on a candidate.
 
     Args:
-        exam: the exam.
+        exam: tasks, families, margins and policy that every candidate is judged by.
         base: the base's side of each task.
-        candidate: the candidate's.
+        candidate: the same of the candidate.
         before: the evidence on another candidate against the same base.
         touched: the tasks in which the two candidates differ; the others' numbers are taken from `before`.
     """

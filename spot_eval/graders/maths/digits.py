@@ -43,7 +43,7 @@ def repeating_decimal(text: str, at: int, after: str) -> tuple[str, int]:
 
 
 def period_of(digits: str) -> tuple[int, int] | None:
-    """(length of the period, digits it covers) of a decimal that ends in dots, or None if nothing repeats."""
+    """Return (length of the period, digits it covers) of a decimal that ends in dots, or None if nothing repeats."""
     for length in range(1, len(digits) // 2 + 1):
         covered = length
         while covered < len(digits) and digits[-covered - 1] == digits[-covered - 1 + length]:

@@ -110,7 +110,7 @@ def has_sign(node: Node) -> bool:
 
 
 def with_sign(node: Node, upper: str) -> Node:
-    """`node` with every ± as plus and every ∓ as minus, or the other way round."""
+    """Return `node` with every ± as plus and every ∓ as minus, or the other way round."""
     if node[0] in _SIGNS:
         kind = "add" if node[0] == upper else "sub"
         return (kind, with_sign(node[1], upper), with_sign(node[2], upper))

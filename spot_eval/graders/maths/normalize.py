@@ -42,7 +42,7 @@ def _sign(head: re.Match[str]) -> str:
 
 
 def plain(text: str) -> str:
-    r"""`text` without anything that is only layout: two answers with the same `plain` are the same answer.
+    r"""Return `text` without layout: two answers with the same `plain` are the same answer.
 
     >>> plain(r"\left( 3, \dfrac{\pi}{2} \right)."), plain(r"\text{4:30 p.m.}"), plain(r"\text{ East}")
     ('(3,\\frac{\\pi}{2})', '4:30pm', 'east')
@@ -59,7 +59,7 @@ def plain(text: str) -> str:
 
 
 def without_percent(text: str) -> str:
-    r"""`text` with every percent sign, or the word for it, taken out.
+    r"""Return `text` without percent signs and the word for them.
 
     >>> without_percent(r"62.5 \%"), without_percent("28 percent")
     ('62.5', '28')

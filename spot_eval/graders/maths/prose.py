@@ -122,7 +122,7 @@ def words(tokens: list[Token]) -> Node:
 
 
 def in_digits(tokens: list[Token]) -> list[Token]:
-    """`tokens` with number words ("twenty-one", "three hundred") as numbers, "minus" and "negative" as signs."""
+    """Return `tokens` with number words ("twenty-one") as numbers, "minus" and "negative" as signs."""
     if not any(t.kind in ("word", "letters") for t in tokens):
         return tokens
     out: list[Token] = []

@@ -173,7 +173,7 @@ def _item(tokens: list[Token], bare_units: bool) -> Node:
 
 
 class _Side(Formula):
-    """One side of a relation, whose parts may be lists again."""
+    """A side of a relation, whose parts may be lists again."""
 
     def nested(self, tokens: list[Token]) -> Node:
         return _Side(tokens, False).whole()

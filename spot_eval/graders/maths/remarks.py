@@ -7,7 +7,7 @@ from spot_eval.graders.maths.tokens import Token
 
 
 def without_remarks(tokens: list[Token]) -> list[Token]:
-    """`tokens` without what is said about the answer: an introduction, "for all x", "(but not 4)", "not 3 but"."""
+    """Return `tokens` without remarks on the answer: an introduction, "for all x", "(but not 4)", "not 3 but"."""
     lower = [t.text.lower() if t.kind in ("word", "letters", "join") else "" for t in tokens]
     if lower[:1] == ["not"] and "but" in lower:
         tokens = tokens[lower.index("but") + 1 :]

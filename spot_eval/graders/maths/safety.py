@@ -36,7 +36,7 @@ _CODE = re.compile(r"__\w{1,40}__|[A-Za-z_]\w{1,40}\((?:['\"]|\))|\bfor \w{1,20}
 
 
 def of_text(text: str) -> str:
-    r"""Why `text` is not handed to the parser, or "" where it may be.
+    r"""Return the reason why `text` must not reach the parser, or "" if it may.
 
     >>> of_text("(" * 99), of_text("7" * 999)
     ('nested 99 brackets deep (limit 12)', 'a number of more than 400 digits')

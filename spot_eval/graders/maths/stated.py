@@ -157,7 +157,7 @@ def last_group(text: str) -> str | None:
 
 
 def without_denials(text: str) -> str:
-    r"""`text` without the values it says an answer is not, or only bounds it with; "minus 7" becomes -7.
+    r"""Return `text` without the values it says an answer is not, or only bounds it with; "minus 7" becomes -7.
 
     >>> [without_denials(text) for text in ("It is not 2, but 5.", "x is at least $4$", "It is minus 7.")]
     ['It is   but 5.', 'x is  ', 'It is -7.']
@@ -281,7 +281,7 @@ def spans_content(spans: str) -> str:
 
 
 def bare(text: str) -> str:
-    """`text` without maths delimiters around or inside it, nor markdown stars or a full stop after it."""
+    """Return `text` without maths delimiters, markdown stars and a full stop after it."""
     text = text.strip().strip("*").rstrip(".").strip()
     single = re.fullmatch(_SPAN, text)
     if not single and _SPANS.fullmatch(text):

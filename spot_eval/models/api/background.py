@@ -29,7 +29,7 @@ class Background:
         self.close()
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Begins `work`; its result or exception will be in the future, whose `cancel` ends it."""
+        """Begin `work`; its result or exception will be in the future, whose `cancel` ends it."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -41,7 +41,7 @@ class Background:
             future.cancel()
 
     def close(self) -> None:
-        """Cancels what is under way and ends the thread."""
+        """Cancel what is under way and end the thread."""
         if self._loop.is_closed():
             return
         ending = asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop)

@@ -47,7 +47,7 @@ class RefusedError(Exception):
 
 
 class ExhaustedError(Exception):
-    """No answer after all tries; `status` is what the server said last, None where it said nothing."""
+    """The server gave no answer after all tries; `status` is its last one, None if it was silent."""
 
     def __init__(self, reason: str, status: int | None) -> None:
         super().__init__(reason)
@@ -67,7 +67,7 @@ class _TransientError(Exception):
 class Client:
     """Call it within the event loop that made it; `async with` closes its connections.
 
-    Raises UserError where the environment names certificates or a proxy that cannot be used.
+    Raises UserError if the environment names certificates or a proxy that cannot be used.
     """
 
     def __init__(self, settings: ApiSettings, tell: Say = say) -> None:
@@ -114,10 +114,18 @@ class Client:
         retries: int | None = None,
         longest: float = math.inf,
     ) -> T:
-        """Return what `read` makes of the JSON that comes back, within the timeout or `longest` seconds.
+        """Send a request until it is answered, and return what `read` makes of the JSON that comes back.
 
-        Raises RefusedError for a no, ExhaustedError where `retries` tries after the first have failed too, the
-        server was silent for two whole timeouts, or it throttles for longer than the patience.
+        Args:
+            method: GET or POST. The answer to a GET does not end a throttle: servers answer it while they refuse work.
+            url: the whole URL.
+            body: JSON of the request; None for none.
+            read: parses the reply; raises MalformedReplyError if its shape is wrong, which counts as a failed try.
+            retries: tries after the first; the settings' number if None.
+            longest: seconds to wait for each try, if that is less than the settings' timeout.
+
+        Raises RefusedError if the server refuses, and ExhaustedError if all tries failed, the server was silent for two
+        whole timeouts, or it throttles for longer than the patience.
         """
         allowed = self._settings.retries if retries is None else retries
         limit = min(longest, self._settings.timeout)
@@ -251,7 +259,7 @@ async def _content(response: httpx.Response) -> bytes:
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header, a number or a date; None where there is none to be understood.
+    """Return the seconds to wait by a Retry-After header, a number or a date; None if there is no valid one.
 
     >>> retry_after("2")
     2.0

@@ -75,11 +75,11 @@ class ApiEngine:
         return found
 
     def generate(self, requests: Sequence[Request], emit: Emit) -> None:
-        """Answers all requests; see `Engine.generate`. Raises EngineDiedError where the server is gone."""
+        """Answers all requests; see `Engine.generate`. Raises EngineDiedError if the server is gone."""
         self._serve(requests, emit, self._answer)
 
     def score(self, requests: Sequence[LikelihoodRequest], emit: ScoreEmit) -> None:
-        """Score all requests; see `ScoringEngine.score`. Raises EngineDiedError where the server is gone."""
+        """Score all requests; see `ScoringEngine.score`. Raises EngineDiedError if the server is gone."""
         self._serve(requests, emit, self._scores)
 
     def _serve(self, requests: Sequence[Any], emit: Callable[[Any], None], answer: Answer) -> None:
@@ -108,7 +108,7 @@ class ApiEngine:
                 )
 
     def close(self) -> None:
-        """Cuts the connections."""
+        """Cut the connections."""
         if self._background:
             self._background.close()
 
@@ -182,7 +182,7 @@ class ApiEngine:
         return await client.call("POST", self._operation, score_body(span, self._dialect), read)
 
     async def _raise_if_gone(self, client: Client, problem: RefusedError | ExhaustedError) -> None:
-        """Raises EngineDiedError where it is the server that fails, and not this request alone."""
+        """Raises EngineDiedError if it is the server that fails, and not this request alone."""
         self._in_a_row += 1
         if self._in_a_row >= MANY_IN_A_ROW:
             raise self._gone(problem)

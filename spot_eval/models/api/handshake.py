@@ -28,7 +28,15 @@ PROBE = Sampling(temperature=0.7, top_p=0.8, top_k=20, max_new_tokens=16)
 
 
 class Handshake:
-    """The first questions to a server. `dialect` starts with every optional field, and loses those it refuses."""
+    """The first questions to a server.
+
+    Args:
+        url: base of the API, without a slash at its end.
+        settings: the engine's arguments.
+        dialect: the model's name and every optional field; loses the fields that the server refuses.
+        tokenizer: renders prompts here, if the server is sent token ids; None if it is sent messages.
+        say: receives what a reader should know of the server.
+    """
 
     def __init__(
         self, url: str, settings: ApiSettings, dialect: Dialect, tokenizer: ChatTokenizer | None, say: Say

@@ -79,7 +79,7 @@ class ServedModel:
         return f"id {self.id}"
 
     def config(self) -> dict[str, Any]:
-        """Names, and who writes the prompts: the server, or a tokenizer here."""
+        """Return the model's name, and who renders the prompts: the server, or a tokenizer here."""
         found: dict[str, Any] = {
             "fingerprint": None,
             "id": self.id,
@@ -89,15 +89,15 @@ class ServedModel:
         return {**found, "tokenizer": self._tokenizer_hash()} if self._tokenizer else found
 
     def origin(self) -> dict[str, Any]:
-        """Its URL."""
+        """Return the URL."""
         return {"url": self.url}
 
     def open(self) -> ApiEngine:
-        """Connects when the first request is sent."""
+        """Return the engine, which connects when the first request is sent."""
         return ApiEngine(self.url, self.settings, self.dialect)
 
     def render_many(self, conversations: Sequence[list[dict[str, str]]]) -> list[Prompt]:
-        """By the tokenizer here, or as messages, with the server counting tokens where it matters and it can."""
+        """Render prompts by the tokenizer here; without one, send messages and let the server count tokens."""
         if self._tokenizer:
             return self._tokenizer.render_many(conversations)
         if self.dialect.form is Form.TEXT:

@@ -7,6 +7,7 @@ with each, since not every server takes none, and left aside.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,7 +50,7 @@ def read_score(payload: Any, span: Span) -> ChoiceScore:
 
 
 def _is_logprob(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value <= NEAR
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -sys.float_info.max <= value <= NEAR
 
 
 def _is_likeliest(own: float, named: Any) -> bool:

@@ -37,7 +37,7 @@ class ApiSettings(EngineSettings):
 
     @classmethod
     def parse(cls, arguments: Mapping[str, str]) -> Self:
-        """As `EngineSettings.parse`; a key among the arguments is refused without being shown."""
+        """Read the settings as `EngineSettings.parse` does; refuse a key among the arguments without showing it."""
         refuse_secrets(arguments)
         if not re.fullmatch(r"[A-Za-z_]\w*|", arguments.get("key_env", "")):  # a key itself, more likely than not
             raise UserError("--engine-arg key_env=…: not the name of an environment variable, which holds the key")
@@ -51,9 +51,9 @@ class ApiSettings(EngineSettings):
         return settings
 
     def key(self) -> str | None:
-        """The key from the environment; None where the default variable is not set.
+        """The key from the environment; None if the default variable is not set.
 
-        Raises UserError where a variable was named that is not set, or holds what cannot be sent; never shows it.
+        Raises UserError if a variable was named that is not set, or holds what cannot be sent; never shows it.
         """
         key = os.environ.get(self.key_env, "").strip()
         if not key and "key_env" in self.model_fields_set:
@@ -64,7 +64,7 @@ class ApiSettings(EngineSettings):
 
 
 def base_url(model: str) -> str:
-    """The URL all paths are put behind, such as http://host:8000/v1. Raises UserError where it cannot be one."""
+    """The URL all paths are put behind, such as http://host:8000/v1. Raises UserError if it cannot be one."""
     try:
         parts = urlsplit(model)
         host, _ = parts.hostname, parts.port

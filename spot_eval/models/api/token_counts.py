@@ -18,7 +18,14 @@ TEMPLATE_ROOM = 4096  # tokens that no chat template writes around a conversatio
 
 
 class TokenCounts:
-    """Counts by a server. It stops asking, and says so once, if the server does not count."""
+    """Counts by a server. It stops asking, and says so once, if the server does not count.
+
+    Args:
+        url: base of the API, without a slash at its end.
+        settings: the engine's arguments.
+        dialect: the model's name and the optional fields that the server takes.
+        say: receives the sentence that the server does not count.
+    """
 
     def __init__(self, url: str, settings: ApiSettings, dialect: Dialect, say: Say) -> None:
         self._url, self._settings, self._dialect, self._say = url, settings, dialect, say

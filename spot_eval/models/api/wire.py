@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from spot_eval.core.kinds import token_count
 from spot_eval.models.base import Request
 from spot_eval.models.prompts import Prompt
 from spot_eval.tasks.suite import Sampling
@@ -28,9 +29,6 @@ FINISHED = {
 }  # fmt: skip
 
 
-MOST_TOKENS = 1 << 40  # more than that no server has counted
-
-
 class Form(StrEnum):
     """The form in which prompts are sent."""
 
@@ -43,7 +41,7 @@ class Form(StrEnum):
 
     @property
     def path(self) -> str:
-        """Of the operation, behind the base URL."""
+        """Return the path of the operation, behind the base URL."""
         return "chat/completions" if self is Form.CHAT else "completions"
 
 
@@ -66,7 +64,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Reply:
-    """A text from a server; token counts are None where it does not tell them."""
+    """A text from a server; token counts are None if it does not tell them."""
 
     text: str
     finish_reason: str
@@ -111,7 +109,7 @@ def drawing(sampling: Sampling, dialect: Dialect) -> dict[str, Any]:
 
 
 def read_reply(payload: Any, request: Request, form: Form) -> Reply:
-    """The text in a server's answer to `request`. Raises MalformedReplyError where there is none."""
+    """The text in a server's answer to `request`. Raises MalformedReplyError if there is none."""
     choices = payload.get("choices") if isinstance(payload, Mapping) else None
     if not isinstance(choices, list):
         raise MalformedReplyError("it has no choices")
@@ -129,8 +127,8 @@ def read_reply(payload: Any, request: Request, form: Form) -> Reply:
     return Reply(
         text=said[:cut],
         finish_reason=_finish_reason(choice.get("finish_reason")) if cut is None else "stop",
-        prompt_tokens=_count(counts.get("prompt_tokens")),
-        output_tokens=_count(counts.get("completion_tokens")),
+        prompt_tokens=token_count(counts.get("prompt_tokens")),
+        output_tokens=token_count(counts.get("completion_tokens")),
         thought=thought,
     )
 
@@ -155,12 +153,8 @@ def _finish_reason(said: Any) -> str:
     return FINISHED.get(said, "unknown")
 
 
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else None
-
-
 def error_text(payload: Any) -> tuple[str, str]:
-    """(what a server says went wrong, its code for it), of the several shapes in use."""
+    """Return a server's error message and code, whichever of the shapes in use it sent."""
     error = payload.get("error", payload) if isinstance(payload, Mapping) else payload
     if isinstance(error, Mapping):
         said = next((error[name] for name in ("message", "detail", "error", "msg") if error.get(name)), "")
@@ -169,5 +163,5 @@ def error_text(payload: Any) -> tuple[str, str]:
 
 
 def named_in(message: str, fields: Collection[str]) -> set[str]:
-    """Those of `fields` that an error message is about."""
+    """Return those of `fields` that an error message names."""
     return {field for field in fields if field in message}

@@ -54,7 +54,7 @@ class Chunks(Generic[Item]):
         """Take back the items of a chunk that were not answered; return those that are given up.
 
         Args:
-            items: the items.
+            items: those of the chunk that have no answer.
             suspect: True if the engine failed by itself, so that one of them may be the cause. They are then asked
                 last, in small chunks, and given up after a few deaths. False if its machine was lost.
         """

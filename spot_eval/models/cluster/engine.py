@@ -30,7 +30,7 @@ _waiting: dict[Any, Fleet] = {}
 
 
 def facts(path: Path, settings: ClusterSettings, *, trust_remote_code: bool = False, lora_rank: int = 0) -> EngineFacts:
-    """See `EngineFacts`: asked on a node of the cluster, since this machine may have no GPU.
+    """Return `EngineFacts`, asked on a node of the cluster, since this machine may have no GPU.
 
     Args:
         path: the checkpoint's folder, the same on every node.
@@ -66,7 +66,17 @@ def _fleet(path: Path, settings: ClusterSettings, trust_remote_code: bool, lora_
 
 
 class ClusterEngine:
-    """The engines of a cluster, ready to answer. Raises UserError if none can load the checkpoint."""
+    """The engines of a cluster, ready to answer.
+
+    Args:
+        path: the checkpoint's folder, the same on every node.
+        tokenizer: the checkpoint's; it decodes answers and names the stop tokens.
+        settings: cluster and engine.
+        trust_remote_code: allow Python code that comes with the checkpoint.
+        lora_rank: largest rank of the adapters that will be put on it; 0 if there are none.
+
+    Raises UserError if none can load the checkpoint.
+    """
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ _FOLLOWS_ANOTHER = re.compile(
 
 
 def cause(output: str) -> str:
-    """The error in `output` that an engine died of, on one line; empty where it names none."""
+    """The error in `output` that an engine died of, on one line; empty if it names none."""
     lines = [_PREFIX.sub("", line, count=1).rstrip() for line in output.splitlines()]
     found = ""
     for number, line in enumerate(lines):

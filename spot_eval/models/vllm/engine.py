@@ -49,7 +49,7 @@ _waiting: list[Scout] = []
 
 
 def facts(path: Path, settings: VllmSettings, *, trust_remote_code: bool = False, lora_rank: int = 0) -> EngineFacts:
-    """See `EngineFacts`; asks vLLM, in a process of its own, what it would make of the checkpoint.
+    """Return `EngineFacts`: ask vLLM, in a process of its own, for its settings of the checkpoint.
 
     Args:
         path: the checkpoint's folder.
@@ -124,7 +124,17 @@ def _shares(settings: VllmSettings, told: Message) -> list[dict[str, str]]:
 
 
 class VllmEngine:
-    """vLLM, ready to answer, in one process or several. Raises UserError where it cannot load the checkpoint."""
+    """vLLM, ready to answer, in one process or several.
+
+    Args:
+        path: the checkpoint's folder.
+        tokenizer: the checkpoint's; it decodes answers and names the stop tokens.
+        settings: the engine's arguments.
+        trust_remote_code: allow Python code that comes with the checkpoint.
+        lora_rank: largest rank of the adapters that will be put on it; 0 if there are none.
+
+    Raises UserError if vLLM cannot load the checkpoint.
+    """
 
     def __init__(
         self,
@@ -254,7 +264,7 @@ class VllmEngine:
         )
 
     def close(self) -> None:
-        """Ends the engine processes and all they started."""
+        """End the engine processes and all they started."""
         for shard in self.shards:
             shard.hang_up()  # all at once
         for shard in self.shards:

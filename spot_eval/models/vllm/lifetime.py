@@ -13,7 +13,7 @@ PARENT = "SPOT_EVAL_ENGINE_PARENT"  # in the environment of children: the pid of
 
 
 def die_with_parent(parent: int | None = None) -> None:
-    """From now on the end of our parent is ours; at once, where it is gone already.
+    """Ask the kernel to end this process when its parent dies; exit at once if the parent is already gone.
 
     `parent` is its pid; without it, what the parent left in the environment when it called this itself.
     """

@@ -43,7 +43,7 @@ class Channel:
         self._writing = threading.Lock()
 
     def read(self) -> dict[str, Any] | None:
-        """The next message; None where there will be none."""
+        """The next message; None if there will be none."""
         try:
             line = self._lines.readline()
         except ConnectionResetError:
@@ -51,14 +51,14 @@ class Channel:
         return json.loads(line) if line.endswith(b"\n") else None
 
     def send(self, *messages: Mapping[str, Any]) -> None:
-        """Sends `messages` together."""
+        """Send `messages` together."""
         content = b"".join(json.dumps(message, separators=(",", ":")).encode() + b"\n" for message in messages)
         with self._writing:
             self._socket.sendall(content)
 
 
 def main() -> None:
-    """Lives as the module says."""
+    """Run the process as the module's docstring describes."""
     sys.excepthook = _leave_at_once
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     order = channel.read()

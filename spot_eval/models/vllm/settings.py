@@ -43,7 +43,7 @@ class VllmSettings:
 
     @classmethod
     def parse(cls, arguments: Mapping[str, str]) -> VllmSettings:
-        """From `K=V` texts. Raises UserError for what is not the user's to say here."""
+        """Read the settings from `K=V` texts. Raises UserError for arguments that the user may not set here."""
         theirs = {name.replace("-", "_"): value for name, value in arguments.items()}
         processes = _number("data_parallel_size", theirs.pop("data_parallel_size", None), int)
         patience = _number("step_timeout", theirs.pop("step_timeout", None), float)

@@ -65,7 +65,7 @@ class Shard:
             )
 
     def fileno(self) -> int:
-        """For selectors."""
+        """Return the file descriptor that selectors wait for."""
         return self._socket.fileno()
 
     @property
@@ -74,11 +74,11 @@ class Shard:
         return bool(self._outbox)
 
     def send(self, message: Message) -> None:
-        """Queues one message; `flush` sends it."""
+        """Queue one message; `flush` sends it."""
         self._outbox += json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
     def flush(self) -> None:
-        """Sends what the socket takes now."""
+        """Send as much as the socket takes now."""
         # that there is no other end any more is seen in `receive`
         with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
             while self._outbox:
@@ -118,7 +118,7 @@ class Shard:
         return f"{words}; {last_error}" if last_error else words
 
     def keep_output(self) -> str:
-        """Copies what it printed to a file that stays; returns its path."""
+        """Copy its output to a file that stays, and return the path."""
         self._output.seek(0)
         with tempfile.NamedTemporaryFile(prefix="spot-eval-engine-", suffix=".log", delete=False) as kept:
             while block := self._output.read(1 << 20):
@@ -126,11 +126,11 @@ class Shard:
         return kept.name
 
     def hang_up(self) -> None:
-        """Ends the talk; an idle process goes by itself then."""
+        """End the conversation; an idle process then ends by itself."""
         self._socket.close()
 
     def close(self) -> None:
-        """Ends the process and all it started, by itself where it is idle, by force otherwise."""
+        """End the process and all it started: by itself if it is idle, else by force."""
         self.hang_up()
         self._stop(0.0 if self.in_flight else ORDERLY_S)
         self._output.close()
@@ -159,9 +159,9 @@ def _group_lives(group: int) -> bool:
 
 
 def ask(shards: Sequence[Shard], message: Message, answered: Callable[[], None] = lambda: None) -> list[Message]:
-    """Sends `message` to each of `shards` and waits for one answer from each, however long it takes.
+    """Send `message` to each of `shards` and wait for one answer from each, however long it takes.
 
-    Raises UserError where one refuses, or ends instead of answering.
+    Raises UserError if one refuses, or ends instead of answering.
     """
     for shard in shards:
         shard.send(message)
@@ -188,7 +188,7 @@ def stream(
     patience_s: float,
     take: Callable[[Message], None],
 ) -> None:
-    """Has `shards` answer all `requests`, at most `window` at a time each; `take` gets each result as it comes.
+    """Have `shards` answer all `requests`, at most `window` at a time each; `take` gets each result as it comes.
 
     Args:
         shards: engine processes.
@@ -197,7 +197,7 @@ def stream(
         patience_s: seconds without a word after which a process counts as dead.
         take: gets each result as it comes.
 
-    Raises EngineDiedError where a shard dies, or has work and no word for `patience_s`; what had come was taken.
+    Raises EngineDiedError if a shard dies, or has work and no word for `patience_s`; what had come was taken.
     """
     waiting = deque[Message]()
     source = iter(requests)

@@ -101,7 +101,7 @@ def boxed_answer(row: RawRow) -> DocFields:
 
 
 def training_problem(row: RawRow) -> DocFields:
-    """Problems to train on: a text and its right answer; of a worked solution, the content of its last box."""
+    """Return a problem to train on: a text and its right answer; of a worked solution, the content of its last box."""
     problem = row.text("problem", "question", "prompt")
     answer = row.number_or_text("answer", "ground_truth", "solution", "gold")
     return _maths(row, problem, _last_box(answer) or answer)
@@ -139,7 +139,7 @@ def gpqa(row: RawRow) -> DocFields:
 
 
 def ifeval(row: RawRow) -> DocFields:
-    """IFEval: the prompt as it stands; the hub's rows carry every checker's keywords, None where not used."""
+    """IFEval: the prompt as it stands; the hub's rows carry every checker's keywords, None if not used."""
     _, key = row.get("key")
     row.text("prompt")
     names = row.items("instruction_id_list", str)

@@ -29,7 +29,7 @@ class Drawn:
     def rows(
         self, count: int, seed: int, like: Sequence[Mapping[str, Any]] = ()
     ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-        """`count` rows, or one for each of `like`, and what must be known to draw them again."""
+        """Draw `count` rows, or one for each of `like`; return them and the settings that draw them again."""
         from connect4 import generate_boards, generate_like, read_row
         from connect4.boards.generator import VERSION, TooFewBoardsError
         from connect4.search.compiling import on_compile

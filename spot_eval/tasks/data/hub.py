@@ -24,7 +24,7 @@ class NoRowsError(Exception):
 def rows_of(hub: str, name: str | None, split: str) -> tuple[list[RawRow], str]:
     """The rows of a data set's configuration and split (or its only split), and their revision.
 
-    Raises NoRowsError where there is none to be had, UserError where there are several splits and not this one.
+    Raises NoRowsError if there is none to be had, UserError if there are several splits and not this one.
     """
     import datasets
     from huggingface_hub import HfApi

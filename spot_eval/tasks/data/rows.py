@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spot_eval.core.errors import UserError
+from spot_eval.core.paths import shown_path
 from spot_eval.tasks.data.adapters import DocFields, RawRow
 from spot_eval.tasks.data.hub import NoRowsError, in_cache, rows_of
 from spot_eval.tasks.data.row_files import read_rows
@@ -27,7 +28,7 @@ DATA_DIRS = "SPOT_EVAL_DATA"
 
 
 class MissingData(UserError):  # noqa: N818 - says what is the matter; a gated task may be left out for it
-    """No rows at hand: no file, no mirror, and no hub."""
+    """Rows are not at hand: neither in a file nor on a mirror nor on the hub."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def load_rows(
     path = _file(source, data_dirs, file)
     facts = None
     if path:
-        raw, origin, revision = list(read_rows(path)), str(path), None
+        raw, origin, revision = list(read_rows(path)), shown_path(path), None
     elif source.drawn:
         like: list[DocFields] = []
         if model := source.drawn.like:
@@ -84,7 +85,9 @@ def load_rows(
             raise _missing(source, data_dirs, str(problem)) from problem
         origin = f"hub:{source.hub}" + (f"/{source.name}" if source.name else "")
     if not raw:
-        raise UserError(f"{origin}: no rows" + (f", though {source.task} has {source.docs}" if source.docs else ""))
+        raise UserError(
+            f"{path or origin}: no rows" + (f", though {source.task} has {source.docs}" if source.docs else "")
+        )
     docs = [source.adapter(row) for row in raw]
     seen: dict[str, int] = {}
     for doc in docs:
