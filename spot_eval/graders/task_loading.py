@@ -9,7 +9,7 @@ folder of the YAML, as for `!function`. A path that exists only where lm-eval lo
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +97,19 @@ def replaced(settings: Mapping[str, Any], name: str, rows: str) -> dict[str, Any
 
 
 def refuse_empty(name: str, settings: Mapping[str, Any]) -> None:
-    """Raise UserError if a data file of the task is empty: the library that reads it fails without its name."""
+    """Raise UserError if the task names no data file, or an empty one: what reads it fails without words."""
     given = settings.get("dataset_kwargs")
     files = given.get("data_files") if isinstance(given, Mapping) else None
-    values = list(files.values()) if isinstance(files, Mapping) else files if isinstance(files, list) else [files]
-    paths = [value for value in values if isinstance(value, str) and "\0" not in value and len(value) < 4096]
+    for value in files.values() if isinstance(files, Mapping) else [files]:
+        if value == []:
+            raise UserError(f"task {name}: its data_files name no file")
+        paths = value if isinstance(value, list) else [value]
+        _refuse_empty_files(name, [path for path in paths if isinstance(path, str) and "\0" not in path])
+
+
+def _refuse_empty_files(name: str, paths: Sequence[str]) -> None:
     for path in paths:
-        if os.path.isfile(path) and not os.path.getsize(path):
+        if len(path) < 4096 and os.path.isfile(path) and not os.path.getsize(path):
             raise UserError(f"task {name}: its data file {path} is empty")
 
 

@@ -31,7 +31,7 @@ from spot_eval.tasks.yaml_files import bad_aliases
 # What lm-eval, datasets and a task's own Python raise for a task that is wrong.
 TASK_ERRORS = (
     OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, AssertionError, TemplateError,
-    RunawayError, ArithmeticError, RecursionError, MemoryError,
+    RunawayError, ArithmeticError, RecursionError, MemoryError, StopIteration,
 )  # fmt: skip
 
 OWN_TASK_CPU_S = 300.0

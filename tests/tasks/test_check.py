@@ -86,6 +86,7 @@ YAML = [
     (("task: own", "include: base.yaml\ntask: own"), "own.yaml, line 1: include: there is no file base.yaml"),
     (("task: own", "task: connect4"), "own.yaml, line 1: connect4 is the name of one of spot-eval's own"),
     (("test_split: test", "test_split: dev"), "own.yaml: "),
+    (("{test: ", "{test: [], dev: "), "own.yaml: task own: its data_files name no file"),
     (("task: own", "metadata: " + "[" * 3000), "own.yaml: nested too deeply to be a task file"),
     (("task: own", "metadata: &self\n  x: [*self]\ntask: own"), "own.yaml, line 1: a value holds itself"),
     (("task: own", f"metadata:\n{BOMB}\ntask: own"), "own.yaml, line 6: its aliases make more than 100,000 values"),

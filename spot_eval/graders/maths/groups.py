@@ -15,11 +15,14 @@ def starts_group(text: str, at: int) -> bool:
 
 
 def group(text: str, at: int) -> tuple[int, int]:
-    """Return (start, end) of the text inside the first braces from `at` on.
+    """Return (start, end) of the text inside the braces that start at `at`, after white space.
 
-    Raises UnreadableError if they never close.
+    Raises UnreadableError if none start there, or if they never close.
     """
-    start = text.index("{", at)
+    opens = _OPENS.match(text, at)
+    if opens is None:
+        raise UnreadableError("a command without its group in braces")
+    start = opens.end() - 1
     depth, i = 0, start
     while i < len(text):
         c = text[i]
@@ -36,5 +39,5 @@ def group(text: str, at: int) -> tuple[int, int]:
 
 
 def group_end(text: str, at: int) -> int:
-    """Return the position after the first group from `at` on. Raises UnreadableError if it never closes."""
+    """Return the position after the group that starts at `at`. Raises UnreadableError as `group` does."""
     return group(text, at)[1] + 1
