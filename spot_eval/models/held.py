@@ -7,11 +7,13 @@ with Held() as held:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self, TypeVar
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Self, TypeVar, cast
 
 from spot_eval.models.adapter import Adapter
 from spot_eval.models.base import CheckpointEngine, Emit, Request
+from spot_eval.models.likelihood import LikelihoodRequest, ScoreEmit, ScoringEngine
 
 Known = TypeVar("Known")
 
@@ -79,8 +81,24 @@ class Lent:
 
     def generate(self, requests: Sequence[Request], emit: Emit) -> None:
         """See `Engine.generate`."""
-        try:
+        with self._given_up_if_it_fails():
             self._engine.generate(requests, emit)
+
+    @property
+    def score(self) -> Callable[[Sequence[LikelihoodRequest], ScoreEmit], None]:
+        """See `ScoringEngine.score`. Raises AttributeError, as if it were not there, if the engine has none."""
+        score = cast("ScoringEngine", self._engine).score
+
+        def scored(requests: Sequence[LikelihoodRequest], emit: ScoreEmit) -> None:
+            with self._given_up_if_it_fails():
+                score(requests, emit)
+
+        return scored
+
+    @contextlib.contextmanager
+    def _given_up_if_it_fails(self) -> Iterator[None]:
+        try:
+            yield
         except BaseException:
             self._held.give_up()
             raise
