@@ -65,18 +65,22 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## ratios against the peers and against ourselves, in one run each
+bench: $(READY)  ## ratios against the peers and against ourselves, in one run each; the last line is one table of all kept ones
 	$(BIN)/python -m tests.benchmarks.bench_startup
 	$(BIN)/python -m tests.benchmarks.bench_harness
 	$(BIN)/python -m tests.benchmarks.bench_grading
-	$(BIN)/python -m tests.benchmarks.bench_likelihood  # needs SPOT_EVAL_DATA
+	$(BIN)/python -m tests.benchmarks.bench_grading_peers
+	$(BIN)/python -m tests.benchmarks.bench_likelihood  # needs SPOT_EVAL_DATA, as the next does
+	$(BIN)/python -m tests.benchmarks.bench_code
 	$(BIN)/python -m tests.benchmarks.bench_hf_batches
 	$(BIN)/python -m tests.benchmarks.bench_adapters
 	$(BIN)/python -m tests.benchmarks.bench_report
 	$(BIN)/python -m tests.benchmarks.bench_connect4
 	$(BIN)/python -m tests.benchmarks.bench_connect4_boards
 	$(BIN)/python -m tests.benchmarks.miniature_mistakes
+	$(BIN)/python -m tests.benchmarks.bench_pairs
 	$(BIN)/python -m tests.benchmarks.bench_trainer
+	$(BIN)/python -m tests.benchmarks
 
 calibrate: $(READY)  ## measure every claim about the gate's errors and certify two exams; writes the kept results and the tables in the docs
 	$(BIN)/python -m tests.benchmarks.calibration_gate

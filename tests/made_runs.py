@@ -43,6 +43,11 @@ def config(scores: Scores, families: Mapping[str, Sequence[str]] = FAMILIES) -> 
     }  # fmt: skip
 
 
+def manifest() -> dict[str, Any]:
+    """A manifest for a run directory of which only the records matter."""
+    return {"model": {"name": "tiny"}, "left_out": {}, "config": config({"a": [[1.0]]}, {"in_domain": ["a"]})}
+
+
 def samples(scores: Scores, text: str = "t", **flags: Any) -> list[Sample]:
     """One sample a score, None for not judged. `text` makes the texts of one run differ from another's."""
     return [

@@ -20,10 +20,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from spot_eval.core.files import write_json
+from tests.benchmarks.figures import Figure
+
+KEPT = Path(__file__).with_suffix(".json")
 LIMIT = 1.15
 ROUNDS = 3
 SUITE = "{name: few, version: 1, sampling: {max_new_tokens: 8}, families: {general: {mini_instructions: {}}}}"
@@ -49,14 +55,17 @@ def make_base(out: Path) -> int:
     return 4 * model.num_parameters()
 
 
-def memory(folder: Path, out: str, *arguments: object) -> tuple[int, int]:
+def memory(folder: Path, name: str, *arguments: object) -> tuple[int, int]:
     """Return the largest resident bytes of one `spot-eval run`: since its first answer, and at all.
 
     Raises RuntimeError if it fails.
     """
+    # a folder for each: a run takes the answers of a finished one beside it, and would load nothing
+    out = f"{name}/run"
+    (folder / name).mkdir()
     given = ["run", "--suite", "few.yaml", "--limit", "4", "--workers", "1", "--engine-arg", "device=cpu", "-o", out]
     answering = whole = 0
-    with (folder / f"{out}.log").open("w") as log:
+    with (folder / f"{name}.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "spot_eval", *given, *map(str, arguments)],
             cwd=folder,
@@ -69,12 +78,19 @@ def memory(folder: Path, out: str, *arguments: object) -> tuple[int, int]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 now = watched.memory_info().rss
                 whole = max(whole, now)
-                if any((folder / out).rglob("generations.jsonl")):
+                if any((folder / name).rglob("generations.jsonl")):
                     answering = max(answering, now)
             time.sleep(0.05)
     if process.returncode:
-        raise RuntimeError((folder / f"{out}.log").read_text()[-2000:])
+        raise RuntimeError((folder / f"{name}.log").read_text()[-2000:])
     return answering, whole
+
+
+def figures(kept: Mapping[str, Any]) -> list[Figure]:
+    """Base and two adapters beside the base alone."""
+    quote = f"takes {kept['ratio_to_weights']:.2f}x of the memory of the base's weights"
+    work = "run with two adapters: memory over the weights of one base"
+    return [Figure(work, "base alone", kept["ratio_to_weights"], kept["limit"], "docs/adapters.md", quote)]
 
 
 def main() -> int:
@@ -98,6 +114,7 @@ def main() -> int:
         "ratio_to_weights": round(ratio, 3),
         "limit": LIMIT,
     }
+    write_json(KEPT, found)
     print(json.dumps(found))
     return 1 if ratio > LIMIT else 0
 

@@ -40,6 +40,7 @@ import numpy as np
 from connect4 import Position, Solver, distance, parse_moves
 from connect4.search import layout
 from connect4.search.solver import TABLE_BITS
+from tests.benchmarks.figures import Figure
 
 KEPT = Path(__file__).with_name("connect4.json")
 LIMIT = 1.0
@@ -258,6 +259,15 @@ def verdict(kept: Mapping[str, Any]) -> tuple[int, list[str]]:
         if row["ours_to_it"] is not None and row["ours_to_it"] > LIMIT
     ]
     return sum(row["differs"] for row in kept["rows"]), slow
+
+
+def figures(kept: dict[str, Any]) -> list[Figure]:
+    """The solver beside its peers, class by class; the page shows the whole table."""
+    return [
+        Figure(f"Connect4, {row['class']}, {row['table']} table, CPU time", row["solver"], row["ours_to_it"], LIMIT)
+        for row in kept["rows"]
+        if row["ours_to_it"] is not None
+    ]
 
 
 def main() -> int:

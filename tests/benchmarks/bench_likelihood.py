@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 
 from spot_eval.core.files import write_json
+from tests.benchmarks.figures import Figure
 
 KEPT = Path(__file__).with_suffix(".json")
 TASKS = {"mmlu": 100, "arc_challenge": 60, "winogrande": 60, "truthfulqa_mc1": 40, "hellaswag": 40}
@@ -92,6 +94,17 @@ class Theirs:
         started = time.process_time()
         found = self.model.loglikelihood(task.instances, disable_tqdm=True)
         return time.process_time() - started, [logprob for logprob, _ in found]
+
+
+def figures(kept: Mapping[str, Any]) -> list[Figure]:
+    """Each task beside lm-eval's HFLM."""
+    found = []
+    for name, one in kept["tasks"].items():
+        aim = kept["aim_mmlu"] if name == "mmlu" else 1.0
+        quote = f"{name} {one['ratio'] + 1e-9:.2f}x"
+        work = f"log-likelihoods of {name}, CPU time"
+        found.append(Figure(work, "lm-eval HFLM", one["ratio"], aim, "docs/retain.md", quote))
+    return found
 
 
 def main() -> int:

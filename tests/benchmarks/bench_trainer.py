@@ -1,13 +1,14 @@
 """The trainer against TRL 1.16 and against itself without sharing: pairs a CPU second, peak memory, the head's memory.
 
-    python tests/benchmarks/bench_trainer.py [--rounds 5] [--steps 3]
+    python -m tests.benchmarks.bench_trainer [--rounds 5] [--steps 3]
 
 SPoT-BCE on a 4-layer Qwen3 (hidden 256, vocabulary 2,048, random weights) in fp32, one thread, 4 pairs a step, prompts
 of 30-50 and answers of 120-280 tokens, y+ and y- drawn apart, which begin with a given share of the shorter one in
 common; no gradient checkpointing anywhere, and TRL has its reference log-probs computed beforehand. Memory is what the
 process takes beyond what it held before the first step, plus the weights. Each trainer lives in a process of its
-own, and they take turns, a few steps each, so that a busy machine slows them all alike; medians over the rounds. Exits
-with 1 where a wanted ratio does not come out.
+own, and they take turns, a few steps each, so that a busy machine slows them all alike; medians over the rounds. SFT
+trains on the y+ of the same pairs. The results are kept in bench_trainer.json. Exits with 1 where a wanted ratio does
+not come out.
 """
 
 from __future__ import annotations
@@ -19,14 +20,22 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from spot_eval.core.files import write_json
+from tests.benchmarks.figures import Figure
+
+KEPT = Path(__file__).with_suffix(".json")
 ROOT = Path(__file__).parent.parent.parent
 SHARES = {"0.1": (0.1, 0.1), "0.5": (0.5, 0.5), "0.9": (0.9, 0.9), "0.1-0.9": (0.1, 0.9)}
 TRAINERS = ("shared", "packed", "trl")
+SFT = ("sft", "trl-sft")
+OBJECTIVES = {"shared": "spot-bce", "packed": "spot-bce", "sft": "sft"}
 BATCH, VOCABULARY = 4, 2_048
-WANTED = {"speed": 2.0, "sharing": 1.3, "memory": 0.6, "head": 0.12}
+WANTED = {"speed": 2.0, "sharing": 1.3, "memory": 0.6, "head": 0.12, "sft": 1.6}
 HEAD_TOKENS, HEAD_VOCABULARY, HEAD_HIDDEN = 1_600, 151_936, 256
 
 
@@ -116,15 +125,15 @@ def serve(trainer: str, share: str, model: Path, steps: int) -> None:
     wire, sys.stdout = sys.stdout, sys.stderr
     torch.set_num_threads(1)
     found = examples(*SHARES[share], count=BATCH * steps)
-    if trainer == "trl":
-        serve_trl(found, model, steps, wire)
-    elif trainer in ("shared", "packed"):
-        serve_ours(found, model, trainer, wire)
+    if trainer in ("trl", "trl-sft"):
+        serve_trl(found, model, steps, wire, sft=trainer == "trl-sft")
+    elif trainer in ("shared", "packed", "sft"):
+        serve_ours(found, model, "packed" if trainer == "sft" else trainer, wire, OBJECTIVES[trainer])
     else:
         head_memory(trainer, wire)
 
 
-def serve_ours(found: list[Any], model: Path, layout: str, wire: Any) -> None:
+def serve_ours(found: list[Any], model: Path, layout: str, wire: Any, name: str) -> None:
     from trainer.batches.packing import Kind
     from trainer.batches.plan import make_plan
     from trainer.model.load import load_model
@@ -137,12 +146,14 @@ def serve_ours(found: list[Any], model: Path, layout: str, wire: Any) -> None:
 
     with joined("cpu") as processes, tempfile.TemporaryDirectory() as cache:
         turns = Turns(wire)
-        settings = Settings(objective="spot-bce", dtype="float32", gradient_checkpointing=False, layout=layout)
+        settings = Settings(objective=name, dtype="float32", gradient_checkpointing=False, layout=layout)
         engine = Engine(load_model(model), settings, processes)
         assert engine.kind == layout, engine.why
+        if not Objective.parse(name).needs_rejected:
+            found = [example._replace(rejected=()) for example in found]
         plan = make_plan(found, kind=Kind(layout), batch_size=BATCH, token_budget=1 << 20, shuffle=False)
-        reference = reference_sums(engine, plan, "none", Path(cache))
-        objective = Objective.parse("spot-bce")
+        objective = Objective.parse(name)
+        reference = reference_sums(engine, plan, "none", Path(cache)) if objective.needs_reference else None
         turns.ready(bytes_of(engine.policy))
         for step in range(len(plan.steps)):
             turns.begin()
@@ -150,11 +161,11 @@ def serve_ours(found: list[Any], model: Path, layout: str, wire: Any) -> None:
             turns.end()
 
 
-def serve_trl(found: list[Any], model: Path, steps: int, wire: Any) -> None:
+def serve_trl(found: list[Any], model: Path, steps: int, wire: Any, *, sft: bool) -> None:
     from transformers import TrainerCallback
 
     sys.path.insert(0, str(ROOT))
-    from tests.trainer.trl_peer import dpo_trainer
+    from tests.trainer.trl_peer import dpo_trainer, sft_trainer
 
     turns = Turns(wire)
 
@@ -169,8 +180,9 @@ def serve_trl(found: list[Any], model: Path, steps: int, wire: Any) -> None:
             turns.end()
 
     with tempfile.TemporaryDirectory() as out:
-        peer = dpo_trainer(
-            model, found, Path(out), loss_type="bco_pair", max_steps=steps, per_device_train_batch_size=BATCH,
+        make, loss = (sft_trainer, "nll") if sft else (dpo_trainer, "bco_pair")
+        peer = make(
+            model, found, Path(out), loss_type=loss, max_steps=steps, per_device_train_batch_size=BATCH,
             learning_rate=1e-6, lr_scheduler_type="constant",
         )  # fmt: skip
         peer.add_callback(Gate())
@@ -205,8 +217,8 @@ class Server:
 
     def __init__(self, trainer: str, share: str, model: Path, steps: int) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", trainer, share, str(model), str(steps)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            [sys.executable, "-m", "tests.benchmarks.bench_trainer", "--serve", trainer, share, str(model), str(steps)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
         )  # fmt: skip
 
     def step(self) -> tuple[float, float]:
@@ -227,11 +239,13 @@ class Server:
         self.process.wait()
 
 
-def compare(share: str, model: Path, rounds: int, steps: int) -> dict[str, tuple[float, float]]:
-    """Pairs per CPU second (median over rounds) and peak bytes of each trainer."""
-    servers = {name: Server(name, share, model, 2 + rounds * steps) for name in TRAINERS}
-    speeds: dict[str, list[float]] = {name: [] for name in TRAINERS}
-    peaks = dict.fromkeys(TRAINERS, 0.0)
+def compare(
+    share: str, model: Path, rounds: int, steps: int, trainers: Sequence[str] = TRAINERS
+) -> dict[str, tuple[float, float]]:
+    """Pairs (answers, for SFT) per CPU second (median over rounds) and peak bytes of each trainer."""
+    servers = {name: Server(name, share, model, 2 + rounds * steps) for name in trainers}
+    speeds: dict[str, list[float]] = {name: [] for name in trainers}
+    peaks = dict.fromkeys(trainers, 0.0)
     for server in servers.values():  # the first steps load what the later ones have
         server.step()
         server.step()
@@ -242,7 +256,31 @@ def compare(share: str, model: Path, rounds: int, steps: int) -> dict[str, tuple
             peaks[name] = taken[-1][1]
     for server in servers.values():
         server.close()
-    return {name: (statistics.median(speeds[name]), peaks[name]) for name in TRAINERS}
+    return {name: (statistics.median(speeds[name]), peaks[name]) for name in trainers}
+
+
+def figures(kept: Mapping[str, Any]) -> list[Figure]:
+    """The trainer beside TRL, and beside itself without sharing."""
+    speed = {share: one["ours"] / one["trl"] for share, one in kept["shares"].items()}
+    mixed = kept["shares"]["0.1-0.9"]
+    memory = mixed["peak_mb"] / mixed["trl_peak_mb"]
+    over_packed = mixed["ours"] / mixed["packed"]
+    quote = (
+        f"{speed['0.1']:.2f}x, {speed['0.5']:.2f}x and {speed['0.9']:.2f}x the pairs of TRL 1.16 at shared fractions "
+        f"0.1, 0.5 and 0.9, {speed['0.1-0.9']:.2f}x on 0.1-0.9 ({over_packed:.2f}x our own packing without sharing), "
+        f"peak memory {memory:.2f}x"
+    )
+    work = "pairs that share {} of an answer, CPU time"
+    found = [Figure(work.format(share), "TRL 1.16", 1 / each) for share, each in speed.items()]
+    sft = kept["sft"]
+    said = f"On SFT alone it is {sft['ours'] / sft['trl']:.2f}x the answers of TRL's SFTTrainer"
+    return [
+        replace(found[0], page="docs/training.md", quote=quote),
+        *found[1:],
+        Figure("pairs that share 0.1-0.9, CPU time", "our packing", 1 / over_packed, 1 / WANTED["sharing"]),
+        Figure("peak memory of a step", "TRL 1.16", memory, WANTED["memory"]),
+        Figure("SFT, CPU time", "TRL 1.16", sft["trl"] / sft["ours"], 1 / WANTED["sft"], "docs/training.md", said),
+    ]
 
 
 def main() -> int:
@@ -260,6 +298,7 @@ def main() -> int:
         model = Path(folder) / "model"
         build_model(model)
         print("shared   pairs/CPU-s: shared packed   TRL   over TRL  over packed   peak MB: shared   TRL  ratio")
+        kept: dict[str, Any] = {"rounds": given.rounds, "steps": given.steps, "shares": {}}
         for share in SHARES:
             found = compare(share, model, given.rounds, given.steps)
             (ours, memory), (packed, _), (trl, trl_memory) = (found[name] for name in TRAINERS)
@@ -268,6 +307,10 @@ def main() -> int:
                 f" {memory / 1e6:15.0f} {trl_memory / 1e6:6.0f} {memory / trl_memory:6.2f}",
                 flush=True,
             )
+            kept["shares"][share] = {
+                "ours": round(ours, 3), "packed": round(packed, 3), "trl": round(trl, 3),
+                "peak_mb": round(memory / 1e6), "trl_peak_mb": round(trl_memory / 1e6),
+            }  # fmt: skip
             if share == "0.1-0.9":
                 missed += [
                     f"{name}: {value:.2f}, wanted {WANTED[name]}"
@@ -278,6 +321,12 @@ def main() -> int:
                     )
                     if not fine
                 ]
+        found = compare("0.5", model, given.rounds, given.steps, SFT)
+        (ours, _), (trl, _) = (found[name] for name in SFT)
+        print(f"SFT: {ours:.2f} answers a CPU second, TRL {trl:.2f}: {ours / trl:.2f}x", flush=True)
+        kept["sft"] = {"ours": round(ours, 3), "trl": round(trl, 3)}
+        if ours / trl < WANTED["sft"]:
+            missed.append(f"sft: {ours / trl:.2f}, wanted {WANTED['sft']}")
         heads = {}
         for kind in ("head-chunked", "head-naive"):
             server = Server(kind, "0.5", model, 1)
@@ -288,6 +337,8 @@ def main() -> int:
         f"head, {HEAD_TOKENS} tokens, vocabulary {HEAD_VOCABULARY}: {heads['head-chunked'] / 1e6:.0f} MB, "
         f"naive {heads['head-naive'] / 1e6:.0f} MB, ratio {ratio:.2f}"
     )
+    kept["head"] = {name: round(size / 1e6) for name, size in heads.items()}
+    write_json(KEPT, kept)
     if ratio > WANTED["head"]:
         missed.append(f"head: {ratio:.2f}, wanted {WANTED['head']}")
     print("\n".join(missed) or "all wanted ratios came out")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from spot_eval.core.errors import UserError, sentence_of
+from spot_eval.core.files import read_json
 from spot_eval.core.record_files import read_records
 from spot_eval.core.records import Sample
 from spot_eval.interchange.inspect_logs import read_log
@@ -17,7 +18,7 @@ from spot_eval.models.checkpoint import context_length
 from spot_eval.runs.leaderboard import read_entry
 from spot_eval.tasks.data.rows import load_rows
 from spot_eval.tasks.data.sources import ALL_SOURCES
-from tests.fuzz.__main__ import fuzz
+from tests.fuzz.__main__ import KEPT, fuzz
 from tests.fuzz.readers import INSPECT, readers
 from tests.report.made_up_runs import write_run
 from trainer.errors import TrainError
@@ -40,6 +41,18 @@ def test_changed_files_end_in_a_result_or_one_sentence() -> None:
     assert found["faults"] == []
     refused = sum(one.get("refused", 0) for one in found["counts"].values())
     assert 100 < refused < 350
+
+
+def test_the_kept_run_is_whole_and_found_no_fault(tmp_path: Path) -> None:
+    kept = read_json(KEPT)
+    assert kept["faults"] == 0
+    assert not any("fault" in one for one in kept["counts"].values())
+    assert kept["inputs"] == sum(sum(one.values()) for one in kept["counts"].values()) >= 100_000
+    graders = {name for name in kept["counts"] if name.startswith("grader: ")}
+    assert kept["counts"].keys() - graders == readers(tmp_path).keys(), "a reader that was never fuzzed"
+    assert len(graders) == 5
+    page = " ".join((KEPT.parents[2] / "docs" / "security.md").read_text().split())
+    assert f"{kept['inputs']:,} inputs" in page
 
 
 NUMBERS = re.compile(rb"(?<=[:\[,= ])-?\d+(\.\d+)?(?=[,\s}\]])")
