@@ -70,6 +70,7 @@ bench: $(READY)  ## ratios against the peers and against ourselves, in one run e
 	$(BIN)/python -m tests.benchmarks.bench_harness
 	$(BIN)/python -m tests.benchmarks.bench_grading
 	$(BIN)/python -m tests.benchmarks.bench_grading_peers
+	$(BIN)/python -m tests.benchmarks.bench_grade_meanwhile 10000 -o tests/benchmarks/grade_meanwhile.json
 	$(BIN)/python -m tests.benchmarks.bench_likelihood  # needs SPOT_EVAL_DATA, as the next does
 	$(BIN)/python -m tests.benchmarks.bench_code
 	$(BIN)/python -m tests.benchmarks.bench_hf_batches

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,10 @@ from spot_eval.evaluation.grade import grade
 from spot_eval.evaluation.grade_meanwhile import grading_meanwhile
 from spot_eval.evaluation.score import score
 from spot_eval.runs.directory import RunDirectory
+from tests.benchmarks.figures import Figure
 from tests.report.made_up_runs import write_run
 
+KEPT = Path(__file__).with_name("grade_meanwhile.json")
 REPEATS = 5
 SIDE = 512  # of the busy engine's matrices
 FILES = ("generations.jsonl", "samples.jsonl")
@@ -118,6 +120,30 @@ def play(run: Path, source: Path, *, engine: str, seconds: float, beside: bool) 
     kilo = 1 if sys.platform == "darwin" else 1024
     found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilo / 1e6
     return {name: round(value, 2) for name, value in found.items()}
+
+
+def figures(kept: Mapping[str, Any]) -> list[Figure]:
+    """Grading beside generation, beside grading after it."""
+    paced, slower = kept["paced 10000"], kept["busy 3000"]
+    quotes = (
+        f"after {paced['beside']['after_s']:.1f} s instead of {paced['afterwards']['after_s']:.1f} s",
+        f"take {paced['beside']['cpu_s']:.1f} s of CPU instead of {paced['afterwards']['cpu_s']:.1f} s",
+        f"took {slower['beside']['generation_s']:.0f} s instead of {slower['afterwards']['generation_s']:.0f} s",
+    )
+    ratios = (
+        paced["beside"]["after_s"] / paced["afterwards"]["after_s"],
+        paced["beside"]["cpu_s"] / paced["afterwards"]["cpu_s"],
+        slower["beside"]["generation_s"] / slower["afterwards"]["generation_s"],
+    )
+    works = (
+        "10,000 answers: scoreboard after the last one, wall time",
+        "10,000 answers: all processes, CPU time",
+        "3,000 answers of an engine on all cores: generation, wall time",
+    )
+    return [
+        Figure(work, "grading afterwards", ratio, page="docs/grading.md", quote=quote)
+        for work, ratio, quote in zip(works, ratios, quotes, strict=True)
+    ]
 
 
 def main() -> int:

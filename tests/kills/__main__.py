@@ -5,8 +5,8 @@
 
 Each kill takes a command of WRITING in turn, a signal, and a moment within the time that the command takes when it is
 left alone. After it every file is whole: JSON parses, each line of a log but the last is a record, and what was
-finished before is as it was. SIGTERM and Ctrl-C end without a traceback. Then the same command runs again, and its files are those of the
-undisturbed one. Exits with 1 if any of this fails.
+finished before is as it was. SIGTERM and Ctrl-C end without a traceback. Then the same command runs again, and its
+files are those of the undisturbed one. Exits with 1 if any of this fails.
 """
 
 from __future__ import annotations
