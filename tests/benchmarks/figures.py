@@ -13,8 +13,8 @@ from importlib import import_module
 from spot_eval.core.files import read_json
 
 BENCHES = (
-    "startup", "harness", "grading", "grading_peers", "grade_meanwhile", "likelihood", "hf_batches", "adapters", "report",
-    "connect4", "connect4_boards", "pairs", "code", "trainer", "vllm", "api",
+    "startup", "harness", "grading", "grading_peers", "grade_meanwhile", "likelihood", "hf_batches", "adapters",
+    "report", "connect4", "connect4_boards", "pairs", "code", "trainer", "vllm", "api",
 )  # fmt: skip
 
 
