@@ -34,7 +34,7 @@ KEPT = Path(__file__).with_name("kills.json")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SPENT = {"created", "began", "seconds", "wall_time_s", "tokens_per_second", "sealed", "duration_s", "time"}
 """Fields that differ between two runs of the same command."""
-WAIT_S = 120.0
+WAIT_S = 600.0
 
 
 @dataclass(frozen=True)
