@@ -171,7 +171,7 @@ def _guesses(ways: Mapping[str, Mapping[str, float]]) -> str:
 def print_scoreboard(board: Board, console: Console, notes: Sequence[str] = ()) -> None:
     """The table and its footer on `console`."""
     title = f"{heading(board)} (%)"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0)
     table.add_column("", no_wrap=True)
     narrow = "difference" in board and console.width < FULL_WIDTH
     shown = [at for at, name in enumerate(columns(board)) if not (narrow and name in VOTES)]

@@ -53,9 +53,11 @@ def _has_numbers(table: Table) -> bool:
 def _fold(table: Table, console: Console) -> int:
     """Let the names of `table` fold where it is too wide, and return the width to print it at."""
     wide = console.options.update(width=10_000)
-    if not table.columns or Measurement.get(console, wide, table).maximum <= console.width:
+    whole = Measurement.get(console, wide, table).maximum
+    if not table.columns or whole <= console.width:
         return console.width
     first = table.columns[0]
     first.no_wrap, first.overflow = False, "fold"
-    longest_word = max(Measurement.get(console, wide, cell).minimum for cell in [first.header, *first.cells])
-    return max(console.width, Measurement.get(console, wide, table).minimum - longest_word + LEAST_NAME)
+    # the least width of a table counts words, so `82.5 ± 2.7` as its longer half; all columns but the first stay whole
+    longest_name = max(Measurement.get(console, wide, cell).maximum for cell in [first.header, *first.cells])
+    return max(console.width, whole - max(0, longest_name - LEAST_NAME))
