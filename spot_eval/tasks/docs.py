@@ -13,7 +13,6 @@ from typing import Any
 from spot_eval.core.cpu_limit import DOC_CPU_S, cpu_limit
 from spot_eval.core.errors import UserError
 from spot_eval.core.keys import digest, doc_hash
-from spot_eval.core.paths import shown_path
 from spot_eval.core.records import Doc
 from spot_eval.graders import GRADER_FIELDS
 from spot_eval.tasks.data.reasoning_gym import draw
@@ -140,7 +139,7 @@ def read_task(task: Any, name: str, source: dict[str, Any], limit: int | None, o
         grader=own_grader or "lm_eval",
         docs=docs,
         until=_until(task),
-        origin=origin.get("origin") or shown_path(task.config.dataset_path or "custom"),
+        origin=origin.get("origin") or str(task.config.dataset_path or "custom"),
         revision=origin.get("revision"),
         content_hash=digest(asked),
         task_version=str(metadata.get("version", "")) if name in ALL_SOURCES or not own_code else own_code,
@@ -169,7 +168,7 @@ def read_scored_task(
         grader="likelihood",
         docs=docs,
         until=(),
-        origin=origin.get("origin") or shown_path(task.config.dataset_path or "custom"),
+        origin=origin.get("origin") or str(task.config.dataset_path or "custom"),
         revision=origin.get("revision"),
         content_hash=content_hash,
         task_version=version if name in ALL_SOURCES or not own_code else own_code,

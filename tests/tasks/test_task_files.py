@@ -11,7 +11,6 @@ import pytest
 
 from connect4 import Position
 from spot_eval.core.errors import UserError
-from spot_eval.core.paths import shown_path
 from spot_eval.graders import ifeval
 from spot_eval.tasks.data.sources import SOURCES
 
@@ -99,7 +98,7 @@ def test_every_file_says_what_the_harness_needs(tasks, files, name):
     metadata = task.config.metadata
     assert (metadata["source"], metadata["docs"], metadata["version"]) == (name, SOURCES[name].docs, 1)
     assert metadata["grader"] in {"maths", "choice", "connect4", "ifeval", "code"}
-    assert json.loads(task.eval_docs.info.description)["origin"] == shown_path(files[name])
+    assert json.loads(task.eval_docs.info.description)["origin"] == files[name]
     doc, prompt = first(task)
     assert isinstance(task.doc_to_target(doc), str)
     assert task.fewshot_context(doc, 0) == prompt

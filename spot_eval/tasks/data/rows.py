@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spot_eval.core.errors import UserError
-from spot_eval.core.paths import shown_path
 from spot_eval.tasks.data.adapters import DocFields, RawRow
 from spot_eval.tasks.data.hub import NoRowsError, in_cache, rows_of
 from spot_eval.tasks.data.row_files import read_rows
@@ -68,7 +67,7 @@ def load_rows(
     path = _file(source, data_dirs, file)
     facts = None
     if path:
-        raw, origin, revision = list(read_rows(path)), shown_path(path), None
+        raw, origin, revision = list(read_rows(path)), str(path), None
     elif source.drawn:
         like: list[DocFields] = []
         if model := source.drawn.like:
