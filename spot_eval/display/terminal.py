@@ -17,7 +17,7 @@ from rich.table import Table
 
 from spot_eval.display.format import plain
 
-LEAST_NAME = 12  # cells of the first column that stay when a table is folded
+LEAST_NAME = 12  # cells of a column of names that stay when a table is folded
 
 
 class Terminal(Console):
@@ -56,8 +56,11 @@ def _fold(table: Table, console: Console) -> int:
     whole = Measurement.get(console, wide, table).maximum
     if not table.columns or whole <= console.width:
         return console.width
-    first = table.columns[0]
-    first.no_wrap, first.overflow = False, "fold"
-    # the least width of a table counts words, so `82.5 ± 2.7` as its longer half; all columns but the first stay whole
-    longest_name = max(Measurement.get(console, wide, cell).maximum for cell in [first.header, *first.cells])
-    return max(console.width, whole - max(0, longest_name - LEAST_NAME))
+    table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
+    # the least width of a table counts words, so `82.5 ± 2.7` as its longer half; only names give way, never numbers
+    least = whole
+    for column in table.columns:
+        if column.justify != "right" and not column.no_wrap:
+            longest = max(Measurement.get(console, wide, cell).maximum for cell in [column.header, *column.cells])
+            least -= max(0, longest - LEAST_NAME)
+    return max(console.width, least)

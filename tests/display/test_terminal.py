@@ -39,3 +39,16 @@ def test_numbers_stay_whole_at_any_width(width: int, name: str, edge: bool) -> N
 def test_a_name_folds_only_if_it_must() -> None:
     assert "mini_instructions" in shown(80, "mini_instructions")
     assert "mini_instructions" not in shown(50, "mini_instructions")
+
+
+def test_any_column_of_names_gives_way_before_the_table_runs_over() -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("task", no_wrap=True)
+    table.add_column("docs", justify="right", no_wrap=True)
+    table.add_column("source")
+    table.add_column("at hand", no_wrap=True)
+    table.add_row("olympiadbench", "12,345", "a_very_long/name-of-a-data-set-on-the-hub", "no, gated")
+    out = io.StringIO()
+    Terminal(file=out, width=60, no_color=True).print(table)
+    assert max(map(len, out.getvalue().splitlines())) <= 60
+    assert "12,345" in out.getvalue() and "olympiadbench" in out.getvalue() and "no, gated" in out.getvalue()
